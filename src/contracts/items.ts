@@ -1,0 +1,68 @@
+import type { FlowErrorData } from "./errors.js";
+
+/** A half-open interval [startUs, endUs) of one medium, integer microseconds from the medium's start. */
+export interface Interval {
+  startUs: number;
+  endUs: number;
+}
+
+/** What scene.cut emits. Frame numbers are null for media without video. */
+export interface SceneItem extends Interval {
+  startFrame: number | null;
+  endFrame: number | null;
+}
+
+/** Exactly one per item and node. */
+export type Outcome<T = unknown> =
+  | { kind: "done"; value: T; cached?: boolean }
+  | { kind: "skipped"; reason: string; cached?: boolean }
+  | { kind: "dropped"; reason: string }
+  | { kind: "failed"; error: FlowErrorData; permanent?: boolean };
+
+/** Counts per node; `in` is always the sum of the others. */
+export interface NodeCounts {
+  in: number;
+  done: number;
+  cached: number;
+  skipped: number;
+  dropped: number;
+  failed: number;
+  inFlight: number;
+}
+
+/**
+ * A run of values on the time grid: what a coarser operator receives from a finer input, and what a block of the store holds.
+ * `ptsUs` ascending; row i is `data[i*width .. (i+1)*width)` for rows and vectors, `bytes[i]` for images.
+ */
+export interface Series {
+  ptsUs: Float64Array;
+  width: number;
+  columns?: readonly string[];
+  data?: Float32Array;
+  bytes?: Uint8Array[];
+}
+
+export interface Cue extends Interval {
+  text: string;
+}
+
+export interface Span extends Interval {
+  /** Share, level or length measured, in the unit of `unit`. */
+  value?: number;
+  unit?: string;
+}
+
+/** One measured attribute: the number always, the label only where it passes its bar. */
+export interface Attribute {
+  name: string;
+  value: number;
+  unit: string;
+  label: string | null;
+  synonyms: string[];
+}
+
+export interface KeyframeRef {
+  ptsUs: number;
+  /** JPEG, when the graph keeps thumbnails. */
+  jpeg?: Uint8Array;
+}

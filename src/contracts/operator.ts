@@ -1,0 +1,127 @@
+import type { z } from "zod";
+import type { MediumInfo, SlotRef, VideoDemand, AudioDemand } from "./media.js";
+import type { Interval, Series } from "./items.js";
+import type { Level, PortType } from "./ports.js";
+import type { ModelManifest } from "./model.js";
+
+export type Family = "media" | "scene" | "image" | "video" | "audio" | "speech" | "text" | "caption" | "quality" | "vectors" | "flow";
+
+/** What linking knows when an operator states its outputs or its demand. */
+export interface LinkContext<C = unknown> {
+  config: C;
+  models: Record<string, ModelManifest>;
+  inputs: Record<string, PortType>;
+}
+
+export interface Demand {
+  video?: Partial<VideoDemand> & Pick<VideoDemand, "size">;
+  audio?: AudioDemand;
+}
+
+/** One frame, window or 2-second cut as a `batch` operator sees it: a borrow that ends when the call settles. */
+export interface GridItem {
+  ptsUs: number;
+  slot: SlotRef;
+  /** Audio: valid samples per channel. */
+  samples: number;
+}
+
+/** What an `each` operator gets: one value per input port (Series for a finer input, undefined for a nullable one without value). */
+export type EachInputs = Record<string, unknown>;
+
+export interface ModelHandle {
+  readonly manifest: ModelManifest;
+  /** feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data. */
+  run(feeds: Record<string, { data: Float32Array | BigInt64Array | Int32Array; dims: number[] }>): Promise<Record<string, { data: Float32Array; dims: number[] }>>;
+}
+
+export interface OperatorContext {
+  node: string;
+  medium: MediumInfo;
+  /** The item's interval; the whole medium for media-level items. */
+  interval: Interval;
+  models: Record<string, ModelHandle>;
+}
+
+/** Outputs by port name. */
+export type OutputValues = Record<string, unknown>;
+
+/** How an operator runs. Where it runs follows: taps in the media worker, batches in the pool, `each` on the main thread or in the pool. */
+export type OperatorForm =
+  /** media.open: the engine itself. */
+  | { form: "source" }
+  /** Folds every frame of an input in the media worker; module = import.meta.url, factory = name of the exported FrameTapFactory / AudioTapFactory. */
+  | { form: "tap"; stream: "frames" | "audio"; factory: string; columns: readonly string[] }
+  /** Grid items (frames, audio windows) in batches in the pool; result i belongs to item i; throws only for the whole batch. */
+  | { form: "batch"; result: "vector" | "image" | "rows"; input: string }
+  /** Score rows → scenes, a pure fold on the main thread. `open` gives the fold for one medium. */
+  | { form: "cut" }
+  /** One item of the node's level → one outcome. Throw a FlowError to fail the item, return skip("reason") to skip it. */
+  | { form: "each"; thread: "main" | "pool"; each: (inputs: EachInputs, config: never, ctx: OperatorContext) => OutputValues | Skip | Promise<OutputValues | Skip> }
+  /** Many scene-level items in one pool call (text models). */
+  | { form: "eachBatch"; eachBatch: (items: EachInputs[], config: never, ctxs: OperatorContext[]) => Promise<(OutputValues | Skip)[]> }
+  /** Collects the inputs of one item into a record: never fails, whatever its inputs did. */
+  | { form: "join" };
+
+export interface Skip {
+  skip: string;
+}
+export const skip = (reason: string): Skip => ({ skip: reason });
+export const isSkip = (value: unknown): value is Skip => typeof value === "object" && value !== null && typeof (value as Skip).skip === "string";
+
+/** Runs in the pool for form "batch": returns one Float32Array / JPEG per item. */
+export type BatchFunction = (items: GridItem[], config: never, ctx: { node: string; models: Record<string, ModelHandle> }) => Promise<(Float32Array | Uint8Array)[]>;
+
+/** The fold of a `cut` operator over one medium. */
+export interface CutFold {
+  push(series: Series): SceneCut[];
+  /** endUs: end of the medium; lastFrame + 1 of the rows seen. */
+  end(endUs: number): SceneCut[];
+}
+export interface SceneCut extends Interval {
+  startFrame: number | null;
+  endFrame: number | null;
+}
+
+export interface Example {
+  title: string;
+  /** A whole graph, or the text under `nodes:` for a one-node example; linted and run in a test. */
+  yaml: string;
+}
+
+export interface OperatorDefinition<C = unknown> {
+  /** `family.name`. */
+  name: string;
+  /** Part of the memo key: bump when results change. */
+  version: number;
+  summary: string;
+  description?: string;
+  /** import.meta.url of the defining file: what a worker imports to run it. */
+  module: string;
+  /** Level at which the operator runs: one outcome per item of this level. "inherit": that of its `by` / `over` option (join, vectors.mean). */
+  level: Level | "inherit";
+  inputs: Record<string, PortType> | "map";
+  outputs: Record<string, PortType> | ((link: LinkContext<C>) => Record<string, PortType>);
+  config: z.ZodType<C>;
+  /** Config fields that hold expressions or templates: their variables are checked by lint. */
+  expressions?: Record<string, readonly string[]>;
+  templates?: Record<string, "inputs">;
+  /** Model roles by name → the task a manifest must have. One role: `model: image`; several: `model: { a: x, b: y }`. */
+  models?: Record<string, { task: string; optional?: boolean }>;
+  /** What each stream input asks of decoding. */
+  demand?: (link: LinkContext<C>) => Record<string, Demand>;
+  run: OperatorForm;
+  /** form "batch". */
+  batch?: BatchFunction;
+  /** form "cut". */
+  open?: (config: C, medium: MediumInfo) => CutFold;
+  examples: Example[];
+}
+
+/** The one way to define an operator; checks what types cannot. */
+export function defineOperator<C>(definition: OperatorDefinition<C>): OperatorDefinition<C> {
+  if (!/^[a-z]+(\.[a-z_]+)?$/.test(definition.name)) throw new Error(`operator name ${definition.name}: family.name expected`);
+  if (definition.run.form === "batch" && !definition.batch) throw new Error(`${definition.name}: form "batch" needs a batch function`);
+  if (definition.run.form === "cut" && !definition.open) throw new Error(`${definition.name}: form "cut" needs open()`);
+  return definition;
+}

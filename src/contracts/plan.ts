@@ -1,0 +1,92 @@
+import type { AudioDemand, VideoDemand } from "./media.js";
+import type { ModelManifest } from "./model.js";
+import type { OperatorDefinition } from "./operator.js";
+import type { Level, PortType } from "./ports.js";
+
+/** Where a value of the resolved graph came from. */
+export interface Origin {
+  file: string;
+  line: number;
+  column: number;
+  /** "graph" | "profile:NAME" | "param:NAME" | "command line" | "environment" | "default" */
+  from: string;
+}
+
+export interface PlanInput {
+  node: string;
+  port: string;
+  /** Type of the output that feeds it. */
+  type: PortType;
+  /** same: item by item; group: finer items inside the interval, as a Series or a list; broadcast: the coarser item's value. */
+  mode: "same" | "group" | "broadcast";
+  /** What this input asks of decoding, when it is fed by media.open's frames or audio. */
+  video?: VideoDemand;
+  audio?: AudioDemand;
+  optional: boolean;
+  nullable: boolean;
+}
+
+export interface ErrorPolicy {
+  retry: number;
+  backoffMinMs: number;
+  backoffMaxMs: number;
+  then: "dead_letter" | "fail";
+}
+
+export interface PlanNode {
+  name: string;
+  op: OperatorDefinition;
+  config: unknown;
+  level: Level;
+  inputs: Record<string, PlanInput>;
+  outputs: Record<string, PortType>;
+  /** role → manifest. */
+  models: Record<string, ModelManifest>;
+  /** CEL source, asked per item over { media, scene, NODE… }; null: always. */
+  when: string | null;
+  batch: { size: number; waitMs: number };
+  queue: { max: number; policy: "block" };
+  onError: ErrorPolicy;
+  /** join: what a missing input becomes. */
+  missing: null;
+  /** Hash of operator name, version, config, model hashes and demand: the static part of the memo key (hex, 16 characters). */
+  key: string;
+  /** Position of the node in the graph file, for messages. */
+  origin: Origin;
+}
+
+export interface OutputSpec {
+  kind: "scene" | "media";
+  /** Node that makes the record (join, or a media-level node), null: none. */
+  from: string[];
+  vectors: Record<string, { weight: number }>;
+  fulltext: string[];
+  index: string[];
+}
+
+export interface Plan {
+  name: string;
+  file: string;
+  params: Record<string, { value: unknown; origin: Origin }>;
+  profile: string | null;
+  /** Media URIs, folders, globs: the value of the params of type `media`, unexpanded. */
+  inputs: string[];
+  nodes: PlanNode[]; // topological order, only what an output or --only/--until reaches
+  outputs: OutputSpec[];
+  runtime: { workers: number; mediaInFlight: number; scenesInFlight: number; slots: number; blockUs: number };
+  /** Hash of everything that decides results (nodes' keys, wiring, outputs), not names of files or inputs. */
+  hash: string;
+}
+
+export interface Problem {
+  severity: "error" | "warning";
+  file: string;
+  line: number;
+  column: number;
+  code: string;
+  message: string;
+  found?: string;
+  expected?: string;
+  nearest?: string;
+  hint: string;
+}
