@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { Audio, Vector, defineOperator, type BatchFunction } from "../../contracts/index.js";
+import { audioBatch, audioPreprocess, rmsDbfs, validSamples, windowSamples } from "../../models/preprocess-audio.js";
+import { splitRows } from "../../models/rows.js";
+
+/** Below this RMS a window is silent: it gets the zero vector, which no search finds and no mean counts. */
+const SILENT_DBFS = -60;
+
+const embed: BatchFunction = async (items, _config, { models }) => {
+  const model = models["audio"]!;
+  const { manifest } = model;
+  const preprocess = audioPreprocess(manifest);
+  const loud = items.filter((item) => !(rmsDbfs(validSamples(item)) < SILENT_DBFS));
+  const vectors = new Map<(typeof items)[number], Float32Array>();
+  if (loud.length > 0) {
+    const data = audioBatch(loud, preprocess);
+    const input = manifest.inputs[0]!;
+    // [n, samples], or [n, 1, samples] where the model wants a channel.
+    const dims = input.dims.length === 3 ? [loud.length, 1, windowSamples(preprocess)] : [loud.length, windowSamples(preprocess)];
+    const rows = splitRows(await model.run({ [input.name]: { data, dims } }), manifest, loud.length);
+    loud.forEach((item, i) => vectors.set(item, rows[i]!));
+  }
+  return items.map((item) => vectors.get(item) ?? new Float32Array(manifest.output.dims));
+};
+
+export const audioEmbed = defineOperator({
+  name: "audio.embed",
+  version: 1,
+  summary: "Embeds windows of sound with an audio model: one vector per window, zero where it is silent.",
+  description: `A window whose RMS is below ${SILENT_DBFS} dBFS gets the zero vector and costs no model run.`,
+  module: import.meta.url,
+  level: "frame",
+  inputs: { audio: Audio },
+  outputs: ({ models }) => {
+    const { output, space, id } = models["audio"]!;
+    return { vectors: Vector.at("frame", { dims: output.dims, space: space?.name ?? id, norm: output.normalised }) };
+  },
+  config: z.strictObject({
+    hop: z.number().positive().optional().describe("Seconds from the start of one window to the next; the model's window unless given."),
+  }),
+  models: { audio: { task: "audio-embedding" } },
+  demand: ({ config, models }) => {
+    const { sampleRate, windowSeconds } = audioPreprocess(models["audio"]!);
+    const windowUs = Math.round(windowSeconds * 1e6);
+    return { audio: { audio: { sampleRate, channels: 1, windowUs, hopUs: config.hop === undefined ? windowUs : Math.round(config.hop * 1e6) } } };
+  },
+  run: { form: "batch", result: "vector", input: "audio" },
+  batch: embed,
+  examples: [
+    {
+      title: "Windows that overlap by half",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "windows: { op: audio.embed, in: media.audio, model: lite-sound, with: { hop: 1 } }",
+    },
+  ],
+});

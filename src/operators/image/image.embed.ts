@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { Frames, Vector, defineOperator } from "../../contracts/index.js";
+import { imageBatch, imagePreprocess } from "../../models/preprocess-image.js";
+import { splitRows } from "../../models/rows.js";
+
+export const imageEmbed = defineOperator({
+  name: "image.embed",
+  version: 1,
+  summary: "Embeds sampled frames with an image model: one vector per frame.",
+  description:
+    "The decoder delivers frames in the model's size at `fps` (2 a second unless the input says otherwise; `fps: all` costs a model run per frame).",
+  module: import.meta.url,
+  level: "frame",
+  inputs: { frames: Frames },
+  outputs: ({ models }) => {
+    const { output, space, id } = models["image"]!;
+    return { vectors: Vector.at("frame", { dims: output.dims, space: space?.name ?? id, norm: output.normalised }) };
+  },
+  config: z.strictObject({}),
+  models: { image: { task: "image-embedding" } },
+  demand: ({ models }) => ({ frames: { video: { size: imagePreprocess(models["image"]!).size, fps: 2, geometry: "display" } } }),
+  run: { form: "batch", result: "vector", input: "frames" },
+  batch: async (items, _config, { models }) => {
+    const model = models["image"]!;
+    const preprocess = imagePreprocess(model.manifest);
+    const [width, height] = preprocess.size;
+    const data = imageBatch(items.map((i) => i.slot), preprocess);
+    const outputs = await model.run({ [model.manifest.inputs[0]!.name]: { data, dims: [items.length, 3, height, width] } });
+    return splitRows(outputs, model.manifest, items.length);
+  },
+  examples: [
+    {
+      title: "Two vectors a second",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "frames: { op: image.embed, in: { frames: { from: media.frames, fps: 2 } }, model: lite-image, batch: { size: 16 } }",
+    },
+  ],
+});

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { Frames, Image, defineOperator, type BatchFunction } from "../../contracts/index.js";
+
+const config = z.strictObject({
+  longest: z.int().min(16).max(4096).default(256).describe("Longer side in pixels; a smaller picture stays as it is."),
+  quality: z.int().min(1).max(100).default(75).describe("JPEG quality."),
+});
+
+/** libvips' own threads would compete with the pool's: it is told once per worker to use none. */
+type Sharp = typeof import("sharp").default;
+let sharp: Promise<Sharp> | undefined;
+function loadSharp(): Promise<Sharp> {
+  sharp ??= import("sharp").then(({ default: loaded }) => {
+    loaded.concurrency(1);
+    loaded.cache(false);
+    return loaded;
+  });
+  return sharp;
+}
+
+const thumbnails: BatchFunction = async (items, options: z.infer<typeof config>) => {
+  const encode = await loadSharp();
+  const images: Uint8Array[] = [];
+  for (const { slot } of items) {
+    const pixels = Buffer.from(new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength));
+    const image = encode(pixels, { raw: { width: slot.width, height: slot.height, channels: 3 } });
+    if (Math.max(slot.width, slot.height) > options.longest) image.resize(options.longest, options.longest, { fit: "inside" });
+    images.push(await image.jpeg({ quality: options.quality }).toBuffer());
+  }
+  return images;
+};
+
+export const imageThumbnail = defineOperator({
+  name: "image.thumbnail",
+  version: 1,
+  summary: "Encodes sampled frames as small JPEGs.",
+  module: import.meta.url,
+  level: "frame",
+  inputs: { frames: Frames },
+  outputs: { images: Image },
+  config,
+  demand: ({ config: { longest } }) => ({ frames: { video: { size: { longest }, fps: 2, geometry: "display" } } }),
+  run: { form: "batch", result: "image", input: "frames" },
+  batch: thumbnails,
+  examples: [
+    {
+      title: "Small pictures of the frames that are also embedded",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "thumbs: { op: image.thumbnail, in: { frames: { from: media.frames, fps: 1 } }, with: { longest: 192 } }",
+    },
+  ],
+});

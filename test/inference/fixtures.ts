@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { FlowError, Frames, Text, Value, Vector, defineOperator, skip, type BatchFunction, type GridItem, type MediumInfo, type ModelManifest } from "../../src/contracts/index.js";
+import { OnnxGraph, type Dims } from "../../models/build/onnx-writer.js";
+
+export const modelsDir = fileURLToPath(new URL("../../../models", import.meta.url));
+
+/** Frames as the decoder leaves them: rgb24 in slots of one shared ring, the same noise for the same seed. */
+export function frameRing(count: number, width: number, height: number, seed = 1): GridItem[] {
+  const bytes = width * height * 3;
+  const buffer = new SharedArrayBuffer(bytes * count);
+  const pixels = new Uint8Array(buffer);
+  let state = seed >>> 0;
+  for (let i = 0; i < pixels.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    // Shapes, so that features differ, plus a little noise.
+    pixels[i] = ((((i / 3) % width) * (1 + (Math.floor(i / bytes) % 7))) & 0xf0) | (state >>> 28);
+  }
+  return Array.from({ length: count }, (_, i) => ({ ptsUs: i * 500_000, samples: 0, slot: { buffer, byteOffset: i * bytes, byteLength: bytes, width, height } }));
+}
+
+/** Mono windows in one shared ring; `sample(window, n)` gives each sample. */
+export function audioRing(windows: { length: number; valid: number }[], sample: (window: number, n: number) => number): GridItem[] {
+  const total = windows.reduce((sum, w) => sum + w.length, 0);
+  const buffer = new SharedArrayBuffer(total * 4);
+  let offset = 0;
+  return windows.map(({ length, valid }, k) => {
+    const data = new Float32Array(buffer, offset, length);
+    for (let n = 0; n < valid; n++) data[n] = sample(k, n);
+    const item = { ptsUs: k * 2_000_000, samples: valid, slot: { buffer, byteOffset: offset, byteLength: length * 4, width: 0, height: 0 } };
+    offset += length * 4;
+    return item;
+  });
+}
+
+/** A mean over pixels per channel, ×[1,2,3] + [0,0,1]: a model small enough to check by hand. `batch`: first dimension of the file. */
+export function tinyModel(options: { batch?: number | string; size?: number; dims?: number; name?: string } = {}): ModelManifest {
+  const { batch = "n", size = 4, dims = 3, name = "tiny" } = options;
+  const graph = new OnnxGraph(name, "for tests");
+  const inDims: Dims = [batch, 3, size, size];
+  const x = graph.input("pixels", "float32", inDims);
+  const mean = graph.op("ReduceMean", [x], { axes: [2, 3], keepdims: 0 });
+  const scaled = graph.op("Add", [graph.op("Mul", [mean, graph.constant([1, 3], Float32Array.of(1, 2, 3))]), graph.constant([1, 3], Float32Array.of(0, 0, 1))]);
+  graph.output(scaled, "vector", "float32", [batch, 3]);
+  const bytes = graph.encode();
+  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
+  writeFileSync(file, bytes);
+  return {
+    id: name,
+    task: "image-embedding",
+    summary: "Channel means.",
+    file,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    sizeBytes: bytes.length,
+    licence: "MIT",
+    inputs: [{ name: "pixels", dims: ["n", 3, size, size], type: "float32" }],
+    preprocess: { kind: "image", size: [size, size], fit: "fill", mean: [0, 0, 0], std: [1, 1, 1], color: "rgb", scale: 1 / 255 },
+    output: { name: "vector", dims, normalised: "none" },
+    space: null,
+    limits: "",
+  };
+}
+
+export const medium: MediumInfo = {
+  id: "0".repeat(64),
+  uri: "file:///nothing.mp4",
+  name: "nothing.mp4",
+  kind: "video",
+  container: "mp4",
+  sizeBytes: 1,
+  durationUs: 1_000_000,
+  startUs: 0,
+  video: null,
+  audio: null,
+  subtitles: [],
+  memoisable: true,
+};
+export const interval = { startUs: 0, endUs: 1_000_000 };
+
+const read = (item: GridItem): Uint8Array => new Uint8Array(item.slot.buffer, item.slot.byteOffset, item.slot.byteLength);
+
+const sums: BatchFunction = async (items, config: { guilty?: number; lose?: boolean; spinMs?: number }) => {
+  const guilty = items.find((i) => i.ptsUs === config.guilty);
+  if (guilty) throw new FlowError("TEST_GUILTY", `frame at ${guilty.ptsUs}`, { hint: "none", item: String(guilty.ptsUs), permanent: true });
+  for (const until = performance.now() + (config.spinMs ?? 0); performance.now() < until; );
+  const rows = items.map((i) => Float32Array.of(i.ptsUs, read(i).reduce((a, b) => a + b, 0)));
+  return config.lose ? rows.slice(1) : rows;
+};
+
+/** The sum of each frame's bytes; throws, loses results or takes its time on request. */
+export const testSums = defineOperator({
+  name: "test.sums",
+  version: 1,
+  summary: "Sums bytes.",
+  module: import.meta.url,
+  level: "frame",
+  inputs: { frames: Frames },
+  outputs: { vectors: Vector.at("frame", { dims: 2 }) },
+  config: z.strictObject({ guilty: z.number().optional(), lose: z.boolean().optional(), spinMs: z.number().optional() }),
+  run: { form: "batch", result: "vector", input: "frames" },
+  batch: sums,
+  examples: [],
+});
+
+export const testEach = defineOperator({
+  name: "test.each",
+  version: 1,
+  summary: "Answers by its text.",
+  module: import.meta.url,
+  level: "scene",
+  inputs: { text: Text },
+  outputs: { value: Value },
+  config: z.strictObject({}),
+  run: {
+    form: "each",
+    thread: "pool",
+    each: ({ text }, _config, ctx) => {
+      if (text === "throw") throw new TypeError("no good");
+      if (text === "skip") return skip("asked to");
+      return { value: `${text as string} at ${ctx.interval.startUs} of ${ctx.medium.name}`, bytes: Buffer.from("abc"), vector: Float32Array.of(1, 2) };
+    },
+  },
+  examples: [],
+});
