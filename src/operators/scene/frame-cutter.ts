@@ -1,0 +1,45 @@
+import { FRAME_SCORE_COLUMNS, FRAME_SCORE_INDEX } from "../../math/frame-scores.js";
+import { adaptiveDetector, contentDetector, hashDetector, histogramDetector, thresholdDetector, type SceneDetector } from "../../math/scene-detectors.js";
+import type { SceneCutConfig } from "./scene.cut.js";
+import { SCORE_COLUMNS } from "./scene.scores.columns.js";
+
+export interface FrameCutter {
+  /** One stored score row (SCORE_COLUMNS), frames in order; gives the times of the cuts that became certain. */
+  push(ptsUs: number, row: Float32Array): number[];
+  end(endUs: number): number[];
+  /** No cut will be announced before this. */
+  readonly settledUs: number;
+}
+
+function detectorOf(config: SceneCutConfig): SceneDetector {
+  const { threshold, min_scene: minSceneUs } = config;
+  switch (config.detector) {
+    case "adaptive":
+      return adaptiveDetector({ threshold, minSceneUs, minContent: config.min_content });
+    case "hash":
+      return hashDetector({ threshold, minSceneUs });
+    case "histogram":
+      return histogramDetector({ threshold, minSceneUs });
+    case "threshold":
+      return thresholdDetector({ threshold, minSceneUs });
+    default:
+      return contentDetector({ threshold, minSceneUs });
+  }
+}
+
+export function openDetector(config: SceneCutConfig): FrameCutter {
+  const detector = detectorOf(config);
+  const full = new Float32Array(FRAME_SCORE_COLUMNS.length).fill(Number.NaN);
+  const to = SCORE_COLUMNS.map((name) => FRAME_SCORE_INDEX[name]);
+  let frame = 0;
+  return {
+    push(ptsUs, row) {
+      for (let i = 0; i < to.length; i++) full[to[i]!] = row[i]!;
+      return detector.push(ptsUs, frame++, full).map((cut) => cut.ptsUs);
+    },
+    end: (endUs) => detector.end(endUs).map((cut) => cut.ptsUs),
+    get settledUs() {
+      return detector.settledUs;
+    },
+  };
+}
