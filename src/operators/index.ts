@@ -1,11 +1,32 @@
 import type { OperatorDefinition } from "../contracts/index.js";
 import { audioEmbed } from "./audio/audio.embed.js";
+import { captionSubtitles } from "./caption/caption.subtitles.js";
+import { join } from "./flow/join.js";
 import { imageEmbed } from "./image/image.embed.js";
 import { imageThumbnail } from "./image/image.thumbnail.js";
+import { mediaOpen } from "./media/media.open.js";
+import { sceneCut } from "./scene/scene.cut.js";
+import { sceneScores } from "./scene/scene.scores.js";
+import { speechSubtitles } from "./speech/speech.subtitles.js";
 import { textEmbed } from "./text/text.embed.js";
+import { vectorsMean } from "./vectors/vectors.mean.js";
+import { videoPool } from "./video/video.pool.js";
 
 /** Every built-in operator: the one list. `any`: each has its own config type, which its schema checks. */
-const operators: readonly OperatorDefinition<any>[] = [audioEmbed, imageEmbed, imageThumbnail, textEmbed];
+const operators: readonly OperatorDefinition<any>[] = [
+  audioEmbed,
+  captionSubtitles,
+  join,
+  imageEmbed,
+  imageThumbnail,
+  mediaOpen,
+  sceneCut,
+  sceneScores,
+  speechSubtitles,
+  textEmbed,
+  vectorsMean,
+  videoPool,
+];
 
 /** Operators by name. */
 export const catalogue: ReadonlyMap<string, OperatorDefinition> = new Map(operators.map((operator) => [operator.name, operator as OperatorDefinition]));
