@@ -102,13 +102,21 @@ function manifestError(path: string, problems: string[]): FlowError {
 export function loadModels(dirs: string | readonly string[]): ModelCatalogue {
   const catalogue = new Map<string, ModelManifest>();
   for (const dir of typeof dirs === "string" ? [dirs] : dirs) {
-    for (const name of readdirSync(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) {
+    for (const name of listFolder(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) {
       const path = join(dir, name);
       const manifest = parseManifest(readFileSync(path, "utf8"), path);
       catalogue.set(manifest.id, manifest);
     }
   }
   return catalogue;
+}
+
+function listFolder(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (cause) {
+    throw new FlowError("MODEL_FOLDER", `the models folder ${dir} cannot be read`, { hint: "Check the path and its permissions.", exit: EXIT.environment, cause });
+  }
 }
 
 const reinstall = "Restore the file (a checkout, or the command that made it), then check with `flow doctor`.";

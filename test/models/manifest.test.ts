@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import test from "node:test";
+import { stringify } from "yaml";
+import { loadModels, parseManifest, verifyModelFile, verifyModelShape } from "../../src/models/manifest.js";
+import { modelsDir, tinyModel } from "../inference/fixtures.js";
+
+const wire = {
+  id: "m",
+  task: "image-embedding",
+  summary: "s",
+  limits: ["one", "two"],
+  files: [{ path: "m.onnx", size: 3, sha256: "a".repeat(64), licence: "MIT" }],
+  inputs: [{ name: "x", type: "float32", dims: ["n", 3, 4, 4] }],
+  preprocess: { kind: "image", size: [4, 4] },
+  output: { name: "y", dims: 3, normalised: "unit" },
+};
+
+test("the models of the repository load, with absolute files that are what the manifests say", async () => {
+  const models = loadModels(modelsDir);
+  assert.deepEqual([...models.keys()], ["lite-image", "lite-sound", "lite-text"]);
+  for (const manifest of models.values()) {
+    assert.ok(isAbsolute(manifest.file));
+    await verifyModelFile(manifest);
+  }
+});
+
+test("defaults are filled in and the first file is the model", () => {
+  const manifest = parseManifest(stringify(wire), "/models/m.yaml");
+  assert.equal(manifest.file, "/models/m.onnx");
+  assert.equal(manifest.limits, "one; two");
+  assert.equal(manifest.space, null);
+  assert.deepEqual(manifest.preprocess, { kind: "image", size: [4, 4], fit: "fill", mean: [0, 0, 0], std: [1, 1, 1], color: "rgb", scale: 1 / 255 });
+});
+
+test("every problem of a manifest is named with its place", () => {
+  const broken = stringify({ ...wire, colour: 1, output: { name: "y", dims: 0, normalised: "maybe" } });
+  assert.throws(() => parseManifest(broken, "/models/m.yaml"), (error: Error & { code: string; exit: number }) => {
+    assert.equal(error.code, "MODEL_MANIFEST");
+    assert.equal(error.exit, 2);
+    for (const part of ["/models/m.yaml", "output.dims", "output.normalised", "colour"]) assert.ok(error.message.includes(part), `${part} in ${error.message}`);
+    return true;
+  });
+  assert.throws(() => parseManifest("a: [", "/models/m.yaml"), { code: "MODEL_MANIFEST", message: /line 1/ });
+  assert.throws(() => parseManifest(stringify(wire), "/models/other.yaml"), /found "m", expected the file's name/);
+});
+
+test("a later folder overrides an earlier one", () => {
+  const dir = mkdtempSync(join(tmpdir(), "flow-models-"));
+  writeFileSync(join(dir, "lite-image.yaml"), stringify({ ...wire, id: "lite-image", summary: "mine" }));
+  const models = loadModels([modelsDir, dir]);
+  assert.equal(models.get("lite-image")?.summary, "mine");
+  assert.equal(models.size, 3);
+});
+
+test("shapes: a symbolic dimension of the file takes any size, a fixed one only its own, batch apart", () => {
+  const manifest = tinyModel();
+  const input = (dims: (number | string)[], type = "float32") => [{ name: "pixels", type, dims }];
+  const output = [{ name: "vector", type: "float32", dims: ["n", 3] }];
+  for (const dims of [["n", 3, 4, 4], [1, 3, 4, 4], ["n", "c", "h", "w"]]) verifyModelShape(manifest, input(dims), output);
+  for (const dims of [["n", 3, 4, 5], ["n", 3, 4], ["n", 1, 4, 4]]) assert.throws(() => verifyModelShape(manifest, input(dims), output), { code: "MODEL_SHAPE" });
+  assert.throws(() => verifyModelShape(manifest, input(["n", 3, 4, 4], "float16"), output), { code: "MODEL_SHAPE", message: /float16/ });
+  assert.throws(() => verifyModelShape(manifest, [...input(["n", 3, 4, 4]), { name: "mask", type: "int64", dims: ["n"] }], output), /mask/);
+});
