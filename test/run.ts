@@ -1,0 +1,19 @@
+/** The test command: every *.test.js below this folder (or those whose path contains one of the arguments), one process per file. */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const wanted = process.argv.slice(2);
+const files = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.js") && (wanted.length === 0 || wanted.some((part) => name.includes(part))))
+  .sort()
+  .map((name) => join(root, name));
+if (files.length === 0) {
+  console.error(`no test file matches ${wanted.join(", ")}`);
+  process.exit(2);
+}
+for (const name of ["FLOW_MODELS_DIR", "FLOW_MEDIA_DIR"]) if (!process.env[name]) console.log(`${name} is not set: tests that need it are skipped and say so`);
+const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit" });
+process.exitCode = status ?? 1;
