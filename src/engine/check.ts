@@ -1,0 +1,29 @@
+import { FlowError, portToString, type PortType } from "../contracts/index.js";
+
+const UNIT_TOLERANCE = 1e-3;
+
+/**
+ * Compares one emitted value with the port that promised it (requirement A.2). An all-zero vector passes where unit norm is promised:
+ * it is how silence is written down (S1.7).
+ */
+export function checkValue(node: string, port: string, type: PortType, value: unknown): void {
+  if (value === null || value === undefined) return;
+  const wrong = (found: string, expected: string): FlowError =>
+    new FlowError("BAD_OUTPUT", `${node}.${port} gave ${found}, but the port promises ${expected}.`, {
+      node,
+      hint: `This is a defect of the operator or its model, not of your media: check the model with \`flow models verify\`, or report it. Port: ${portToString(type)}`,
+      permanent: true,
+    });
+  if (type.kind === "vector") {
+    if (!(value instanceof Float32Array)) throw wrong(describe(value), "a Float32Array");
+    if (type.dims !== undefined && value.length !== type.dims) throw wrong(`${value.length} dims`, `${type.dims} dims`);
+    let sum = 0;
+    for (const x of value) sum += x * x;
+    if (!Number.isFinite(sum)) throw wrong("a vector with a NaN or infinite component", "finite numbers");
+    if (type.norm === "unit" && sum !== 0 && Math.abs(Math.sqrt(sum) - 1) > UNIT_TOLERANCE) throw wrong(`norm ${Math.sqrt(sum).toFixed(4)}`, "unit norm");
+  } else if (type.kind === "text" && typeof value !== "string") throw wrong(describe(value), "a string");
+  else if ((type.kind === "attributes" || type.kind === "spans" || type.kind === "keyframes") && !Array.isArray(value)) throw wrong(describe(value), "a list");
+  else if (type.kind === "image" && !(value instanceof Uint8Array)) throw wrong(describe(value), "encoded bytes");
+}
+
+const describe = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? `a list of ${value.length}` : typeof value === "object" ? value.constructor.name : typeof value);

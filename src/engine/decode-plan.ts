@@ -1,0 +1,73 @@
+import type { AudioDemand, DecodeSpec, MediumInfo, PlanNode, VideoDemand } from "../contracts/index.js";
+import { outputSize } from "../media/index.js";
+import type { GridStream } from "./grid.js";
+
+/** The input of a frame-level node that is fed by decoding. */
+export function decodeInput(node: PlanNode): { video: VideoDemand } | { audio: AudioDemand } | null {
+  for (const input of Object.values(node.inputs)) {
+    if (input.video) return { video: input.video };
+    if (input.audio) return { audio: input.audio };
+  }
+  return null;
+}
+
+export const isVideoFed = (node: PlanNode): boolean => {
+  const input = decodeInput(node);
+  return input !== null && "video" in input;
+};
+
+/** "2", "all" or the hop of an audio window: what a block's coverage is called. */
+export function rateName(node: PlanNode): string {
+  const input = decodeInput(node);
+  if (!input) return "all";
+  return "video" in input ? String(input.video.fps) : "all";
+}
+
+const videoKey = (info: MediumInfo, d: VideoDemand): string => `v:${outputSize(info, d).join("x")}:${d.geometry}:${d.fps}`;
+const audioKey = (d: AudioDemand): string => `a:${d.sampleRate}:${d.channels}:${d.windowUs}:${d.hopUs}`;
+
+export interface DecodePlan {
+  spec: DecodeSpec;
+  /** Output key → the streams it feeds. */
+  consumers: Map<string, GridStream[]>;
+}
+
+/**
+ * Decode pushdown: one output per distinct demand of the nodes that still miss something, all from one ffmpeg. Returns null when nothing has
+ * to be decoded. `slots` is the quota of one output's ring.
+ */
+export function planDecode(info: MediumInfo, streams: readonly GridStream[], slots: number): DecodePlan | null {
+  const spec: DecodeSpec = { video: [], audio: [] };
+  const consumers = new Map<string, GridStream[]>();
+  const missing = streams.filter((stream) => !stream.complete);
+  for (const stream of missing) {
+    const input = decodeInput(stream.node);
+    if (!input) continue;
+    const { run } = stream.node.op;
+    const key = "video" in input ? videoKey(info, input.video) : audioKey(input.audio);
+    let output: { deliver: boolean; slots: number; taps: { key: string; tap: { module: string; export: string; config: unknown } }[] } | undefined;
+    if ("video" in input) {
+      output = spec.video.find((o) => o.key === key);
+      if (!output) spec.video.push((output = { key, demand: input.video, slots, deliver: false, taps: [] } as DecodeSpec["video"][number]) as DecodeSpec["video"][number]);
+    } else {
+      output = spec.audio.find((o) => o.key === key);
+      if (!output) spec.audio.push((output = { key, demand: input.audio, slots, deliver: false, taps: [] } as DecodeSpec["audio"][number]) as DecodeSpec["audio"][number]);
+    }
+    if (run.form === "tap") output.taps.push({ key: stream.node.name, tap: { module: stream.node.op.module, export: run.factory, config: stream.node.config } });
+    else output.deliver = true;
+    consumers.set(key, [...(consumers.get(key) ?? []), stream]);
+  }
+  if (consumers.size === 0) return null;
+
+  const videoStreams = missing.filter((stream) => isVideoFed(stream.node));
+  const fromUs = videoStreams.length > 0 ? Math.min(...videoStreams.map((stream) => stream.resumeUs)) : 0;
+  if (fromUs > 0) {
+    // The stream that stands exactly at the resume point knows the frame before it; the densest one is the surest witness.
+    const witness = videoStreams
+      .filter((stream) => stream.resumeUs === fromUs && stream.verify !== null)
+      .sort((a, b) => b.verify!.ptsUs - a.verify!.ptsUs)[0];
+    const output = witness && [...consumers].find(([, list]) => list.includes(witness))?.[0];
+    spec.resume = { fromUs, verify: witness && output ? { output, ...witness.verify! } : null };
+  }
+  return { spec, consumers };
+}

@@ -1,0 +1,144 @@
+/**
+ * Runs the nodes of one level (scene or media) for one item: each node gives exactly one outcome, whatever its neighbours do.
+ *
+ * Who paces: the caller's credits (`scenesInFlight`); a waiting scene is only an interval, its inputs are read from blocks when its turn comes.
+ * What bounds memory: items in evaluation × (their series ≤ max_length + their values).
+ */
+import {
+  isSkip, skip, toFlowError, type EachInputs, type Interval, type MediumInfo, type OperatorContext, type Outcome, type OutputValues, type PlanInput, type PlanNode, type Series, type Skip,
+} from "../contracts/index.js";
+import type { Store } from "../store/index.js";
+import { checkValue } from "./check.js";
+import { digestSeries, digestValue, memoKey } from "./keys.js";
+import type { Ledger } from "./ledger.js";
+import type { Services } from "./services.js";
+
+export interface ListEntry extends Interval {
+  value: unknown;
+}
+
+/** A value that reached an input, with the digest that stands for it in memo keys. `undefined` value: nothing came. */
+export interface Arrived {
+  value: unknown;
+  digest: string;
+  /** Why there is no value. */
+  because?: string;
+}
+
+export interface ItemScope {
+  info: MediumInfo;
+  interval: Interval;
+  store: Store;
+  ledger: Ledger;
+  services: Services;
+  /** Values from other levels: series of the grid, lists of scenes, what media.open gave. null: that stream does not exist in this medium. */
+  outside: (input: PlanInput) => Promise<unknown> | unknown;
+  /** Variables of `when`. */
+  variables: Record<string, unknown>;
+}
+
+export interface Evaluated {
+  outcome: Outcome<OutputValues>;
+  /** Where the outcome is memoised; null when it is not (failed, join). */
+  memoKey: string | null;
+  digests: Record<string, string>;
+}
+
+export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope): Promise<Map<string, Evaluated>> {
+  const running = new Map<string, Promise<Evaluated>>();
+  for (const node of nodes) {
+    scope.ledger.open(node.name);
+    running.set(
+      node.name,
+      evaluateNode(node, scope, async (input) => {
+        const upstream = running.get(input.node);
+        return upstream ? fromUpstream(await upstream, input) : fromOutside(await scope.outside(input), input);
+      }).then((evaluated) => {
+        scope.ledger.close(node.name, evaluated.outcome);
+        return evaluated;
+      }),
+    );
+  }
+  const done = new Map<string, Evaluated>();
+  for (const [name, promise] of running) done.set(name, await promise);
+  return done;
+}
+
+function fromUpstream({ outcome, digests }: Evaluated, input: PlanInput): Arrived {
+  if (outcome.kind !== "done") return { value: undefined, digest: "-", because: outcome.kind === "failed" ? `${input.node} failed` : `${input.node} skipped` };
+  const value = outcome.value[input.port];
+  return { value: value ?? undefined, digest: digests[input.port] ?? "-" };
+}
+
+function fromOutside(value: unknown, input: PlanInput): Arrived {
+  if (value === null || value === undefined) return { value: undefined, digest: "-", because: `no ${input.type.kind} in this medium` };
+  if (input.mode === "group" && isSeries(value)) return { value, digest: digestSeries(value) };
+  // What a medium is called and what its decoder complained about is not part of any result.
+  if (input.type.kind === "info") return { value, digest: "info" };
+  return { value, digest: digestValue(value) };
+}
+
+const isSeries = (value: unknown): value is Series => typeof value === "object" && value !== null && (value as Series).ptsUs instanceof Float64Array;
+
+async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: PlanInput) => Promise<Arrived>): Promise<Evaluated> {
+  const inputs: EachInputs = {};
+  const digests: string[] = [];
+  let missing: string | null = null;
+  for (const [name, input] of Object.entries(node.inputs)) {
+    const arrived = await arrive(input);
+    digests.push(`${name}:${arrived.digest}`);
+    setInput(inputs, name, arrived.value);
+    if (arrived.value === undefined && !input.nullable && !input.optional && node.op.run.form !== "join") missing ??= arrived.because ?? `${input.node} gave nothing`;
+  }
+  if (node.when !== null && !scope.services.when(node, { ...scope.variables })) return { outcome: { kind: "skipped", reason: "when" }, memoKey: null, digests: {} };
+  if (missing !== null) return { outcome: { kind: "skipped", reason: missing }, memoKey: null, digests: {} };
+
+  if (node.op.run.form === "join") {
+    const record = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, value ?? null]));
+    return { outcome: { kind: "done", value: { record } }, memoKey: null, digests: { record: digestValue(digests) } };
+  }
+
+  const key = memoKey(node.key, scope.info.id, scope.interval, digests);
+  const stored = scope.services.forced(node) ? undefined : scope.store.getMemo(key);
+  if (stored && stored.kind !== "failed" && stored.kind !== "dropped") {
+    const outcome = { ...stored, cached: true } as Outcome<OutputValues>;
+    return { outcome, memoKey: key, digests: portDigests(outcome) };
+  }
+  let outcome: Outcome<OutputValues>;
+  try {
+    const value = await scope.services.policy(node).run(() => call(node, inputs, scope));
+    if (isSkip(value)) outcome = { kind: "skipped", reason: value.skip };
+    else {
+      for (const [port, type] of Object.entries(node.outputs)) checkValue(node.name, port, type, value[port]);
+      outcome = { kind: "done", value };
+    }
+    void scope.store.putMemo(key, outcome);
+  } catch (thrown) {
+    const error = toFlowError(thrown);
+    outcome = { kind: "failed", error: { ...error.toJSON(), node: node.name }, permanent: error.permanent };
+    scope.services.deadLetter(node, scope.info, scope.interval, error);
+  }
+  return { outcome, memoKey: key, digests: portDigests(outcome) };
+}
+
+/** `vectors.video` (an entry of a list input) becomes inputs.vectors.video. */
+function setInput(inputs: EachInputs, name: string, value: unknown): void {
+  const dot = name.indexOf(".");
+  if (dot < 0) inputs[name] = value;
+  else ((inputs[name.slice(0, dot)] ??= {}) as Record<string, unknown>)[name.slice(dot + 1)] = value;
+}
+
+function portDigests(outcome: Outcome<OutputValues>): Record<string, string> {
+  if (outcome.kind !== "done") return {};
+  return Object.fromEntries(Object.entries(outcome.value).map(([port, value]) => [port, digestValue(value)]));
+}
+
+async function call(node: PlanNode, inputs: EachInputs, scope: ItemScope): Promise<OutputValues | Skip> {
+  const { run } = node.op;
+  if (run.form === "each" && run.thread === "main") {
+    const context: OperatorContext = { node: node.name, medium: scope.info, interval: scope.interval, models: {} };
+    return run.each(inputs, node.config as never, context);
+  }
+  if (run.form === "each" || run.form === "eachBatch") return scope.services.inPool(node, { inputs, medium: scope.info, interval: scope.interval });
+  return skip(`${node.op.name} cannot run at level ${node.level}`);
+}

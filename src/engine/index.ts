@@ -1,0 +1,3 @@
+export { runPlan, exitCodeOf, type RunOptions, type RunProgress, type RunSummary } from "./run.js";
+export { explainPlan, type NodePlanState } from "./explain.js";
+export { unbalanced } from "./ledger.js";

@@ -1,0 +1,156 @@
+/** What all media of one run share: the pool, one batcher and one error policy per node, compiled conditions, dead letters. */
+import { stat } from "node:fs/promises";
+import { FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
+import { compileExpression } from "../graph/index.js";
+import { Batcher, InferencePool, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
+import type { Store } from "../store/index.js";
+import { NodePolicy } from "./retry.js";
+
+type Condition = (variables: Record<string, unknown>) => boolean;
+type PoolItem = GridItem | EachItem;
+
+export class Services {
+  private readonly policies = new Map<string, NodePolicy>();
+  private readonly conditions = new Map<string, Condition>();
+  private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private poolInstance: InferencePool | null = null;
+  /** Set by the first Ctrl-C: nothing new is begun. */
+  stopping = false;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly store: Store,
+    private readonly force: ReadonlySet<string>,
+    private readonly nowMs: () => number,
+  ) {}
+
+  forced(node: PlanNode): boolean {
+    return this.force.has(node.name);
+  }
+
+  policy(node: PlanNode): NodePolicy {
+    let policy = this.policies.get(node.name);
+    if (!policy) this.policies.set(node.name, (policy = new NodePolicy(node)));
+    return policy;
+  }
+
+  when(node: PlanNode, variables: Record<string, unknown>): boolean {
+    let condition = this.conditions.get(node.name);
+    if (!condition) this.conditions.set(node.name, (condition = compileCondition(node)));
+    return condition(variables);
+  }
+
+  /** Started by the first item that needs it: a fully cached run never loads a model or starts a worker. */
+  get pool(): InferencePool {
+    return (this.poolInstance ??= new InferencePool({ workers: this.plan.runtime.workers }));
+  }
+
+  /** Rows sent to models by this run. */
+  get inferences(): number {
+    const rows = this.poolInstance?.stats().inferences ?? {};
+    return Object.values(rows).reduce((sum, n) => sum + n, 0);
+  }
+
+  /** The node's batcher: fills across media, bisects a failing batch, gives each item its own result. */
+  batcher(node: PlanNode): Batcher<PoolItem, unknown> {
+    let batcher = this.batchers.get(node.name);
+    if (!batcher) {
+      const kind = node.op.run.form === "eachBatch" ? "eachBatch" : node.op.run.form === "each" ? "each" : "batch";
+      batcher = new Batcher<PoolItem, unknown>({
+        size: kind === "each" ? 1 : node.batch.size,
+        inFlight: Math.max(1, this.plan.runtime.workers),
+        call: async (items) => unwrap(await this.pool.run({ ...poolCall(node), kind, items } as PoolCall), node),
+      });
+      this.batchers.set(node.name, batcher);
+    }
+    return batcher;
+  }
+
+  /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company. */
+  async inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
+    const batcher = this.batcher(node);
+    const result = this.submit(node, item);
+    if (node.op.run.form === "eachBatch" && !this.timers.has(node.name)) {
+      this.timers.set(
+        node.name,
+        setTimeout(() => {
+          this.timers.delete(node.name);
+          batcher.flush();
+        }, node.batch.waitMs),
+      );
+    }
+    return (await result) as OutputValues | Skip;
+  }
+
+  /** One item to the node's batcher; rejects with the item's own error. */
+  async submit(node: PlanNode, item: PoolItem): Promise<unknown> {
+    const value = await this.batcher(node).submit(item);
+    if (!(value instanceof ItemFailure)) return value;
+    const { code, message, hint } = value.error;
+    throw new FlowError(code, message, { hint, node: value.node, permanent: value.permanent });
+  }
+
+  deadLetter(node: PlanNode, info: MediumInfo, interval: Interval, error: FlowError): void {
+    void this.store.putFailure({ node: node.name, operator: node.op.name, medium: info.id, uri: info.uri, startUs: interval.startUs, endUs: interval.endUs, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+  }
+
+  mediumFailed(info: MediumInfo, error: FlowError): void {
+    void this.store.putFailure({ node: "media", operator: "media.open", medium: info.id, uri: info.uri, startUs: 0, endUs: 0, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+  }
+
+  /**
+   * Files of the models, checked by size and hash; what was checked once stays checked until the file changes (the store remembers), so
+   * that a cached rerun does not read it again.
+   */
+  async checkModels(models: readonly ModelManifest[]): Promise<FlowError[]> {
+    const unknown = [];
+    for (const model of models) {
+      const { size, mtimeMs } = await stat(model.file).catch(() => ({ size: -1, mtimeMs: 0 }));
+      const key = `model/${model.sha256}/${size}/${mtimeMs}/${model.file}`;
+      if (!this.store.getMemo(key)) unknown.push({ model, key });
+    }
+    if (unknown.length === 0) return [];
+    const errors = await this.pool.verify(unknown.map(({ model }) => model));
+    if (errors.length === 0) for (const { key } of unknown) void this.store.putMemo(key, { kind: "done", value: true });
+    return errors;
+  }
+
+  queueDepths(): Record<string, number> {
+    return Object.fromEntries([...this.batchers].map(([name, batcher]) => [name, batcher.pending]));
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    await this.poolInstance?.destroy();
+  }
+}
+
+function poolCall(node: PlanNode): Omit<PoolCall, "kind" | "items"> {
+  return { module: node.op.module, operator: node.op.name, node: node.name, config: node.config, models: node.models };
+}
+
+function unwrap(results: PoolResult[], node: PlanNode): unknown[] {
+  return results.map((result) => (result.ok ? result.value : new ItemFailure(result.error, result.permanent, node.name)));
+}
+
+/** An item's own failure inside a batch that succeeded: travels as a value, the batcher hands it on. */
+class ItemFailure {
+  constructor(
+    readonly error: FlowErrorData,
+    readonly permanent: boolean,
+    readonly node: string,
+  ) {}
+}
+
+function compileCondition(node: PlanNode): Condition {
+  const compiled = compileExpression(node.when!, null);
+  if (!("evaluate" in compiled)) throw new FlowError("BAD_EXPRESSION", compiled.message, { node: node.name, hint: compiled.hint, exit: 2 });
+  return (variables) => {
+    try {
+      return compiled.evaluate(variables) === true;
+    } catch (cause) {
+      throw new FlowError("BAD_EXPRESSION", `\`when: ${node.when}\` cannot be evaluated: ${(cause as Error).message}`, { node: node.name, cause, exit: 2, hint: "Check the names and types in the expression." });
+    }
+  };
+}
