@@ -41,8 +41,9 @@ export default async function handle(task: WorkerTask): Promise<unknown> {
   rows = {};
   try {
     const results = await perform(task);
-    const reply: WorkerReply = { ok: true, results, rows, ...spent() };
-    return transferring(reply, results);
+    const buffers = new Set<ArrayBuffer>();
+    const reply: WorkerReply = { ok: true, results: results.map((r) => packed(r, buffers)), rows, ...spent() };
+    return buffers.size === 0 ? reply : move({ [transferableSymbol]: [...buffers], [valueSymbol]: reply } as never);
   } catch (thrown) {
     const error = toFlowError(thrown, "OPERATOR_FAILED");
     const reply: WorkerReply = { ok: false, error: error.toJSON(), permanent: error.permanent, ...spent() };
@@ -169,12 +170,11 @@ async function keepAlive<T>(pending: Promise<T>): Promise<T> {
 }
 
 /**
- * Moves the results' memory instead of copying it: what an operator returns is no longer its own. A Buffer may lie in Node's shared
- * pool, so bytes are copied out first.
+ * Moves a result's memory instead of copying it: what an operator returns is no longer its own. A Buffer may lie in Node's shared
+ * pool, so bytes are copied out first. What cannot cross is the item's error here; at postMessage it would end the worker.
  */
-function transferring(reply: WorkerReply, results: PoolResult[]): unknown {
-  const buffers = new Set<ArrayBuffer>();
-  const collect = (value: unknown): unknown => {
+function packed(result: PoolResult, buffers: Set<ArrayBuffer>): PoolResult {
+  const pack = (value: unknown): unknown => {
     if (value instanceof Uint8Array) {
       const bytes = new Uint8Array(value);
       buffers.add(bytes.buffer);
@@ -184,13 +184,22 @@ function transferring(reply: WorkerReply, results: PoolResult[]): unknown {
       if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer);
       return value;
     }
-    if (Array.isArray(value)) return value.map(collect);
+    if (Array.isArray(value)) return value.map(pack);
     if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, collect(v)]));
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pack(v)]));
+    }
+    if (typeof value === "function" || typeof value === "symbol" || value instanceof Promise) {
+      throw new FlowError("NOT_CLONEABLE", `a result holds a ${value instanceof Promise ? "promise" : typeof value}, which cannot leave its worker`, {
+        hint: "Results of operators that run in the pool must be plain data.",
+        permanent: true,
+      });
     }
     return value;
   };
-  for (const result of results) if (result.ok) result.value = collect(result.value);
-  if (buffers.size === 0) return reply;
-  return move({ [transferableSymbol]: [...buffers], [valueSymbol]: reply } as never);
+  if (!result.ok) return result;
+  try {
+    return { ok: true, value: pack(result.value) };
+  } catch (thrown) {
+    return { ok: false, error: toFlowError(thrown).toJSON(), permanent: true };
+  }
 }

@@ -12,7 +12,7 @@ const preprocessSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("image"),
     size: z.tuple([z.int().positive(), z.int().positive()]).describe("[width, height] of the input in pixels."),
-    fit: z.enum(["fill", "cover", "contain"]).default("fill").describe("What happens to another aspect ratio."),
+    fit: z.literal("fill").default("fill").describe("What happens to another aspect ratio: `fill` stretches (the decoder scales to the exact size)."),
     mean: triple.default([0, 0, 0]).describe("Subtracted per channel (in the order of `color`) after scaling."),
     std: triple.default([1, 1, 1]).describe("Divides per channel after the mean is subtracted."),
     color: z.enum(["rgb", "bgr"]).default("rgb").describe("Order of the channels."),

@@ -121,6 +121,9 @@ export const testEach = defineOperator({
     each: ({ text }, _config, ctx) => {
       if (text === "throw") throw new TypeError("no good");
       if (text === "skip") return skip("asked to");
+      // In a worker thread this ends the thread only.
+      if (text === "die") process.exit(1);
+      if (text === "function") return { value: () => 0 };
       return { value: `${text as string} at ${ctx.interval.startUs} of ${ctx.medium.name}`, bytes: Buffer.from("abc"), vector: Float32Array.of(1, 2) };
     },
   },

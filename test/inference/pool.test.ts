@@ -81,6 +81,17 @@ test("each: every item has its own value, skip or error", async () => {
   assert.deepEqual(third.value, { skip: "asked to" });
 });
 
+test("a worker that dies, and a result that cannot cross, are errors of their call; the pool goes on", async () => {
+  const say = (...texts: string[]) =>
+    pool.run({ kind: "each", module: testEach.module, operator: testEach.name, node: "e", config: {}, models: {}, items: texts.map((text) => ({ inputs: { text }, medium, interval })) });
+  await assert.rejects(say("die"), { code: "WORKER_DIED", node: "e" });
+  const [first, second] = await say("function", "hello");
+  assert.ok(first && !first.ok && first.error.code === "NOT_CLONEABLE");
+  assert.ok(second?.ok);
+  const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => say(String(i))));
+  assert.ok(answers.every(([r]) => r?.ok));
+});
+
 test("a config that cannot cross is an error of the call", async () => {
   await assert.rejects(pool.run(batchCall(testSums, [], { f: () => 0 })), { code: "NOT_CLONEABLE", node: "n" });
 });
