@@ -1,11 +1,14 @@
 import type { OperatorDefinition } from "../contracts/index.js";
 import { audioEmbed } from "./audio/audio.embed.js";
+import { captionMeasured } from "./caption/caption.measured.js";
 import { captionSubtitles } from "./caption/caption.subtitles.js";
 import { join } from "./flow/join.js";
 import { imageEmbed } from "./image/image.embed.js";
 import { imageThumbnail } from "./image/image.thumbnail.js";
 import { mediaOpen } from "./media/media.open.js";
+import { sceneAttributes } from "./scene/scene.attributes.js";
 import { sceneCut } from "./scene/scene.cut.js";
+import { sceneKeyframes } from "./scene/scene.keyframes.js";
 import { sceneScores } from "./scene/scene.scores.js";
 import { speechSubtitles } from "./speech/speech.subtitles.js";
 import { textEmbed } from "./text/text.embed.js";
@@ -15,12 +18,15 @@ import { videoPool } from "./video/video.pool.js";
 /** Every built-in operator: the one list. `any`: each has its own config type, which its schema checks. */
 const operators: readonly OperatorDefinition<any>[] = [
   audioEmbed,
+  captionMeasured,
   captionSubtitles,
   join,
   imageEmbed,
   imageThumbnail,
   mediaOpen,
+  sceneAttributes,
   sceneCut,
+  sceneKeyframes,
   sceneScores,
   speechSubtitles,
   textEmbed,
