@@ -1,0 +1,149 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { FlowError, toFlowError } from "../contracts/errors.js";
+import type { AudioTapFactory, FrameTapFactory } from "../contracts/media.js";
+import { Attempt } from "./decode-attempt.js";
+import { AudioTrack } from "./audio-track.js";
+import type { DecodeJob, WorkerMessage } from "./decode-protocol.js";
+import { HealthLog } from "./health-log.js";
+import { loadTaps } from "./load-taps.js";
+import type { Session, Track } from "./track.js";
+import { VideoTrack } from "./video-track.js";
+
+/*
+ * The media worker of one decode. Paced by ring slots (an output without a free slot stops its pipe and with it ffmpeg); memory is the rings,
+ * one chunk per pipe and the row batches. The main thread frees slots; this thread ends when ffmpeg has ended and all is posted.
+ */
+const TICK_MS = 500;
+const port = parentPort;
+if (port === null) throw new Error("decode.worker runs in a worker thread only");
+const job = workerData as DecodeJob;
+
+let outbox: WorkerMessage[] = [];
+let transfers: ArrayBuffer[] = [];
+const post = (message: WorkerMessage, transfer?: ArrayBuffer[]): void => {
+  outbox.push(message);
+  if (transfer) transfers.push(...transfer);
+};
+const send = (): void => {
+  if (outbox.length === 0) return;
+  port.postMessage(outbox, transfers);
+  outbox = [];
+  transfers = [];
+};
+
+let stopped = false;
+let current: Attempt | null = null;
+port.on("message", () => {
+  stopped = true;
+  current?.stop();
+});
+
+const videoTaps = await Promise.all(job.tracks.map((track) => (track.kind === "video" ? loadTaps<FrameTapFactory>(track.taps) : []))).catch(fail);
+const audioTaps = await Promise.all(job.tracks.map((track) => (track.kind === "audio" ? loadTaps<AudioTapFactory>(track.taps) : []))).catch(fail);
+
+function fail(error: unknown): null {
+  post({ type: "failed", error: toFlowError(error).toJSON() });
+  return null;
+}
+
+let framesDecoded = 0;
+let rawBytes = 0;
+let starvedMs = 0;
+let ffmpegMs = 0;
+let attempts = 0;
+
+function makeTracks(session: Session): Track[] {
+  return job.tracks.map((track, index) => {
+    if (track.kind === "video") {
+      const { width, height } = track;
+      const taps = (videoTaps?.[index] ?? []).map(({ key, config, factory }) => ({ key, tap: factory(config, { width, height }) }));
+      return new VideoTrack(index, track, session, taps);
+    }
+    const { sampleRate, channels } = track;
+    return new AudioTrack(index, track, session, (startUs) =>
+      (audioTaps?.[index] ?? []).map(({ key, config, factory }) => ({ key, tap: factory(config, { sampleRate, channels, startUs }) })),
+    );
+  });
+}
+
+function densest(tracks: Track[]): VideoTrack | null {
+  let best: VideoTrack | null = null;
+  for (const track of tracks) if (track instanceof VideoTrack && (best === null || track.frames > best.frames)) best = track;
+  return best;
+}
+
+async function attempt(index: number): Promise<"again" | "end"> {
+  const { args, seekUs } = job.attempts[index] as DecodeJob["attempts"][number];
+  const last = index === job.attempts.length - 1;
+  const health = new HealthLog(job.uri, (message) => post({ type: "health", message, atUs: densest(tracks)?.lastUs || -1 }));
+  const hasVideo = job.tracks.some((track) => track.kind === "video");
+  const session: Session = {
+    post,
+    health: (message) => health.add(message),
+    confirmed: !hasVideo || (job.verify === null && seekUs === null),
+    confirm: () => {
+      session.confirmed = true;
+      // Not now: the confirming track is in the middle of its own pump.
+      setImmediate(() => run.pumpAll());
+    },
+    fromUs: job.fromUs,
+    verify: job.verify,
+    seeking: seekUs !== null,
+    startUs: job.startUs,
+  };
+  const tracks = makeTracks(session);
+  let lastTick = performance.now();
+  const startedAt = lastTick;
+  const tick = (): void => {
+    const now = performance.now();
+    for (const track of tracks) track.flushOldRows(now);
+    const beat = now - lastTick >= TICK_MS;
+    for (const track of tracks) if (!track.ended) track.tellWatermark(beat);
+    if (beat) {
+      lastTick = now;
+      const track = densest(tracks);
+      if (track && track.frames > 0) post({ type: "progress", ptsUs: track.lastUs, frames: framesDecoded + track.frames });
+    }
+    send();
+  };
+  const run = new Attempt(job.ffmpeg, args, job.tracks, tracks, session, (text) => health.push(text), tick);
+  current = run;
+  if (stopped) run.stop();
+  const timer = setInterval(tick, TICK_MS);
+  const end = await run.done.finally(() => clearInterval(timer));
+  framesDecoded += densest(tracks)?.frames ?? 0;
+  for (const track of tracks) rawBytes += track.bytes;
+  starvedMs += run.starvedMs;
+  ffmpegMs += performance.now() - startedAt;
+  attempts++;
+  for (const track of tracks) if (!track.ended) track.abandon();
+  if (end.outcome === "stopped") return "end";
+  if (end.startError) throw new FlowError("FFMPEG_MISSING", `ffmpeg could not be started: ${end.startError.message}.`, { hint: "Run `flow doctor`.", cause: end.startError });
+  if (end.outcome === "mismatch") {
+    if (!last) return "again";
+    throw new FlowError("MEDIA_RESUME_MISMATCH", "The frame at which the interrupted run stopped is not in this medium any more.", {
+      hint: "The decoder or the file has changed: run this medium again with --force.",
+    });
+  }
+  health.end();
+  const received = tracks.reduce((sum, track) => sum + track.bytes, 0);
+  if (received === 0 && end.exitCode !== 0) {
+    throw new FlowError("MEDIA_DECODE_FAILED", `ffmpeg could not decode anything${health.last ? `: ${health.last}` : ` (exit code ${end.exitCode})`}.`, {
+      hint: "Play the file in another player; if it is cut off or damaged, copy it again.",
+      permanent: true,
+    });
+  }
+  if (end.exitCode !== 0) post({ type: "health", message: `ffmpeg ended early (exit code ${end.exitCode ?? "none"})`, atUs: densest(tracks)?.lastUs || -1 });
+  return "end";
+}
+
+if (videoTaps !== null && audioTaps !== null) {
+  try {
+    for (let n = 0; n < job.attempts.length && !stopped; n++) if ((await attempt(n)) === "end") break;
+    post({ type: "done", stats: { framesDecoded, rawBytes, starvedMs: Math.round(starvedMs), ffmpegMs: Math.round(ffmpegMs), attempts } });
+  } catch (error) {
+    fail(error);
+  }
+}
+send();
+port.close();

@@ -1,0 +1,18 @@
+import type { VideoDemand, VideoStreamInfo } from "../contracts/media.js";
+
+/** [width, height] of the pictures a demand yields. `longest`: aspect kept, even numbers, never larger than the source. */
+export function outputSize(video: VideoStreamInfo, demand: Pick<VideoDemand, "size" | "geometry">): [number, number] {
+  if (Array.isArray(demand.size)) return [demand.size[0], demand.size[1]];
+  let width = video.orientedWidth;
+  const height = video.orientedHeight;
+  if (demand.geometry === "display") {
+    const [num, den] = video.rotation % 180 === 0 ? video.sar : [video.sar[1], video.sar[0]];
+    width = Math.max(1, Math.round((width * num) / den));
+  }
+  const scale = Math.min(1, demand.size.longest / Math.max(width, height));
+  return [even(width * scale), even(height * scale)];
+}
+
+function even(length: number): number {
+  return Math.max(2, 2 * Math.round(length / 2));
+}

@@ -1,0 +1,68 @@
+/*
+ * A ring of slots in shared memory. The media worker fills a slot and lends it; the main thread frees it by writing its state and waking the
+ * worker. Bounds memory: a worker without a free slot stops reading its pipe, and the full pipe stops ffmpeg.
+ */
+const FREE = 0;
+const LENT = 1;
+const ALIGN = 64;
+
+export interface RingMemory {
+  data: SharedArrayBuffer;
+  /** [0] counts releases (what a waiting worker sleeps on), [1 + i] is the state of slot i. */
+  state: SharedArrayBuffer;
+  slots: number;
+  strideBytes: number;
+}
+
+export function createRing(slots: number, slotBytes: number): RingMemory {
+  const strideBytes = Math.ceil(slotBytes / ALIGN) * ALIGN;
+  return { data: new SharedArrayBuffer(slots * strideBytes), state: new SharedArrayBuffer(4 * (slots + 1)), slots, strideBytes };
+}
+
+/** Gives a slot back; false when it was free already. */
+export function releaseSlot(ring: RingMemory, slot: number): boolean {
+  const state = new Int32Array(ring.state);
+  if (Atomics.compareExchange(state, 1 + slot, LENT, FREE) !== LENT) return false;
+  Atomics.add(state, 0, 1);
+  Atomics.notify(state, 0);
+  return true;
+}
+
+/** The worker's end. */
+export class RingWriter {
+  readonly #state: Int32Array;
+  #next = 0;
+
+  constructor(readonly memory: RingMemory) {
+    this.#state = new Int32Array(memory.state);
+  }
+
+  /** A free slot, taken; −1 when all are lent. */
+  take(): number {
+    const { slots } = this.memory;
+    for (let n = 0; n < slots; n++) {
+      const slot = (this.#next + n) % slots;
+      if (Atomics.compareExchange(this.#state, 1 + slot, FREE, LENT) === FREE) {
+        this.#next = (slot + 1) % slots;
+        return slot;
+      }
+    }
+    return -1;
+  }
+
+  /** Puts back a slot that was taken and never lent. */
+  putBack(slot: number): void {
+    Atomics.store(this.#state, 1 + slot, FREE);
+  }
+
+  /** Number of releases so far: read it before the failed take() that leads to waitForRelease. */
+  get releases(): number {
+    return Atomics.load(this.#state, 0);
+  }
+
+  /** Resolves when the release count has moved on from `seen`. */
+  async waitForRelease(seen: number): Promise<void> {
+    const result = Atomics.waitAsync(this.#state, 0, seen);
+    if (result.async) await result.value;
+  }
+}
