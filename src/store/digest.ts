@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import type { FlowRecord } from "../contracts/index.js";
+import { pack } from "./codec.js";
+
+/** Fields that say where or when something was found, not what was found. */
+const PATH_FIELDS = new Set(["uri", "uris", "name", "path", "health"]);
+
+/**
+ * Commutative digests of a run's results. `digest`: everything but the numbers inside vectors and scores, paths, clocks and messages;
+ * `digestNumbers`: those numbers. Parts are added up modulo 2^256, so neither order nor timing matters.
+ */
+export class DigestBuilder {
+  private content = 0n;
+  private numbers = 0n;
+
+  addRecord(record: FlowRecord, vectors: Record<string, Float32Array>): void {
+    const fields = canonical(Object.fromEntries(Object.entries(record.fields).filter(([name]) => !PATH_FIELDS.has(name))));
+    this.content = add(this.content, hash("record", pack([record.kind, record.id, record.parent, record.media, record.startUs, record.endUs, fields, canonical(record.vectors), record.outcome])));
+    for (const [name, vector] of Object.entries(vectors)) this.addNumbers(`${record.id}/${name}`, vector);
+  }
+
+  addNumbers(label: string, values: Float32Array | Uint8Array): void {
+    this.numbers = add(this.numbers, hash(label, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
+  }
+
+  finish(): { digest: string; digestNumbers: string } {
+    return { digest: hex(this.content), digestNumbers: hex(this.numbers) };
+  }
+}
+
+/** Digest of several media: of the set of their digests. */
+export function combineDigests(digests: readonly string[]): string {
+  return createHash("sha256").update([...digests].sort().join("\n")).digest("hex");
+}
+
+const MODULUS = 1n << 256n;
+const add = (a: bigint, b: bigint): bigint => (a + b) % MODULUS;
+const hex = (sum: bigint): string => sum.toString(16).padStart(64, "0");
+const hash = (label: string, bytes: Uint8Array): bigint => BigInt(`0x${createHash("sha256").update(label).update("\0").update(bytes).digest("hex")}`);
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value)) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, v]) => v !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([k, v]) => [k, canonical(v)]),
+    );
+  }
+  return value;
+}

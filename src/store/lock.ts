@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readFileSync, realpathSync, unlinkSync, writeSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { EXIT, FlowError } from "../contracts/index.js";
+
+export interface WriterLock {
+  release(): Promise<void>;
+}
+
+/**
+ * One writer per store. On Linux an abstract Unix socket named after the store's real path: the kernel frees it with the process, also after
+ * SIGKILL. Elsewhere a file with the writer's pid, taken over when that process is gone.
+ */
+export async function lockWriter(dir: string): Promise<WriterLock> {
+  const real = realpathSync(dir);
+  return process.platform === "linux" ? lockBySocket(real) : lockByFile(real);
+}
+
+const locked = (dir: string, pid: string): FlowError =>
+  new FlowError("STORE_LOCKED", `The store ${dir} is being written by another flow${pid}.`, { hint: "Wait for that run, or give this one another --store. Reading commands work meanwhile.", exit: EXIT.environment });
+
+async function lockBySocket(dir: string): Promise<WriterLock> {
+  const name = `\0flow-store-${createHash("sha256").update(dir).digest("hex").slice(0, 32)}`;
+  const server: Server = createServer((socket) => socket.end(String(process.pid)));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(error.code === "EADDRINUSE" ? locked(dir, "") : error));
+    server.listen(name, resolve);
+  });
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+async function lockByFile(dir: string): Promise<WriterLock> {
+  const path = join(dir, "writer.pid");
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      const file = openSync(path, "wx");
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return { release: async () => unlinkSync(path) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const pid = Number(readFileSync(path, "utf8"));
+      if (isAlive(pid)) throw locked(dir, ` (pid ${pid})`);
+      unlinkSync(path);
+    }
+  }
+  throw locked(dir, "");
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

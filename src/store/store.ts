@@ -1,0 +1,365 @@
+/**
+ * The store: one LMDB environment, one writer, any number of readers. Writes are queued to LMDB's writer thread and grouped there; a promise
+ * tells when one is durable in the sense of LMDB (visible to readers, whole after kill -9).
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { open, type Database, type RootDatabase } from "lmdb";
+import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome } from "../contracts/index.js";
+import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
+import { lockWriter, type WriterLock } from "./lock.js";
+
+/** Bump when a layout changes; a store of another version is refused. */
+const SCHEMA_VERSION = 1;
+/** Rows per packed value: 32 vectors of 2 KB cost 1.06 × their bytes, one per value 2.0 ×. */
+const ROWS_PER_CHUNK = 32;
+/** LMDB keys end here; the highest array element sorts after strings and numbers. */
+const AFTER = Buffer.from([0xff]);
+
+export interface Identity {
+  size: number;
+  mtimeNs: string;
+  inode: number;
+  id: string;
+}
+
+export interface MediumRow {
+  info: MediumInfo;
+  uris: string[];
+  complete: boolean;
+}
+
+export interface FailureRow {
+  node: string;
+  operator: string;
+  medium: string;
+  uri: string;
+  startUs: number;
+  endUs: number;
+  error: FlowErrorData;
+  permanent: boolean;
+  atMs: number;
+}
+
+export interface RunRow {
+  id: string;
+  graph: string;
+  args: string[];
+  startedMs: number;
+  durationMs: number;
+  status: string;
+  summary: unknown;
+}
+
+export interface RecordCommit {
+  record: FlowRecord;
+  vectors: Record<string, Float32Array>;
+  /** SHA → bytes. */
+  blobs?: Record<string, Uint8Array>;
+  memo?: { key: string; outcome: Outcome }[];
+}
+
+export interface RecordQuery {
+  kind?: FlowRecord["kind"];
+  media?: string;
+  /** Records that overlap [fromUs, toUs). */
+  fromUs?: number;
+  toUs?: number;
+}
+
+type Table = Database<Buffer, (string | number)[] | string>;
+
+export class Store implements AsyncDisposable {
+  /** Path → content id, valid while size, mtime and inode are the same. */
+  readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
+
+  private readonly marks: Table;
+  private readonly media: Table;
+  private readonly blocks: Table;
+  private readonly memo: Table;
+  private readonly recordTable: Table;
+  private readonly recordKeys: Table;
+  private readonly vectors: Table;
+  private readonly blobs: Table;
+  private readonly failureTable: Table;
+  private readonly runTable: Table;
+  private readonly paths: Table;
+
+  private constructor(
+    readonly dir: string,
+    private readonly root: RootDatabase<Buffer, string>,
+    private readonly lock: WriterLock | null,
+  ) {
+    const table = (name: string): Table => root.openDB({ name, encoding: "binary" }) as unknown as Table;
+    this.marks = table("marks");
+    this.media = table("media");
+    this.blocks = table("blocks");
+    this.memo = table("memo");
+    this.recordTable = table("records");
+    this.recordKeys = table("recordKeys");
+    this.vectors = table("vectors");
+    this.blobs = table("blobs");
+    this.failureTable = table("failures");
+    this.runTable = table("runs");
+    this.paths = table("paths");
+    this.identities = {
+      get: (path) => this.read<Identity>(this.paths, pathKey(path)),
+      put: (path, identity) => void this.paths.put(pathKey(path), pack(identity)),
+    };
+  }
+
+  /** Opens or (writers only) makes the store in `dir`. */
+  static async open(dir: string, options: { readOnly?: boolean } = {}): Promise<Store> {
+    const path = resolve(dir);
+    const file = join(path, "data.mdb");
+    if (options.readOnly && !existsSync(file)) {
+      throw new FlowError("STORE_MISSING", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT --store DIR`, or name the right folder with --store.", exit: EXIT.badInput });
+    }
+    if (!options.readOnly) {
+      if (!existsSync(file) && existsSync(path) && readdirSync(path).some((name) => !name.startsWith("lock.mdb") && !name.startsWith("report"))) {
+        throw new FlowError("STORE_INCOMPATIBLE", `${dir} exists, is not empty and is not a flow store.`, { hint: "Give an empty or new folder with --store.", exit: EXIT.badInput });
+      }
+      try {
+        mkdirSync(path, { recursive: true });
+      } catch (cause) {
+        throw new FlowError("STORE_UNWRITABLE", `The store folder ${dir} cannot be made: ${(cause as Error).message}`, { hint: "Check the path and its permissions, or give another --store.", cause, exit: EXIT.environment });
+      }
+    }
+    const lock = options.readOnly ? null : await lockWriter(path);
+    try {
+      const root = open<Buffer, string>({ path: file, noSubdir: true, encoding: "binary", maxDbs: 16, readOnly: options.readOnly ?? false, compression: false });
+      const store = new Store(path, root, lock);
+      await store.checkVersion(options.readOnly ?? false);
+      return store;
+    } catch (cause) {
+      await lock?.release();
+      if (cause instanceof FlowError) throw cause;
+      throw new FlowError("STORE_INCOMPATIBLE", `${dir} cannot be opened as a flow store: ${(cause as Error).message}`, { hint: "Give another folder with --store.", cause, exit: EXIT.environment });
+    }
+  }
+
+  private async checkVersion(readOnly: boolean): Promise<void> {
+    const version = this.read<number>(this.marks, ["schema"]);
+    if (version === undefined && !readOnly) await this.marks.put(["schema"], pack(SCHEMA_VERSION));
+    else if (version !== SCHEMA_VERSION) {
+      throw new FlowError("STORE_INCOMPATIBLE", `The store ${this.dir} has layout ${version ?? "?"}; this flow reads layout ${SCHEMA_VERSION}.`, { hint: "Use the flow that made it, or make a new store.", exit: EXIT.environment });
+    }
+  }
+
+  // -- media ----------------------------------------------------------------------------------------------------------------
+
+  getMedium(id: string): MediumRow | undefined {
+    return this.read<MediumRow>(this.media, id);
+  }
+
+  async putMedium(id: string, row: MediumRow): Promise<void> {
+    const known = this.getMedium(id);
+    const merged = { ...row, uris: [...new Set([...(known?.uris ?? []), ...row.uris])] };
+    if (known && known.uris.length === merged.uris.length && known.complete === merged.complete && known.info.uri === row.info.uri) return;
+    await this.media.put(id, pack(merged));
+  }
+
+  *mediaRows(): IterableIterator<MediumRow & { id: string }> {
+    for (const { key, value } of this.media.getRange({})) yield { id: key as string, ...(unpack(value) as MediumRow) };
+  }
+
+  // -- blocks and marks -----------------------------------------------------------------------------------------------------
+
+  getBlock(medium: string, nodeKey: string, index: number): Block | undefined {
+    const bytes = this.blocks.getBinary([medium, nodeKey, index]);
+    return bytes === undefined ? undefined : decodeBlock(bytes);
+  }
+
+  async putBlock(medium: string, nodeKey: string, index: number, block: Block): Promise<void> {
+    await this.blocks.put([medium, nodeKey, index], encodeBlock(block));
+  }
+
+  /** Indices, ascending. */
+  listBlocks(medium: string, nodeKey: string): number[] {
+    return [...this.blocks.getKeys({ start: [medium, nodeKey], end: [medium, nodeKey, AFTER as unknown as string] })].map((key) => (key as [string, string, number])[2]);
+  }
+
+  async removeBlocks(medium: string, nodeKey: string): Promise<void> {
+    const blocks = this.listBlocks(medium, nodeKey);
+    const ends = [...this.marks.getKeys({ start: ["end", medium, nodeKey], end: ["end", medium, nodeKey, AFTER as unknown as string] })];
+    await this.root.transaction(() => {
+      for (const index of blocks) void this.blocks.remove([medium, nodeKey, index]);
+      for (const key of ends) void this.marks.remove(key);
+    });
+  }
+
+  /** Set when every block of this node is there at this rate. */
+  getGridEnd(medium: string, nodeKey: string, rate: string): { endUs: number; blocks: number } | undefined {
+    return this.read(this.marks, ["end", medium, nodeKey, rate]);
+  }
+
+  async putGridEnd(medium: string, nodeKey: string, rate: string, end: { endUs: number; blocks: number }): Promise<void> {
+    await this.marks.put(["end", medium, nodeKey, rate], pack(end));
+  }
+
+  getDone(medium: string, planKey: string): unknown {
+    return this.read(this.marks, ["done", medium, planKey]);
+  }
+
+  async putDone(medium: string, planKey: string, mark: unknown): Promise<void> {
+    await this.marks.put(["done", medium, planKey], pack(mark));
+  }
+
+  // -- memo -----------------------------------------------------------------------------------------------------------------
+
+  getMemo(key: string): Outcome | undefined {
+    return this.read<Outcome>(this.memo, key);
+  }
+
+  async putMemo(key: string, outcome: Outcome): Promise<void> {
+    await this.memo.put(key, pack(outcome));
+  }
+
+  // -- records --------------------------------------------------------------------------------------------------------------
+
+  /** A record, its vectors, pictures and memo rows in one transaction; the same record again overwrites itself. */
+  async commitRecord({ record, vectors, blobs, memo }: RecordCommit): Promise<void> {
+    const key = [record.kind, record.media, record.startUs, record.id];
+    await this.root.transaction(() => {
+      void this.recordTable.put(key, pack(record));
+      void this.recordKeys.put(record.id, pack(key));
+      for (const [name, vector] of Object.entries(vectors)) this.appendVector(`${record.kind}.${name}`, record.media, record.id, vector);
+      for (const [sha, bytes] of Object.entries(blobs ?? {})) void this.blobs.put(sha, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      for (const { key: memoKey, outcome } of memo ?? []) void this.memo.put(memoKey, pack(outcome));
+    });
+  }
+
+  /** Inside a write transaction: into the row of the same record, else behind the last row, else into a new chunk. */
+  private appendVector(name: string, media: string, id: string, vector: Float32Array): void {
+    let last = -1;
+    let tail: VectorRows | null = null;
+    for (const { key, value } of this.vectors.getRange({ start: [name, media], end: [name, media, AFTER as unknown as string] })) {
+      const chunk = decodeVectors(value);
+      last = (key as [string, string, number])[2];
+      tail = chunk;
+      const row = chunk.ids.indexOf(id);
+      if (row < 0) continue;
+      if (chunk.dims === vector.length) {
+        chunk.data.set(vector, row * chunk.dims);
+        void this.vectors.put(key, encodeVectors(chunk));
+        return;
+      }
+    }
+    if (tail && tail.ids.length < ROWS_PER_CHUNK && tail.dims === vector.length) {
+      const data = new Float32Array(tail.data.length + vector.length);
+      data.set(tail.data);
+      data.set(vector, tail.data.length);
+      void this.vectors.put([name, media, last], encodeVectors({ ids: [...tail.ids, id], dims: tail.dims, data }));
+    } else void this.vectors.put([name, media, last + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
+  }
+
+  /** Drops a medium's records of a kind that `keep` does not name (scenes of an old cut), with their vectors. */
+  async removeRecords(media: string, kind: FlowRecord["kind"], keep: ReadonlySet<string>): Promise<number> {
+    const gone = [...this.records({ kind, media })].filter((record) => !keep.has(record.id));
+    if (gone.length === 0) return 0;
+    const ids = new Set(gone.map((record) => record.id));
+    await this.root.transaction(() => {
+      for (const record of gone) {
+        void this.recordTable.remove([record.kind, record.media, record.startUs, record.id]);
+        void this.recordKeys.remove(record.id);
+      }
+      const names = new Set(gone.flatMap((record) => Object.keys(record.vectors).map((name) => `${kind}.${name}`)));
+      for (const name of names) {
+        const chunks = [...this.vectors.getRange({ start: [name, media], end: [name, media, AFTER as unknown as string] })].map(({ key, value }) => ({ key, rows: decodeVectors(value) }));
+        for (const { key } of chunks) void this.vectors.remove(key);
+        for (const { rows } of chunks) rows.ids.forEach((id, i) => ids.has(id) || this.appendVector(name, media, id, rows.data.subarray(i * rows.dims, (i + 1) * rows.dims)));
+      }
+    });
+    return gone.length;
+  }
+
+  getRecord(id: string): FlowRecord | undefined {
+    const key = this.read<(string | number)[]>(this.recordKeys, id);
+    return key === undefined ? undefined : this.read<FlowRecord>(this.recordTable, key);
+  }
+
+  /** Records by (kind, medium, start), read lazily. */
+  *records(query: RecordQuery = {}): IterableIterator<FlowRecord> {
+    const start = query.kind ? [query.kind, ...(query.media ? [query.media] : [])] : [];
+    const range = start.length > 0 ? { start, end: [...start, AFTER as unknown as string] } : {};
+    for (const { value } of this.recordTable.getRange(range)) {
+      const record = unpack(value) as FlowRecord;
+      if (query.media !== undefined && record.media !== query.media) continue;
+      if (query.fromUs !== undefined && record.endUs <= query.fromUs && record.endUs !== record.startUs) continue;
+      if (query.toUs !== undefined && record.startUs >= query.toUs) continue;
+      yield record;
+    }
+  }
+
+  /** One vector of a record. */
+  vector(record: FlowRecord, name: string): Float32Array | undefined {
+    const table = `${record.kind}.${name}`;
+    for (const { value } of this.vectors.getRange({ start: [table, record.media], end: [table, record.media, AFTER as unknown as string] })) {
+      const rows = decodeVectors(value);
+      const row = rows.ids.indexOf(record.id);
+      if (row >= 0) return rows.data.slice(row * rows.dims, (row + 1) * rows.dims);
+    }
+    return undefined;
+  }
+
+  /** All vectors of a name, packed as they are stored; `media` narrows. */
+  *vectorChunks(kind: FlowRecord["kind"], name: string, media?: string): IterableIterator<VectorRows> {
+    const start = [`${kind}.${name}`, ...(media ? [media] : [])];
+    for (const { value } of this.vectors.getRange({ start, end: [...start, AFTER as unknown as string] })) yield decodeVectors(value);
+  }
+
+  getBlob(sha: string): Buffer | undefined {
+    const bytes = this.blobs.getBinary(sha);
+    return bytes;
+  }
+
+  // -- failures and runs ----------------------------------------------------------------------------------------------------
+
+  async putFailure(failure: FailureRow): Promise<void> {
+    await this.failureTable.put([failure.medium, failure.node, failure.startUs], pack(failure));
+  }
+
+  *failures(): IterableIterator<FailureRow> {
+    for (const { value } of this.failureTable.getRange({})) yield unpack(value) as FailureRow;
+  }
+
+  async clearFailures(medium: string): Promise<void> {
+    const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })];
+    await Promise.all(keys.map((key) => this.failureTable.remove(key)));
+  }
+
+  async putRun(run: RunRow): Promise<void> {
+    await this.runTable.put([run.startedMs, run.id], pack(run));
+  }
+
+  /** Newest first. */
+  *runs(): IterableIterator<RunRow> {
+    for (const { value } of this.runTable.getRange({ reverse: true })) yield unpack(value) as RunRow;
+  }
+
+  // -- life -----------------------------------------------------------------------------------------------------------------
+
+  /** Resolves when everything written so far is committed. */
+  async flushed(): Promise<void> {
+    await this.root.committed;
+  }
+
+  async close(): Promise<void> {
+    if (this.lock) await this.root.flushed;
+    await this.root.close();
+    await this.lock?.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private read<T>(table: Table, key: (string | number)[] | string): T | undefined {
+    const bytes = table.getBinary(key);
+    return bytes === undefined ? undefined : (unpack(bytes) as T);
+  }
+}
+
+/** LMDB keys are bounded (1978 bytes); a path is not. */
+const pathKey = (path: string): string => (path.length < 500 ? path : createHash("sha256").update(path).digest("hex"));
