@@ -310,8 +310,7 @@ export class Store implements AsyncDisposable {
   }
 
   getBlob(sha: string): Buffer | undefined {
-    const bytes = this.blobs.getBinary(sha);
-    return bytes;
+    return this.blobs.getBinary(sha);
   }
 
   // -- failures and runs ----------------------------------------------------------------------------------------------------

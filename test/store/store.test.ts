@@ -22,7 +22,7 @@ async function inStore<T>(work: (store: Store, dir: string) => Promise<T>): Prom
 }
 
 export const sceneRecord = (media: string, startUs: number, fields: Record<string, unknown> = {}): FlowRecord => ({
-  kind: "scene", id: `${media}-${startUs}`.padEnd(16, "0").slice(0, 16), parent: media, media, startUs, endUs: startUs + 1_000_000, fields, vectors: { video: { dims: 3, space: "s" } }, outcome: "done",
+  kind: "scene", id: `${media}${String(startUs).padStart(15, "0")}`, parent: media, media, startUs, endUs: startUs + 1_000_000, fields, vectors: { video: { dims: 3, space: "s" } }, outcome: "done",
 });
 
 describe("blocks", () => {
