@@ -29,7 +29,7 @@ export function manifests(files: readonly BuiltFile[], constants: LiteConstants)
       limits: [
         'knows layout, texture and colour, not objects, people or meaning: two dogs are near only if the pictures look alike',
         'reads pictures only: a query in words is not understood',
-        'mirrored, turned or strongly cropped copies are not found',
+        'mirrored, turned or strongly cropped copies fall below the duplicate threshold, and some below the other',
         'a zoom or a fast pan inside one scene can move a frame further than a cut between similar scenes',
       ],
       files: file('lite-image.onnx'),
