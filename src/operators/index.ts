@@ -1,4 +1,5 @@
 import type { OperatorDefinition } from "../contracts/index.js";
+import { audioChanges } from "./audio/audio.changes.js";
 import { audioEmbed } from "./audio/audio.embed.js";
 import { captionMeasured } from "./caption/caption.measured.js";
 import { captionSubtitles } from "./caption/caption.subtitles.js";
@@ -6,6 +7,7 @@ import { join } from "./flow/join.js";
 import { imageEmbed } from "./image/image.embed.js";
 import { imageThumbnail } from "./image/image.thumbnail.js";
 import { mediaOpen } from "./media/media.open.js";
+import { qualityReportOperator } from "./quality/quality.report.js";
 import { sceneAttributes } from "./scene/scene.attributes.js";
 import { sceneCut } from "./scene/scene.cut.js";
 import { sceneKeyframes } from "./scene/scene.keyframes.js";
@@ -17,6 +19,7 @@ import { videoPool } from "./video/video.pool.js";
 
 /** Every built-in operator: the one list. `any`: each has its own config type, which its schema checks. */
 const operators: readonly OperatorDefinition<any>[] = [
+  audioChanges,
   audioEmbed,
   captionMeasured,
   captionSubtitles,
@@ -24,6 +27,7 @@ const operators: readonly OperatorDefinition<any>[] = [
   imageEmbed,
   imageThumbnail,
   mediaOpen,
+  qualityReportOperator,
   sceneAttributes,
   sceneCut,
   sceneKeyframes,

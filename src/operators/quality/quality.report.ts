@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { duration } from "../../contracts/duration.js";
+import type { Interval, Series } from "../../contracts/items.js";
+import type { MediumInfo } from "../../contracts/media.js";
+import { defineOperator } from "../../contracts/operator.js";
+import { Info, Rows, Value } from "../../contracts/ports.js";
+import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
+import { flagSpans } from "../flag-spans.js";
+import { blackFrames, frozenFrames } from "../scene/frame-flags.js";
+import { SCORE_COLUMNS } from "../scene/scene.scores.columns.js";
+import { column } from "../series-rows.js";
+import { borders, frameTiming } from "./picture-checks.js";
+
+export interface QualityOptions {
+  black: number;
+  freeze: number;
+  silence: number;
+  silence_level: number;
+}
+
+export interface QualityReport {
+  black: Interval[];
+  freeze: Interval[];
+  silence: Interval[];
+  /** Black bars of the whole medium, shares of the coded raster; null without. */
+  borders: { kind: "letterbox" | "pillarbox" | "windowbox"; top: number; bottom: number; left: number; right: number } | null;
+  timing: { frames: number; variable: boolean; medianIntervalUs: number; minIntervalUs: number; maxIntervalUs: number; gaps: Interval[] } | null;
+  /** > 0: the sound starts (ends) later than the picture. */
+  audioOffsetUs: number | null;
+  audioEndOffsetUs: number | null;
+  damage: { message: string; atUs: number }[];
+  /** One line for each thing that a person should look at. */
+  findings: string[];
+}
+
+export function qualityReport(info: MediumInfo & { health?: { message: string; atUs: number }[] }, scores: Series | undefined, levels: Series | undefined, endUs: number, options: QualityOptions): QualityReport {
+  const frames = scores && scores.ptsUs.length > 0 ? scores : undefined;
+  const sound = levels && levels.ptsUs.length > 0 ? levels : undefined;
+  const timing = frames && info.kind === "video" ? frameTiming(frames.ptsUs) : null;
+  const videoEndUs = frames && timing ? frames.ptsUs.at(-1)! + timing.medianIntervalUs : null;
+  const audioEndUs = sound ? sound.ptsUs.at(-1)! + LEVEL_ROW_US : null;
+  const quiet = 10 ** (options.silence_level / 10);
+  const report: QualityReport = {
+    black: frames ? flagSpans(frames.ptsUs, blackFrames(frames), videoEndUs ?? endUs, options.black) : [],
+    freeze: frames && timing ? flagSpans(frames.ptsUs, frozenFrames(frames), videoEndUs ?? endUs, options.freeze, true) : [],
+    silence: sound ? flagSpans(sound.ptsUs, column(sound, "meanSquare").map((power) => (power < quiet ? 1 : 0)), audioEndUs!, options.silence) : [],
+    borders: frames ? borders(frames) : null,
+    timing,
+    audioOffsetUs: info.audio && info.video ? info.audio.startUs - info.video.startUs : null,
+    // A level row is 100 ms long: a smaller difference cannot be told.
+    audioEndOffsetUs: audioEndUs !== null && videoEndUs !== null ? (Math.abs(audioEndUs - videoEndUs) <= LEVEL_ROW_US ? 0 : audioEndUs - videoEndUs) : null,
+    damage: info.health ?? [],
+    findings: [],
+  };
+  report.findings = findings(report);
+  return report;
+}
+
+const at = (us: number): string => `${(us / 1e6).toFixed(1)} s`;
+const spans = (what: string, list: readonly Interval[]): string[] => list.map(({ startUs, endUs }) => `${what} from ${at(startUs)} to ${at(endUs)}`);
+
+function findings(report: QualityReport): string[] {
+  const { timing, borders: bars, audioOffsetUs: offset, audioEndOffsetUs: end } = report;
+  const lines = [...spans("black", report.black), ...spans("frozen picture", report.freeze), ...spans("silence", report.silence)];
+  if (bars) lines.push(`${bars.kind}: ${Math.round(100 * (bars.top + bars.bottom))} % of the height, ${Math.round(100 * (bars.left + bars.right))} % of the width are black bars`);
+  if (timing?.variable) lines.push(`variable frame rate: frames ${(timing.minIntervalUs / 1e3).toFixed(1)} to ${(timing.maxIntervalUs / 1e3).toFixed(1)} ms apart`);
+  if (timing) lines.push(...spans("no frames", timing.gaps));
+  if (offset !== null && Math.abs(offset) >= 40_000) lines.push(`the sound starts ${at(Math.abs(offset))} ${offset > 0 ? "after" : "before"} the picture`);
+  if (end !== null && Math.abs(end) >= 500_000) lines.push(`the sound ends ${at(Math.abs(end))} ${end > 0 ? "after" : "before"} the picture`);
+  for (const { message, atUs } of report.damage) lines.push(`damage${atUs >= 0 ? ` near ${at(atUs)}` : ""}: ${message}`);
+  return lines;
+}
+
+export const qualityReportOperator = defineOperator({
+  name: "quality.report",
+  version: 1,
+  summary: "Checks a medium: black, freeze, silence, black bars, frame timing, A/V offset, damage, with times.",
+  module: import.meta.url,
+  level: "media",
+  inputs: {
+    info: Info.at("media"),
+    scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }),
+    levels: Rows.with({ columns: ["meanSquare"], optional: true, nullable: true }),
+  },
+  outputs: { report: Value.at("media") },
+  config: z.strictObject({
+    black: duration().prefault("0.5s").describe("Shortest black span to report."),
+    freeze: duration().prefault("2s").describe("Shortest frozen span to report."),
+    silence: duration().prefault("1s").describe("Shortest silent span to report."),
+    silence_level: z.number().max(0).default(-50).describe("RMS in dBFS below which it is silent."),
+  }),
+  run: {
+    form: "each",
+    thread: "main",
+    each: ({ info, scores, levels }, config: QualityOptions, { interval }) => ({
+      report: qualityReport(info as MediumInfo, scores as Series | undefined, levels as Series | undefined, interval.endUs, config),
+    }),
+  },
+  examples: [
+    {
+      title: "Quality of picture and sound",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\nscores: { op: scene.scores, in: media.frames }\nlevels: { op: audio.levels, in: media.audio }\n" +
+        "quality: { op: quality.report, in: { info: media.info, scores: scores, levels: levels } }",
+    },
+  ],
+});
