@@ -121,8 +121,8 @@ export class AreaHasher {
       for (let j = 0; j < LOW; j++) {
         let sum = 0;
         for (let c = 0; c < SIDE; c++) sum += half[k * SIDE + c]! * DCT[j * SIDE + c]!;
-        // As float32, so that coefficients which are zero by symmetry stay below a zero median as in OpenCV's float DCT.
-        this.#low[k * LOW + j] = Math.fround(sum);
+        // Coefficients that are zero by symmetry must not get bits from rounding noise: a flat frame has one bit at most.
+        this.#low[k * LOW + j] = Math.abs(sum) < 1e-6 ? 0 : sum;
       }
     }
   }

@@ -21,9 +21,9 @@ export class HalfwayPts {
     this.#count++;
   }
 
-  /** The frame at first + round((last - first) * (1 + bias) / 2), bias -1..1; a half goes down, as PySceneDetect's. */
+  /** The frame at first + round((last - first) * (1 + bias) / 2), bias -1..1; a half goes up. */
   at(bias: number): { ptsUs: number; frame: number } {
-    const offset = Math.floor(((this.#count - 1) * (1 + bias)) / 2);
+    const offset = Math.round(((this.#count - 1) * (1 + bias)) / 2);
     const index = Math.floor(offset / this.#stride);
     return { ptsUs: index === 0 ? this.#firstUs : this.#pts[index]!, frame: this.#firstFrame + index * this.#stride };
   }
