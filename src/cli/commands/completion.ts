@@ -1,0 +1,34 @@
+import type { Command } from "commander";
+import { completionScript, SHELLS, type CommandWords } from "../completion-script.js";
+import { act, define } from "../define.js";
+import { badArguments } from "../failure.js";
+import { print } from "../output.js";
+import { commands } from "./index.js";
+
+export function command(): Command {
+  const completion = define("completion", {
+    examples: [
+      ["flow completion bash > ~/.local/share/bash-completion/completions/flow", "bash"],
+      ["flow completion zsh > ~/.zfunc/_flow", "zsh; ~/.zfunc must be in fpath"],
+      ["flow completion fish > ~/.config/fish/completions/flow.fish", "fish"],
+    ],
+  }).argument("<shell>", SHELLS.join(", "));
+  return act(completion, async ([shell]) => {
+    const known = SHELLS.find((name) => name === shell);
+    if (!known) throw badArguments(`No completion for ${String(shell)}.`, `Shells: ${SHELLS.join(", ")}.`);
+    print(completionScript(known, await describe()));
+  });
+}
+
+async function describe(): Promise<CommandWords[]> {
+  return Promise.all(
+    Object.entries(commands).map(async ([name, entry]) => {
+      const { options } = (await entry.load()).command();
+      return {
+        name,
+        summary: entry.summary,
+        options: options.map((option) => ({ long: option.long ?? option.flags, summary: option.description, takesValue: option.required || option.optional })),
+      };
+    }),
+  );
+}

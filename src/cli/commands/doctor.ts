@@ -1,0 +1,151 @@
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { arch, availableParallelism, cpus, freemem, platform, totalmem } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { Command } from "commander";
+import { EXIT, toFlowError } from "../../contracts/errors.js";
+import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { modelFolders, packageRoot } from "../environment.js";
+import type { DoctorDocument } from "../json.js";
+import { colours, print, printJson, size, table } from "../output.js";
+
+type Check = DoctorDocument["checks"][number];
+const CUDA_COMMAND = "node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12";
+
+export function command(): Command {
+  const doctor = define("doctor", {
+    description: "Exit 3 when something that flow cannot do without is missing; every such line has its remedy.",
+    examples: [
+      ["flow doctor", "what this machine has"],
+      ["flow doctor --json", "for a bug report"],
+    ],
+  });
+  return act<StoreOptions>(withStoreOption(doctor), async (_, options) => {
+    const checks: Check[] = [];
+    for (const ask of [node, machine, ffmpeg, ffprobe, onnxruntime, natives, () => store(options.store), models, cuda]) {
+      try {
+        checks.push(...[await ask()].flat());
+      } catch (thrown) {
+        const error = toFlowError(thrown);
+        checks.push({ name: error.code.toLowerCase(), ok: false, value: error.message, hint: error.hint });
+      }
+    }
+    const ok = checks.every((check) => check.ok);
+    if (options.json) printJson({ ok, checks } satisfies DoctorDocument);
+    else {
+      print(table(checks.map((check) => [check.ok ? colours.green("ok") : colours.red("no"), check.name, check.value]), { fit: false }));
+      for (const check of checks) if (check.hint) print(`${colours.dim(check.ok ? "note:" : "remedy:")} ${check.name}: ${check.hint}`);
+      print(ok ? colours.green("ready") : colours.red("not ready"));
+    }
+    return ok ? EXIT.ok : EXIT.environment;
+  });
+}
+
+function node(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return { name: "node", ok, value: `${process.version} ${platform()} ${arch()}`, ...(ok ? {} : { hint: "Install Node 20.19 or newer." }) };
+}
+
+function machine(): Check[] {
+  return [
+    { name: "cores", ok: true, value: `${availableParallelism()} usable, ${cpus()[0]?.model.trim() ?? "unknown model"}` },
+    { name: "memory", ok: true, value: `${size(totalmem())}, ${size(freemem())} free` },
+  ];
+}
+
+async function ffmpeg(): Promise<Check> {
+  const { abilities } = await import("../../media/index.js");
+  const found = await abilities();
+  const has = [found.passthrough, found.tee && "tee", found.framecrc && "framecrc", found.encTimeBase && "-enc_time_base", found.libx264 && "libx264"].filter(Boolean).join(", ");
+  const value = `${found.version} ${found.bundled ? "(bundled)" : "(FLOW_FFMPEG)"}, can ${has}; ${found.path}`;
+  return found.missing.length === 0 ? { name: "ffmpeg", ok: true, value } : { name: "ffmpeg", ok: false, value: `${value}; lacks ${found.missing.join(", ")}`, hint: "Unset FLOW_FFMPEG, or point it at a full build of ffmpeg 4.0 or newer." };
+}
+
+async function ffprobe(): Promise<Check> {
+  const { ffprobePath } = await import("../../media/index.js");
+  return { name: "ffprobe", ok: true, value: ffprobePath() };
+}
+
+async function onnxruntime(): Promise<Check> {
+  try {
+    const { listSupportedBackends } = await import("onnxruntime-node");
+    const backends = listSupportedBackends().map((backend) => backend.name).join(", ");
+    return { name: "onnxruntime", ok: true, value: `${packageVersion("onnxruntime-node")}, backends ${backends}` };
+  } catch (cause) {
+    return { name: "onnxruntime", ok: false, value: (cause as Error).message.split("\n")[0] ?? "", hint: "Install it again: npm ci." };
+  }
+}
+
+async function natives(): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const name of ["sharp", "lmdb"]) {
+    try {
+      await import(name);
+      checks.push({ name, ok: true, value: packageVersion(name) });
+    } catch (cause) {
+      checks.push({ name, ok: false, value: (cause as Error).message.split("\n")[0] ?? "", hint: "Install it again: npm ci." });
+    }
+  }
+  return checks;
+}
+
+async function store(dir: string): Promise<Check> {
+  const path = resolve(dir);
+  if (!existsSync(path)) {
+    const writable = canWrite(nearestFolder(path));
+    return { name: "store", ok: writable, value: `${dir}: none yet`, ...(writable ? {} : { hint: `${nearestFolder(path)} cannot be written; name another folder with --store.` }) };
+  }
+  const { Store } = await import("../../store/index.js");
+  const opened = await Store.open(dir, { readOnly: true });
+  try {
+    const media = [...opened.mediaRows()].length;
+    const records = [...opened.records()].length;
+    return { name: "store", ok: true, value: `${dir}: ${media} media, ${records} records, ${size(statSync(join(path, "data.mdb")).size)}` };
+  } finally {
+    await opened.close();
+  }
+}
+
+async function models(): Promise<Check[]> {
+  const { loadModels, verifyModelFile } = await import("../../models/manifest.js");
+  const checks: Check[] = [];
+  for (const model of loadModels(modelFolders()).values()) {
+    try {
+      await verifyModelFile(model);
+      checks.push({ name: `model ${model.id}`, ok: true, value: `${model.task}, ${size(model.sizeBytes)}, SHA-256 verified; ${model.file}` });
+    } catch (thrown) {
+      const error = toFlowError(thrown);
+      checks.push({ name: `model ${model.id}`, ok: false, value: error.message, hint: error.hint });
+    }
+  }
+  return checks;
+}
+
+/** onnxruntime-node ships CPU only; its own install script fetches the CUDA provider. */
+function cuda(): Check {
+  if (platform() !== "linux" || arch() !== "x64") return { name: "cuda", ok: true, value: "not offered on this platform" };
+  const dir = dirname(packageFile("onnxruntime-node"));
+  const provider = join(dir, "bin", "napi-v6", "linux", "x64", "libonnxruntime_providers_cuda.so");
+  return existsSync(provider) ? { name: "cuda", ok: true, value: "provider installed" } : { name: "cuda", ok: true, value: "provider not installed; models run on the CPU", hint: `with an NVIDIA GPU and a network, one command adds it: ${CUDA_COMMAND}` };
+}
+
+const packageFile = (name: string): string => join(packageRoot(), "node_modules", name, "package.json");
+
+function packageVersion(name: string): string {
+  return (JSON.parse(readFileSync(packageFile(name), "utf8")) as { version: string }).version;
+}
+
+function nearestFolder(path: string): string {
+  let dir = path;
+  while (!existsSync(dir) && dirname(dir) !== dir) dir = dirname(dir);
+  return dir;
+}
+
+function canWrite(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

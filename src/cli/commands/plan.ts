@@ -1,0 +1,125 @@
+import type { Command } from "commander";
+import { existsSync } from "node:fs";
+import { portToString, type Plan } from "../../contracts/index.js";
+import type { MediumPlanState } from "../../engine/explain.js";
+import { act, define, names, withGraph, withStore as withStoreOption, type GraphOptions, type StoreOptions } from "../define.js";
+import type { DecodeDocument, PlanDocument, PlanNodeDocument } from "../json.js";
+import { linkEnvironment, readGraph, requirePlan } from "../open-graph.js";
+import { withStore } from "../open-store.js";
+import { clock, colours, plural, print, printJson, shellWord, table } from "../output.js";
+import { problemLines } from "../problems.js";
+
+interface Options extends GraphOptions, StoreOptions {
+  only?: string[];
+  from?: string;
+  until?: string;
+  resolved?: boolean;
+}
+
+export function command(): Command {
+  const plan = define("plan", {
+    description: "Opens and identifies the inputs and reads the store; decodes nothing and loads no model.",
+    examples: [
+      ["flow plan graphs/ego.yaml talk.mp4", "what a run on this video would do, and why"],
+      ["flow plan graphs/ego.yaml -p threshold=30", "what a moved threshold makes stale"],
+      ["flow plan graphs/ego.yaml --resolved", "every value of the graph with its origin"],
+    ],
+  })
+    .argument("<graph>", "graph file")
+    .argument("[input...]", "files, folders, globs, lists or URLs (default: those of the graph)")
+    .option("--only <nodes>", "only these nodes and what they need (a,b)", names)
+    .option("--from <node>", "this node and everything after it")
+    .option("--until <node>", "this node and what it needs")
+    .option("--resolved", "print every value with its origin instead");
+  return act<Options>(withStoreOption(withGraph(plan)), async ([graph, inputs], options) => {
+    const typed = String(graph);
+    const given = (inputs ?? []) as string[];
+    const request = { params: options.param, profile: options.profile, inputs: given.length > 0 ? given : undefined, only: options.only, from: options.from, until: options.until };
+    const { plan: planned, problems } = await requirePlan(typed, request);
+    if (options.resolved) return resolved(typed, request, options.json === true);
+
+    const { explainPlan } = await import("../../engine/index.js");
+    const media = existsSync(options.store)
+      ? await withStore(options.store, (store) => explainPlan(planned, store, planned.inputs))
+      : await explainPlan(planned, null, planned.inputs);
+    if (options.json) {
+      return printJson({
+        name: planned.name, file: planned.file, profile: planned.profile, hash: planned.hash, inputs: planned.inputs,
+        params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
+        nodes: planned.nodes.map(describeNode), decode: decodeOutputs(planned), outputs: planned.outputs, runtime: planned.runtime,
+        media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
+      } satisfies PlanDocument);
+    }
+    if (problems.length > 0) print(`${problemLines(problems, colours)}\n`);
+    printPlan(planned, media);
+    print();
+    print(`${colours.dim("next:")} flow run ${[typed, ...given].map(shellWord).join(" ")}`);
+  });
+}
+
+async function resolved(typed: string, request: Parameters<typeof requirePlan>[1], json: boolean): Promise<void> {
+  const [{ resolvedGraph }, source, environment] = await Promise.all([import("../../graph/index.js"), readGraph(typed), linkEnvironment()]);
+  const values = resolvedGraph(source, environment, request as never);
+  if (json) return printJson(values);
+  print(typeof values === "string" ? values : JSON.stringify(values, null, 2));
+}
+
+function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
+  return {
+    name: node.name, op: node.op.name, version: node.op.version, level: node.level,
+    inputs: Object.fromEntries(Object.entries(node.inputs).map(([port, input]) => [port, { from: `${input.node}.${input.port}`, type: portToString(input.type), mode: input.mode }])),
+    outputs: Object.fromEntries(Object.entries(node.outputs).map(([port, type]) => [port, portToString(type)])),
+    models: Object.fromEntries(Object.entries(node.models).map(([role, model]) => [role, model.id])),
+    when: node.when, batch: node.batch, config: node.config, key: node.key,
+  };
+}
+
+/** Distinct demands of the nodes: what one ffmpeg delivers per medium. */
+function decodeOutputs(plan: Plan): DecodeDocument[] {
+  const outputs = new Map<string, DecodeDocument>();
+  for (const node of plan.nodes) {
+    for (const [port, { video, audio }] of Object.entries(node.inputs)) {
+      if (!video && !audio) continue;
+      const key = JSON.stringify(video ?? audio);
+      const known = outputs.get(key) ?? { output: video ? "video" : "audio", ...(video ? { video } : {}), ...(audio ? { audio } : {}), readers: [] };
+      known.readers.push(`${node.name}.${port}`);
+      outputs.set(key, known);
+    }
+  }
+  return [...outputs.values()];
+}
+
+const STATE_COLOUR = { cached: colours.green, new: colours.cyan, partial: colours.yellow, stale: colours.yellow, failed: colours.red, unknown: colours.dim } as const;
+
+function printPlan(plan: Plan, media: readonly MediumPlanState[]): void {
+  print(`${colours.bold(plan.name)} ${colours.dim(plan.file)}  ${plural(plan.nodes.length, "node")}${plan.profile ? `  profile ${plan.profile}` : ""}  ${colours.dim(`plan ${plan.hash.slice(0, 12)}`)}`);
+  print();
+  print(colours.bold("decode") + colours.dim("  one ffmpeg per medium delivers"));
+  print(table(decodeOutputs(plan).map((output) => [demandText(output), output.readers.map((r) => r.split(".")[0]).join(", ")])));
+  print();
+  const [only] = media.length === 1 ? media : [];
+  const states = new Map(only?.nodes.map((state) => [state.node, state]));
+  const rows = plan.nodes.map((node) => {
+    const state = states.get(node.name);
+    const models = Object.values(node.models).map((model) => model.id).join(" ");
+    const from = [...new Set(Object.values(node.inputs).map((input) => input.node))].join(" ");
+    const row = [colours.cyan(node.name), node.op.name, node.level, from, models];
+    return state ? [...row, STATE_COLOUR[state.state](state.state), colours.dim(state.why)] : row;
+  });
+  print(table(rows, { head: ["node", "operator", "level", "reads", "model", ...(only ? ["state", "why"] : [])] }));
+  print();
+  if (media.length === 0) print("no input media");
+  for (const medium of media) {
+    const missing = medium.nodes.filter((state) => state.state !== "cached").length;
+    const what = medium.state === "cached" || medium.state === "unreadable" ? "" : `, ${plural(missing, "node")} to look at`;
+    print(`${colours.bold(medium.uri)}: ${medium.state === "unreadable" ? colours.red("unreadable") : medium.state}${what} ${colours.dim(`(${medium.why})`)}`);
+  }
+}
+
+function demandText({ video, audio }: DecodeDocument): string {
+  if (video) {
+    const size = Array.isArray(video.size) ? video.size.join("×") : `longest side ${video.size.longest}`;
+    return `video  ${size}, ${video.fps === "all" ? "every frame" : `${video.fps} frames/s`}, ${video.geometry} raster`;
+  }
+  return audio ? `audio  ${audio.sampleRate} Hz, ${audio.channels === 1 ? "mono" : "stereo"}, windows of ${clock(audio.windowUs, 3)} every ${clock(audio.hopUs, 3)}` : "";
+}

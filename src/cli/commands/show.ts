@@ -1,0 +1,101 @@
+import type { Command } from "commander";
+import type { FlowRecord } from "../../contracts/index.js";
+import { act, define, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { badArguments } from "../failure.js";
+import type { ShowDocument } from "../json.js";
+import { withStore } from "../open-store.js";
+import { clock, colours, count, plural, print, printJson, table } from "../output.js";
+import { fieldText, findMedia, findRecord, shownRecords } from "../records.js";
+
+const KINDS = ["media", "scene", "frame", "detection", "item", "event"] as const;
+
+interface Options extends StoreOptions {
+  kind?: string;
+  in?: string;
+  limit?: number;
+}
+
+export function command(): Command {
+  const show = define("show", {
+    examples: [
+      ["flow show", "media and their scenes"],
+      ["flow show 3f2a", "everything known of one record (an id or its beginning)"],
+      ["flow show --kind scene --in talk.mp4", "the scenes of one medium"],
+      ["flow show --json | jq '.records[].fields.transcript'", "for a script"],
+    ],
+  })
+    .argument("[id]", "id of a record, or its beginning")
+    .option("--kind <kind>", `only records of one kind: ${KINDS.join(", ")}`)
+    .option("--in <media>", "only one medium: the beginning of its name, URI or id")
+    .option("--limit <n>", "at most n records", wholeNumber(1));
+  return act<Options>(withStoreOption(show), ([id], options) =>
+    withStore(options.store, (store) => {
+      const kind = KINDS.find((name) => name === options.kind);
+      if (options.kind !== undefined && !kind) throw badArguments(`There is no kind ${options.kind}.`, `Kinds: ${KINDS.join(", ")}.`);
+      if (typeof id === "string") {
+        const record = findRecord(store, id);
+        return options.json ? printJson({ records: [record] } satisfies ShowDocument) : printRecord(record);
+      }
+      const media = options.in === undefined ? null : new Set(findMedia(store, options.in));
+      const records: FlowRecord[] = [];
+      for (const record of shownRecords(store, kind ? { kind } : {})) if (!media || media.has(record.media)) records.push(record);
+      const shown = records.slice(0, options.limit);
+      if (options.json) return printJson({ records: shown } satisfies ShowDocument);
+      printList(shown);
+      if (shown.length < records.length) print(colours.dim(`… and ${count(records.length - shown.length)} more`));
+    }),
+  );
+}
+
+function printList(records: readonly FlowRecord[]): void {
+  if (records.length === 0) return print("no records");
+  const media = [...new Set(records.map((record) => record.media))];
+  for (const id of media) {
+    const mine = records.filter((record) => record.media === id);
+    const medium = mine.find((record) => record.kind === "media");
+    const others = mine.filter((record) => record.kind !== "media");
+    if (medium) {
+      const { fields } = medium;
+      const facts = [
+        clock(Number(fields["durationUs"] ?? 0)), fields["width"] ? `${fields["width"]}×${fields["height"]}` : "", fields["fps"] ? `${fields["fps"]} frames/s` : "",
+        fields["hasAudio"] === false ? "no audio" : "", plural(others.filter((record) => record.kind === "scene").length, "scene"),
+      ].filter(Boolean);
+      const state = fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
+      print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}`);
+    }
+    if (others.length > 0) print(table(others.map(row)));
+  }
+}
+
+function row(record: FlowRecord): string[] {
+  const { fields } = record;
+  const quote = fieldText(fields["transcript"]);
+  const words = [fieldText(fields["caption"]), quote ? `“${quote}”` : ""].filter(Boolean).join("  ");
+  const mark = record.outcome === "done" ? "" : `${colours.yellow(record.outcome)} `;
+  return [colours.dim(record.id.slice(0, 8)), record.kind, `${clock(record.startUs)} – ${clock(record.endUs)}`, mark + words];
+}
+
+function printRecord(record: FlowRecord): void {
+  print(`${colours.bold(record.kind)} ${record.id}  ${clock(record.startUs, 3)} – ${clock(record.endUs, 3)}  ${record.outcome}`);
+  const rows = Object.entries(record.fields).flatMap(([name, value]) => fieldRows(name, value));
+  print(table([["medium", record.media.slice(0, 16)], ...(record.parent ? [["parent", record.parent]] : []), ...rows].map(([name, value]) => [colours.cyan(name ?? ""), value ?? ""]), { fit: false }));
+  const vectors = Object.entries(record.vectors);
+  if (vectors.length > 0) print(table(vectors.map(([name, { dims, space }]) => [colours.cyan(name), "vector", `${dims}-d`, colours.dim(space)])));
+}
+
+/** A value on one line; a list of values one line each. */
+function fieldRows(name: string, value: unknown): string[][] {
+  if (value === null || value === undefined) return [[name, colours.dim("–")]];
+  if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "object")) return value.map((entry, i) => [i === 0 ? name : "", compact(entry)]);
+  return [[name, compact(value)]];
+}
+
+function compact(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? colours.dim("none") : value.map(compact).join(", ");
+  return Object.entries(value)
+    .filter(([, v]) => v !== null && v !== undefined)
+    .map(([key, v]) => (key.endsWith("Us") && typeof v === "number" ? `${key.slice(0, -2)} ${clock(v, 3)}` : `${key} ${typeof v === "number" && !Number.isInteger(v) ? v.toPrecision(4) : compact(v)}`))
+    .join("  ");
+}

@@ -1,0 +1,70 @@
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+export interface CommandWords {
+  name: string;
+  summary: string;
+  options: { long: string; summary: string; takesValue: boolean }[];
+}
+
+/** A script that completes command names, their options and file names; made from the commands themselves. */
+export function completionScript(shell: Shell, commands: readonly CommandWords[]): string {
+  return shell === "bash" ? bash(commands) : shell === "zsh" ? zsh(commands) : fish(commands);
+}
+
+const longs = (command: CommandWords): string => [...command.options.map((option) => option.long), "--help"].join(" ");
+
+function bash(commands: readonly CommandWords[]): string {
+  return `# flow: bash completion
+_flow() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" options=""
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${commands.map((c) => c.name).join(" ")} help --help --version" -- "$word"))
+    return
+  fi
+  case "$command" in
+${commands.map((c) => `    ${c.name}) options="${longs(c)}" ;;`).join("\n")}
+    help) COMPREPLY=($(compgen -W "${commands.map((c) => c.name).join(" ")}" -- "$word")); return ;;
+  esac
+  case "$word" in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+  esac
+}
+complete -o filenames -F _flow flow`;
+}
+
+function zsh(commands: readonly CommandWords[]): string {
+  const text = (summary: string): string => summary.replaceAll("'", "'\\''").replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
+  const option = ({ long, summary, takesValue }: CommandWords["options"][number]): string => `'${long}${takesValue ? "=" : ""}[${text(summary)}]${takesValue ? ":value:_files" : ""}'`;
+  return `#compdef flow
+_flow() {
+  local -a commands
+  commands=(
+${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
+  )
+  if (( CURRENT == 2 )); then
+    _describe 'command' commands
+    return
+  fi
+  local command="$words[2]"
+  shift words
+  (( CURRENT-- ))
+  case "$command" in
+${commands.map((c) => `    ${c.name}) _arguments ${[...c.options.map(option), "'--help[show the help]'", "'*:file:_files'"].join(" ")} ;;`).join("\n")}
+  esac
+}
+if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
+}
+
+function fish(commands: readonly CommandWords[]): string {
+  const text = (summary: string): string => `'${summary.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const lines = ["# flow: fish completion"];
+  for (const c of commands) {
+    lines.push(`complete -c flow -n __fish_use_subcommand -f -a ${c.name} -d ${text(c.summary)}`);
+    for (const option of c.options) {
+      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? " -r" : ""} -d ${text(option.summary)}`);
+    }
+  }
+  return lines.join("\n");
+}

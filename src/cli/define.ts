@@ -1,0 +1,92 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { commands, type CommandName } from "./commands/index.js";
+import { reportFailure } from "./failure.js";
+
+export interface Definition {
+  /** What a user must know beyond the summary: cost, order, loss. */
+  description?: string;
+  /** Shown under "Examples:" by `--help`: the command line and what it does. */
+  examples: readonly (readonly [line: string, what: string])[];
+}
+
+/** One command: name and summary from the table, its help ends with examples. */
+export function define(name: CommandName, { description, examples }: Definition): Command {
+  const command = new Command(name).summary(commands[name].summary).description([commands[name].summary, description].filter(Boolean).join("\n\n"));
+  const width = Math.max(...examples.map(([line]) => line.length));
+  command.addHelpText("after", ["", "Examples:", ...examples.map(([line, what]) => `  ${line.padEnd(width)}   ${what}`)].join("\n"));
+  return command.helpOption("-h, --help", "show this help").showHelpAfterError(false);
+}
+
+/** Gives the command its work; what it throws is reported as `--json` or text, what it returns is the exit code. */
+export function act<O>(command: Command, work: (args: (string | string[] | undefined)[], options: O) => Promise<number | void>): Command {
+  return command.action(async (...received: unknown[]) => {
+    const options = received.at(-2) as O & { json?: boolean };
+    try {
+      process.exitCode = (await work(received.slice(0, -2) as string[], options)) ?? 0;
+    } catch (thrown) {
+      process.exitCode = reportFailure(thrown, options.json === true);
+    }
+  });
+}
+
+export interface JsonOptions {
+  json?: boolean;
+}
+export interface StoreOptions extends JsonOptions {
+  store: string;
+}
+export interface GraphOptions extends JsonOptions {
+  param?: Record<string, string>;
+  profile?: string;
+}
+export interface LogOptions {
+  log: "text" | "json";
+  quiet?: boolean;
+}
+
+export const withJson = (command: Command): Command =>
+  command.options.some((option) => option.long === "--json") ? command : command.option("--json", "print one JSON document on stdout (shapes: src/cli/json.ts)");
+
+export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", process.env["FLOW_STORE"] ?? "./.flow"));
+
+export const withGraph = (command: Command): Command =>
+  withJson(command)
+    .option("-p, --param <name=value>", "value of a graph parameter (repeatable)", parameter)
+    .option("--profile <name>", "apply a profile of the graph");
+
+export const withLog = (command: Command): Command =>
+  command.addOption(new Option("--log <format>", "progress and notes on stderr as text or JSON lines").choices(["text", "json"]).default("text")).option("--quiet", "no progress and no summary: errors only");
+
+function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Expected name=value, as in -p fps=1.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** `a,b` and repetition both add to the list. */
+export const names = (text: string, before: string[] = []): string[] => [...before, ...text.split(",").map((name) => name.trim()).filter(Boolean)];
+
+/** A whole number of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min) throw new InvalidArgumentError(`Expected a whole number ≥ ${min}.`);
+    return value;
+  };
+}
+
+/** A number of at least 0. */
+export function quantity(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError("Expected a number ≥ 0.");
+  return value;
+}
+
+const CLOCK = /^(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)$/;
+
+/** Integer microseconds of "83.5", "1:23.5" or "1:02:03". */
+export function timeUs(text: string): number {
+  const match = CLOCK.exec(text.trim().replace(/s$/, ""));
+  if (!match) throw new InvalidArgumentError("Expected a time like 83.5, 1:23.5 or 1:02:03.");
+  return Math.round((Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3])) * 1_000_000);
+}

@@ -1,0 +1,52 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { delimiter, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { EXIT, FlowError } from "../contracts/errors.js";
+
+let root: string | undefined;
+
+/** Folder of this package: the first one upwards that holds its package.json. */
+export function packageRoot(): string {
+  if (root !== undefined) return root;
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (!isPackage(dir)) {
+    const up = dirname(dir);
+    if (up === dir) throw new FlowError("NO_PACKAGE", "The folder of this program cannot be found: no package.json above it.", { hint: "Install it again: npm ci && npm run build.", exit: EXIT.environment });
+    dir = up;
+  }
+  return (root = dir);
+}
+
+function isPackage(dir: string): boolean {
+  try {
+    return (JSON.parse(readFileSync(join(dir, "package.json"), "utf8")) as { name?: string }).name === "flow";
+  } catch {
+    return false;
+  }
+}
+
+/** Folders with model manifests, later ones win: the package's own, then those of FLOW_MODELS_DIR. */
+export function modelFolders(): string[] {
+  const own = join(packageRoot(), "models");
+  const given = (process.env["FLOW_MODELS_DIR"] ?? "").split(delimiter).filter(Boolean);
+  return [own, ...given];
+}
+
+/** The graph file behind what was typed: a path, a graph of this package (`graphs/ego.yaml` from anywhere), or its bare name (`ego`). */
+export function graphFile(typed: string): string {
+  const inPackage = join(packageRoot(), "graphs");
+  const candidates = [typed, join(packageRoot(), typed), join(inPackage, typed), join(inPackage, `${typed}.yaml`)];
+  const found = candidates.find((path) => existsSync(path) && !isFolder(path));
+  if (found !== undefined) return found;
+  const known = readdirSync(inPackage).filter((name) => name.endsWith(".yaml")).map((name) => relative(process.cwd(), join(inPackage, name)));
+  throw new FlowError("GRAPH_NOT_FOUND", `There is no graph file ${typed}.`, { hint: `Graphs that come with flow: ${known.join(", ")}.`, exit: EXIT.badInput });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    readdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

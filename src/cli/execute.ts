@@ -1,0 +1,72 @@
+/** The work of `flow run`, `flow retry` and `flow demo`: plan, run under Ctrl-C and a progress bar, log the run, print the summary. */
+import { resolve } from "node:path";
+import type { Plan, Problem } from "../contracts/index.js";
+import { exitCodeOf, runPlan, type RunSummary } from "../engine/index.js";
+import { Store } from "../store/index.js";
+import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
+import { badArguments, GraphError } from "./failure.js";
+import { Interrupts } from "./interrupt.js";
+import { requirePlan } from "./open-graph.js";
+import { coloursFor, note, printJson, shellWord } from "./output.js";
+import { problemLines } from "./problems.js";
+import { ProgressBar } from "./progress.js";
+import { printSummary } from "./summary.js";
+
+export interface Selection {
+  only?: string[];
+  from?: string;
+  until?: string;
+  force?: string[];
+}
+
+export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & Selection & { strict?: boolean };
+
+/** Runs and prints; the exit code. */
+export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
+  const { summary, plan } = await runGraphFile(graph, inputs, options);
+  if (options.json) printJson(summary);
+  else if (!options.quiet) printSummary(summary, plan, options.store);
+  else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
+  if (summary.status === "interrupted") note(`${coloursFor(process.stderr).dim("resume:")} ${resumeCommand(graph, inputs, options)}`);
+  return exitCodeOf(summary);
+}
+
+/** Plans, runs and logs the run in the store. */
+export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; file: string }> {
+  const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until };
+  const { plan, file, problems } = await requirePlan(graph, request);
+  if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })));
+  if (problems.length > 0 && !options.quiet) note(problemLines(problems, coloursFor(process.stderr)));
+  const unknown = (options.force ?? []).filter((name) => !plan.nodes.some((node) => node.name === name));
+  if (unknown.length > 0) throw badArguments(`--force: the plan has no node ${unknown.join(", ")}.`, `Nodes: ${plan.nodes.map((node) => node.name).join(", ")}.`);
+
+  const store = await Store.open(options.store, {});
+  try {
+    const bar = new ProgressBar({ stream: process.stderr, format: options.quiet ? "off" : options.json && options.log === "text" && !process.stderr.isTTY ? "off" : options.log });
+    const startedMs = Date.now();
+    using interrupts = new Interrupts({ quiet: options.quiet === true, before: () => bar.clear() });
+    const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
+    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
+    return { summary, plan, file };
+  } finally {
+    await store.close();
+  }
+}
+
+/** The command line that continues or repeats this run. */
+const resumeCommand = (graph: string, inputs: readonly string[], options: ExecuteOptions): string =>
+  ["flow", "run", ...repeatArguments(graph, inputs, options), ...(options.store === "./.flow" ? [] : ["--store", options.store])].map(shellWord).join(" ");
+
+/** Arguments of `flow run` that repeat this run in its store; --force is not among them: what it dropped is dropped. */
+function repeatArguments(graph: string, inputs: readonly string[], options: ExecuteOptions): string[] {
+  const words = [graph, ...inputs];
+  if (options.only) words.push("--only", options.only.join(","));
+  if (options.from) words.push("--from", options.from);
+  if (options.until) words.push("--until", options.until);
+  for (const [name, value] of Object.entries(options.param ?? {})) words.push("-p", `${name}=${value}`);
+  if (options.profile) words.push("--profile", options.profile);
+  return words;
+}
+
+/** Runs are logged with paths that hold from any folder. */
+const absolute = (input: string): string => (/^[a-z][a-z0-9+.-]+:\/\//i.test(input) ? input : resolve(input));

@@ -1,0 +1,44 @@
+import { EXIT, FlowError, toFlowError, type ExitCode, type Problem } from "../contracts/index.js";
+import type { ErrorDocument } from "./json.js";
+import { coloursFor, note, printJson } from "./output.js";
+import { problemLines } from "./problems.js";
+
+/** A graph that cannot be planned: all its problems travel with the error. */
+export class GraphError extends FlowError {
+  constructor(
+    file: string,
+    readonly problems: Problem[],
+  ) {
+    const errors = problems.filter((p) => p.severity === "error");
+    super("BAD_GRAPH", `${file}: ${errors.length === 1 ? "1 problem" : `${errors.length} problems`}`, {
+      hint: `Correct the graph and check it with \`flow lint ${file}\`.`,
+      exit: EXIT.badInput,
+    });
+  }
+}
+
+export const badArguments = (message: string, hint: string): FlowError => new FlowError("BAD_ARGUMENTS", message, { hint, exit: EXIT.badInput });
+
+/** Prints the failure (one JSON document on stdout, or message and hint on stderr) and gives the exit code; never a stack trace unless FLOW_DEBUG is set. */
+export function reportFailure(thrown: unknown, json: boolean): ExitCode {
+  const error = toFlowError(thrown);
+  const problems = thrown instanceof GraphError ? thrown.problems : undefined;
+  if (json) {
+    const document: ErrorDocument = { error: error.toJSON(), ...(problems ? { problems } : {}) };
+    printJson(document);
+  } else {
+    const c = coloursFor(process.stderr);
+    if (problems) note(problemLines(problems, c));
+    const where = [error.node && `node ${error.node}`, error.item].filter(Boolean).join(", ");
+    note(`${c.red("error")} ${c.dim(error.code)} ${error.message}${where ? c.dim(` (${where})`) : ""}`);
+    if (error.hint) note(`${c.dim("hint:")} ${error.hint}`);
+  }
+  if (process.env["FLOW_DEBUG"]) note(debugTrace(thrown));
+  return error.exit;
+}
+
+function debugTrace(thrown: unknown): string {
+  const traces: string[] = [];
+  for (let e: unknown = thrown; e instanceof Error; e = e.cause) traces.push(e.stack ?? String(e));
+  return traces.join("\ncaused by ");
+}

@@ -1,0 +1,206 @@
+/**
+ * Every document that a command prints with `--json`: one on stdout, nothing else there. Times are integer microseconds from the start of
+ * the medium (`…Us`); ids are hex. A command that fails prints ErrorDocument instead and sets the exit code (DESIGN §2).
+ */
+import type { FlowErrorData, FlowRecord, NodeCounts, Problem } from "../contracts/index.js";
+
+/** Any command that fails. `problems`: what `flow lint` would say, when the graph is why. */
+export interface ErrorDocument {
+  error: FlowErrorData;
+  problems?: Problem[];
+}
+
+/** `flow run`, `flow retry`. */
+export interface RunDocument {
+  status: "done" | "failed-items" | "interrupted";
+  /** Folder of the store. */
+  store: string;
+  /** Hash of all results that the plan reaches, but the numbers inside vectors and scores; independent of order, timing, paths and clocks. */
+  digest: string;
+  /** Hash of those numbers. */
+  digestNumbers: string;
+  durationMs: number;
+  /** Media finished in this run or found finished. */
+  media: number;
+  /** Record kind → how many records the plan reaches. */
+  records: Record<string, number>;
+  /** Rows sent to a model, each once; padding and retries not counted. */
+  inferences: number;
+  /** Source frames delivered on the densest output, pre-roll included. */
+  framesDecoded: number;
+  /** Node → the books: in = done + cached + skipped + dropped + failed + inFlight. */
+  nodes: Record<string, NodeCounts>;
+  /** Media that could not be opened or decoded to their end. */
+  failures: { uri: string; code: string; message: string; hint: string }[];
+  /** What was left out and which command adds it. */
+  notes: string[];
+}
+
+/** `flow lint`. Exit 2 when a problem is an error, 0 with warnings only. */
+export interface LintDocument {
+  problems: Problem[];
+}
+
+/** One node of `flow plan`. */
+export interface PlanNodeDocument {
+  name: string;
+  op: string;
+  version: number;
+  level: string;
+  /** port → what feeds it. */
+  inputs: Record<string, { from: string; type: string; mode: "same" | "group" | "broadcast" }>;
+  outputs: Record<string, string>;
+  /** role → model id. */
+  models: Record<string, string>;
+  when: string | null;
+  batch: { size: number; waitMs: number };
+  config: unknown;
+  /** Static part of the memo key. */
+  key: string;
+}
+
+/** One decode output that a medium's single ffmpeg process delivers. */
+export interface DecodeDocument {
+  output: string;
+  video?: { size: [number, number] | { longest: number }; fps: number | "all"; geometry: string };
+  audio?: { sampleRate: number; channels: number; windowUs: number; hopUs: number };
+  /** `node.port` of each reader. */
+  readers: string[];
+}
+
+/** What a run would do on one medium, node by node. */
+export interface PlanMediumDocument {
+  uri: string;
+  /** Content id; null when it cannot be opened. */
+  id: string | null;
+  /** cached: nothing to do; new: never seen; incomplete: some results are missing; unreadable: see `why`. */
+  state: "cached" | "new" | "incomplete" | "unreadable";
+  why: string;
+  /**
+   * new: nothing stored; stale: stored under another key; partial: some blocks stored; cached: nothing to do; failed: tried and failed;
+   * unknown: behind a node that must run first. `stored`: items kept as they are.
+   */
+  nodes: { node: string; state: "new" | "stale" | "cached" | "partial" | "failed" | "unknown"; why: string; stored: number }[];
+}
+
+/** `flow plan`. */
+export interface PlanDocument {
+  name: string;
+  file: string;
+  profile: string | null;
+  /** Hash of everything that decides results. */
+  hash: string;
+  inputs: string[];
+  params: Record<string, { value: unknown; from: string }>;
+  nodes: PlanNodeDocument[];
+  decode: DecodeDocument[];
+  outputs: unknown[];
+  runtime: unknown;
+  /** Per input medium; empty when no input can be opened. */
+  media: PlanMediumDocument[];
+  /** `--resolved`: every value of the graph with its origin. */
+  resolved?: unknown;
+  problems: Problem[];
+}
+
+/** `flow list`. */
+export interface ListDocument {
+  operators: { name: string; version: number; family: string; level: string; summary: string; form: string }[];
+  models: { id: string; task: string; summary: string; dims: number; space: string | null; file: string }[];
+}
+
+/** `flow explain OP`. */
+export interface ExplainDocument {
+  name: string;
+  version: number;
+  level: string;
+  summary: string;
+  description: string | null;
+  inputs: Record<string, string> | "map";
+  outputs: Record<string, string> | "depends on config";
+  models: Record<string, { task: string; optional?: boolean }>;
+  /** JSON Schema of `with:`. */
+  config: unknown;
+  examples: { title: string; yaml: string }[];
+}
+
+/** `flow graph`. */
+export interface GraphDocument {
+  mermaid: string;
+}
+
+/** `flow show`. A scene's fields include startFrame, endFrame, caption, transcript; a medium's uri, durationUs, hasAudio, complete. */
+export interface ShowDocument {
+  records: FlowRecord[];
+}
+
+export interface HitDocument {
+  id: string;
+  kind: string;
+  /** Content id of the medium. */
+  media: string;
+  uri: string;
+  startUs: number;
+  endUs: number;
+  /** Fused score (reciprocal ranks, k = 60), higher is better. */
+  score: number;
+  /** Where it was found: rank counts from 1. */
+  spaces: { name: string; rank: number; score: number }[];
+  why: string;
+}
+
+/** `flow search`. No evidence: no hits and the reason. */
+export interface SearchDocument {
+  hits: HitDocument[];
+  /** Words of the query that nothing could read, each with the reason. */
+  notUnderstood: string[];
+  /** Why there are no hits. */
+  reason?: string;
+}
+
+/** `flow report`, `flow export`, `flow clip`: what was written. */
+export interface WrittenDocument {
+  path: string;
+  bytes: number;
+}
+/** `flow export` writes one or several files. */
+export interface ExportDocument {
+  format: string;
+  files: WrittenDocument[];
+  records: number;
+}
+/** `flow clip`. */
+export interface ClipDocument extends WrittenDocument {
+  id: string;
+  uri: string;
+  startUs: number;
+  endUs: number;
+}
+
+/** `flow errors`. */
+export interface ErrorsDocument {
+  failures: { id: string; node: string; operator: string; medium: string; uri: string; startUs: number; endUs: number; error: FlowErrorData; permanent: boolean; at: string }[];
+}
+
+/** `flow runs`. */
+export interface RunsDocument {
+  /** `args`: what `flow run` repeats it with. */
+  runs: { id: string; at: string; graph: string; args: string[]; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
+}
+
+/** `flow diff`. Exit 0 when equal, 1 when not. */
+export interface DiffDocument {
+  equal: boolean;
+  /** Largest difference of a component of a normalised vector. */
+  maxDelta: number;
+  onlyA: string[];
+  onlyB: string[];
+  differing: unknown[];
+  differingCount: number;
+}
+
+/** `flow doctor`. Exit 3 when a check failed. */
+export interface DoctorDocument {
+  ok: boolean;
+  checks: { name: string; ok: boolean; value: string; hint?: string }[];
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** argv → one command. Only the named command's module is loaded; the exit code is set, never forced, so that handles can close. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { commands, type CommandEntry } from "./commands/index.js";
+import { packageRoot } from "./environment.js";
+import { badArguments, reportFailure } from "./failure.js";
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("flow")
+    .description("Long video into searchable, per-scene multimodal records: operator graphs in YAML, streamed, batched, resumable.")
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .addHelpText("after", ["", "Examples:", "  flow demo                              index the bundled clip, check it, write a report", "  flow run graphs/ego.yaml talk.mp4      index a video into ./.flow", '  flow search "red car"                  ask it', "  flow COMMAND --help                    options and examples of a command"].join("\n"));
+  const asked = argv.filter((word) => !word.startsWith("-"));
+  const wanted = asked[0] === "help" ? asked[1] : asked[0];
+  const loaded: Command[] = [];
+  for (const [name, entry] of Object.entries(commands) as [string, CommandEntry][]) {
+    // The other commands stand in the help by name and summary only.
+    const command = name === wanted ? (await entry.load()).command() : new Command(name).summary(entry.summary).description(entry.summary);
+    loaded.push(command.helpGroup(`${entry.group}:`));
+  }
+  for (const command of [program, ...loaded]) {
+    // Commander's own words go through reportFailure, so that --json holds for a mistyped option as well.
+    command.exitOverride().configureOutput({ writeErr: () => undefined });
+  }
+  for (const command of loaded) program.addCommand(command);
+  if (argv.length === 0) return program.outputHelp();
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.exitCode === 0) return;
+    const help = wanted !== undefined && wanted in commands ? `flow ${wanted} --help` : "flow --help";
+    const [message = "", ...more] = thrown.message.replace(/^error: /, "").split("\n");
+    const error = badArguments(message, [...more.map((line) => line.replace(/^\(|\)$/g, "")), `See \`${help}\`.`].join(" "));
+    process.exitCode = reportFailure(error, argv.includes("--json"));
+  }
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(`${packageRoot()}/package.json`, "utf8")) as { version: string }).version;
+}
+
+// `flow show | head` closes our stdout: that is the reader's right, not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exitCode = 0;
+});
+await main(process.argv.slice(2)).catch((thrown: unknown) => {
+  process.exitCode = reportFailure(thrown, process.argv.includes("--json"));
+});

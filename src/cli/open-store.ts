@@ -1,0 +1,24 @@
+import { existsSync } from "node:fs";
+import { EXIT, FlowError } from "../contracts/errors.js";
+import type { Store } from "../store/index.js";
+import { shellWord } from "./output.js";
+
+/** The store, read only: a writer may be at work. Throws NO_STORE when there is none. */
+export async function readStore(dir: string): Promise<Store> {
+  if (!existsSync(dir)) {
+    const option = dir === "./.flow" ? "" : ` --store ${shellWord(dir)}`;
+    throw new FlowError("NO_STORE", `There is no store at ${dir}.`, { hint: `Make one: flow run graphs/ego.yaml VIDEO${option}, or name another with --store DIR.`, exit: EXIT.badInput });
+  }
+  const { Store } = await import("../store/index.js");
+  return Store.open(dir, { readOnly: true });
+}
+
+/** Opens, uses and closes a store for reading. */
+export async function withStore<T>(dir: string, use: (store: Store) => T | Promise<T>): Promise<T> {
+  const store = await readStore(dir);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,101 @@
+import { stripVTControlCharacters } from "node:util";
+import pc from "picocolors";
+
+type Colours = ReturnType<typeof pc.createColors>;
+
+/** Colours for a stream: only on a terminal, never with NO_COLOR (https://no-color.org). */
+export function coloursFor(stream: NodeJS.WriteStream): Colours {
+  const off = Boolean(process.env["NO_COLOR"]) || process.env["TERM"] === "dumb";
+  return pc.createColors(!off && stream.isTTY === true);
+}
+
+export const colours = coloursFor(process.stdout);
+
+/** A line on stdout. */
+export function print(text = ""): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** The one document of a `--json` command. */
+export function printJson(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** A line on stderr: notes, progress, errors. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export interface TableOptions {
+  head?: readonly string[];
+  /** Columns aligned right (numbers), by index. */
+  right?: readonly number[];
+  indent?: number;
+  /** The last column is cut to the terminal's width. */
+  fit?: boolean;
+}
+
+/** Aligned columns, two spaces apart; cells may hold colours. */
+export function table(rows: readonly (readonly string[])[], { head, right = [], indent = 2, fit = true }: TableOptions = {}): string {
+  const all = head ? [head.map((cell) => colours.dim(cell)), ...rows] : rows;
+  const widths: number[] = [];
+  for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, visible(cell))));
+  const room = process.stdout.isTTY && fit ? (process.stdout.columns ?? 100) : Infinity;
+  return all
+    .map((row) => {
+      let line = " ".repeat(indent);
+      row.forEach((cell, i) => {
+        const gap = " ".repeat(Math.max(0, (widths[i] ?? 0) - visible(cell)));
+        const last = i === row.length - 1;
+        const text = last && visible(line) + visible(cell) > room ? cut(cell, room - visible(line)) : cell;
+        line += right.includes(i) ? gap + text : last ? text : text + gap;
+        if (!last) line += "  ";
+      });
+      return line.trimEnd();
+    })
+    .join("\n");
+}
+
+const visible = (text: string): number => stripVTControlCharacters(text).length;
+
+/** Cuts to `room` characters, with an ellipsis; colours are lost when it cuts. */
+export function cut(text: string, room: number): string {
+  const plain = stripVTControlCharacters(text);
+  return plain.length <= room ? text : `${plain.slice(0, Math.max(1, room - 1)).trimEnd()}…`;
+}
+
+/** 83.456 s → "1:23.456"; an hour → "1:00:00.000". */
+export function clock(us: number, digits: 0 | 1 | 3 = 1): string {
+  const unit = 10 ** (6 - digits);
+  const rounded = Math.round(us / unit) * unit;
+  const total = Math.floor(rounded / 1_000_000);
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const fraction = digits === 0 ? "" : `.${String(Math.floor((rounded % 1_000_000) / unit)).padStart(digits, "0")}`;
+  return `${h > 0 ? `${h}:${two(m)}` : m}:${two(s)}${fraction}`;
+}
+
+/** 1234567 → "1,234,567". */
+export const count = (n: number): string => n.toLocaleString("en-US");
+
+/** Bytes with a unit: "1.9 MB" (decimal, as file managers show it). */
+export function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, unit] = [bytes, 0];
+  while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** "0.8 s", "2 min 5 s". */
+export function elapsed(ms: number): string {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h} h ${m} min` : `${m} min ${s} s`;
+}
+
+/** "3 scenes", "1 scene". */
+export const plural = (n: number, word: string, many = `${word}s`): string => `${count(n)} ${n === 1 ? word : many}`;
+
+/** A word as the shell reads it back. */
+export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

@@ -1,0 +1,51 @@
+import type { FlowRecord } from "../contracts/index.js";
+import { FlowError, EXIT } from "../contracts/errors.js";
+import type { MediumRow, RecordQuery, Store } from "../store/index.js";
+
+/** Records as every command shows them: a medium says how it stands in the store now, also one that a run was interrupted in. */
+export function* shownRecords(store: Store, query: RecordQuery = {}): IterableIterator<FlowRecord> {
+  const rows = new Map([...store.mediaRows()].map((row) => [row.id, row]));
+  const seen = new Set<string>();
+  for (const record of store.records(query)) {
+    if (record.kind === "media") seen.add(record.media);
+    yield withMedium(record, rows.get(record.media));
+  }
+  if (query.kind !== undefined && query.kind !== "media") return;
+  for (const row of rows.values()) if (!seen.has(row.id) && (query.media === undefined || query.media === row.id)) yield unfinished(row);
+}
+
+function withMedium(record: FlowRecord, row: MediumRow | undefined): FlowRecord {
+  if (record.kind !== "media" || !row) return record;
+  return { ...record, outcome: row.complete ? record.outcome : "partial", fields: { ...record.fields, ...standing(row), durationUs: record.fields["durationUs"] ?? row.info.durationUs } };
+}
+
+function unfinished(row: MediumRow & { id: string }): FlowRecord {
+  return { kind: "media", id: row.id.slice(0, 16), parent: null, media: row.id, startUs: 0, endUs: row.info.durationUs ?? 0, fields: { ...standing(row), durationUs: row.info.durationUs, hasVideo: row.info.video !== null, hasAudio: row.info.audio !== null }, vectors: {}, outcome: "partial" };
+}
+
+const standing = (row: MediumRow): Record<string, unknown> => ({ uri: row.info.uri, uris: row.uris, name: row.info.name, complete: row.complete });
+
+/** The one record whose id begins with `typed`; throws RECORD_NOT_FOUND or RECORD_AMBIGUOUS. */
+export function findRecord(store: Store, typed: string): FlowRecord {
+  const matches = [...shownRecords(store)].filter((record) => record.id.startsWith(typed.toLowerCase()) || record.media === typed);
+  const [first, second] = matches.filter((record) => record.media !== typed || record.kind === "media");
+  if (!first) throw new FlowError("RECORD_NOT_FOUND", `The store has no record ${typed}.`, { hint: "`flow show` lists the records with their ids.", exit: EXIT.badInput });
+  if (second) throw new FlowError("RECORD_AMBIGUOUS", `Several records begin with ${typed}: ${matches.slice(0, 4).map((record) => record.id).join(", ")}.`, { hint: "Give more characters of the id.", exit: EXIT.badInput });
+  return first;
+}
+
+/** Content ids of the media whose name, URI or id begins with, or is, `typed` (a file name matches without its folder). */
+export function findMedia(store: Store, typed: string): string[] {
+  const matches = [...store.mediaRows()].filter((row) => row.id.startsWith(typed) || row.info.name.startsWith(typed) || row.uris.some((uri) => uri.startsWith(typed) || uri.split("/").at(-1)!.startsWith(typed) || uri.endsWith(`/${typed.replace(/^\.?\//, "")}`)));
+  if (matches.length > 0) return matches.map((row) => row.id);
+  const known = [...store.mediaRows()].slice(0, 5).map((row) => row.info.name);
+  throw new FlowError("MEDIUM_NOT_FOUND", `The store has no medium ${typed}.`, { hint: known.length > 0 ? `It has ${known.join(", ")}.` : "It is empty: run a graph first.", exit: EXIT.badInput });
+}
+
+/** Text of a field for people: what is inside a caption, whatever its shape. */
+export function fieldText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (typeof value === "object" && "text" in value) return fieldText((value as { text: unknown }).text);
+  return "";
+}

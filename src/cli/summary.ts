@@ -1,0 +1,34 @@
+import type { NodeCounts, Plan } from "../contracts/index.js";
+import type { RunSummary } from "../engine/index.js";
+import { colours, count, elapsed, plural, print, shellWord, table } from "./output.js";
+
+const COLUMNS = ["in", "done", "cached", "skipped", "dropped", "failed"] as const;
+
+/** The funnel per node, the records, the speed, what failed and what to do next. */
+export function printSummary(summary: RunSummary, plan: Plan, store: string, sourceUs: number | null = null): void {
+  printFunnel(summary.nodes, plan.nodes.map((node) => node.name));
+  print();
+  const mark = { done: colours.green("done"), "failed-items": colours.red("finished with failed items"), interrupted: colours.yellow("interrupted") }[summary.status];
+  const records = Object.entries(summary.records).map(([kind, n]) => (kind === "media" ? plural(n, "medium", "media") : plural(n, kind)));
+  const speed = sourceUs !== null && summary.framesDecoded > 0 && summary.durationMs > 0 ? `, ${(sourceUs / 1000 / summary.durationMs).toFixed(1)}× real time` : "";
+  const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
+  print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
+  print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);
+  for (const failure of summary.failures) print(`${colours.red("failed")} ${failure.uri}: ${failure.message}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
+  for (const text of summary.notes) print(`${colours.dim("note:")} ${text}`);
+  const at = store === "./.flow" ? "" : ` --store ${shellWord(store)}`;
+  const next = summary.status === "failed-items" ? [`flow errors${at}`, `flow retry${at}`] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
+  if (summary.status !== "interrupted") print(`${colours.dim("next:")} ${next.join("   ")}`);
+}
+
+export function printFunnel(nodes: Readonly<Record<string, NodeCounts>>, order: readonly string[]): void {
+  const cell = (n: number, column: (typeof COLUMNS)[number]): string => (n === 0 ? colours.dim("·") : column === "failed" || column === "dropped" ? colours.red(count(n)) : count(n));
+  const open = Object.values(nodes).some((counts) => counts.inFlight > 0);
+  const rows = order.flatMap((name) => {
+    const counts = nodes[name];
+    if (!counts) return [];
+    return [[colours.cyan(name), ...COLUMNS.map((column) => cell(counts[column], column)), ...(open ? [count(counts.inFlight)] : [])]];
+  });
+  print(table(rows, { head: ["node", ...COLUMNS, ...(open ? ["in flight"] : [])], right: [1, 2, 3, 4, 5, 6, 7] }));
+}
+
