@@ -4,23 +4,10 @@ import { FlowError } from "../contracts/errors.js";
 import type { DecodeEvent, DecodeSpec, Delivery, MediumInfo } from "../contracts/media.js";
 import { ffmpegPath, requireAbilities } from "./binaries.js";
 import type { DecodeJob, TrackJob, WorkerMessage } from "./decode-protocol.js";
+import { newStats, onceReleased, type DecodeStats } from "./decode-stats.js";
 import { decodePipes, ffmpegArgs } from "./ffmpeg-args.js";
 import { openImage } from "./image.js";
 import { createRing, releaseSlot } from "./ring.js";
-
-export interface DecodeStats {
-  /** Source frames of the densest output, pre-roll included. */
-  framesDecoded: number;
-  rawBytes: number;
-  /** Deliveries sent, and those not released yet: not 0 after the end is a leak. */
-  delivered: number;
-  leased: number;
-  /** Time the rings were full: consumers slower than the decoder. */
-  starvedMs: number;
-  ffmpegMs: number;
-  /** Runs of ffmpeg: more than 1 when a resume had to seek further back. */
-  attempts: number;
-}
 
 /** One decode of one medium. */
 export interface Decode {
@@ -38,26 +25,6 @@ const PREROLL_US = [3_000_000, 10_000_000, 30_000_000];
 export function openDecode(info: MediumInfo, spec: DecodeSpec): Decode {
   if (info.kind === "image") return openImage(info, spec);
   return new FfmpegDecode(info, spec);
-}
-
-export function newStats(): DecodeStats {
-  return { framesDecoded: 0, rawBytes: 0, delivered: 0, leased: 0, starvedMs: 0, ffmpegMs: 0, attempts: 0 };
-}
-
-/** A function that gives a lease back the first time and throws LEASE_DOUBLE_RELEASE after that. */
-export function onceReleased(output: string, ptsUs: number, stats: DecodeStats, giveBack: () => boolean): () => void {
-  let released = false;
-  stats.delivered++;
-  stats.leased++;
-  return () => {
-    if (released || !giveBack()) {
-      throw new FlowError("LEASE_DOUBLE_RELEASE", `The lease of ${output} at ${ptsUs} µs was released twice.`, {
-        hint: "This is a defect of flow or of a plugin: please report it with the graph.",
-      });
-    }
-    released = true;
-    stats.leased--;
-  };
 }
 
 class FfmpegDecode implements Decode {

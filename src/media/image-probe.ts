@@ -34,7 +34,7 @@ export async function probeImage(uri: string, name: string, sizeBytes: number): 
   try {
     meta = await sharp(path, { limitInputPixels: false }).metadata();
   } catch (cause) {
-    throw new FlowError("MEDIA_UNREADABLE", `${path} cannot be read as a picture: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+    throw new FlowError("MEDIA_UNREADABLE", `${path} cannot be read as a picture: ${firstLine(cause)}.`, {
       hint: "Open it in a viewer; if it is cut off or damaged, copy it again.",
       item: path,
       cause,
@@ -75,4 +75,9 @@ export async function probeImage(uri: string, name: string, sizeBytes: number): 
     audio: null,
     subtitles: [],
   };
+}
+
+// libvips repeats its complaint once per retry.
+function firstLine(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] ?? "";
 }
