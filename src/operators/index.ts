@@ -1,6 +1,8 @@
 import type { OperatorDefinition } from "../contracts/index.js";
 import { audioChanges } from "./audio/audio.changes.js";
 import { audioEmbed } from "./audio/audio.embed.js";
+import { audioLevels } from "./audio/audio.levels.js";
+import { audioLoudness } from "./audio/audio.loudness.js";
 import { captionMeasured } from "./caption/caption.measured.js";
 import { captionSubtitles } from "./caption/caption.subtitles.js";
 import { join } from "./flow/join.js";
@@ -21,6 +23,8 @@ import { videoPool } from "./video/video.pool.js";
 const operators: readonly OperatorDefinition<any>[] = [
   audioChanges,
   audioEmbed,
+  audioLevels,
+  audioLoudness,
   captionMeasured,
   captionSubtitles,
   join,

@@ -25,7 +25,7 @@ export interface ChangeOptions {
 
 /** Spans that are louder or quieter than the item's median level, silent ones, and sudden onsets; the strongest `top`, in time order. */
 export function soundChanges(levels: Series, options: ChangeOptions): SoundChange[] {
-  const db = column(levels, "meanSquare").map((power) => Math.max(FLOOR_DB, 10 * Math.log10(power + 1e-12)));
+  const db = column(levels, "rmsDb").map((level) => Math.max(FLOOR_DB, level));
   const { ptsUs } = levels;
   const audible = db.filter((level) => level >= options.silence_level);
   const usual = quantile(audible, 0.5);
@@ -67,7 +67,7 @@ export const audioChanges = defineOperator({
   description: "Events measured from the level alone; it says that something is heard, not what. Level: the node's `over`.",
   module: import.meta.url,
   level: "inherit",
-  inputs: { levels: Rows.with({ columns: ["meanSquare"] }) },
+  inputs: { levels: Rows.with({ columns: ["rmsDb"] }) },
   outputs: { events: Value.at("scene") },
   config: z.strictObject({
     top: z.int().min(1).max(1000).default(5).describe("Events kept: the strongest."),

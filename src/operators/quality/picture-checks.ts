@@ -1,5 +1,6 @@
-import type { Series } from "../../contracts/items.js";
-import { blackFrames } from "../scene/frame-flags.js";
+import type { Interval, Series } from "../../contracts/items.js";
+import { measurePts, spansWhere } from "../../math/spans.js";
+import { blackFrames, frozenFrames } from "../scene/frame-flags.js";
 import { column, quantile, rounded } from "../series-rows.js";
 import type { QualityReport } from "./quality.report.js";
 
@@ -20,23 +21,24 @@ export function borders(scores: Series): QualityReport["borders"] {
   return { kind: wide && tall ? "windowbox" : wide ? "letterbox" : "pillarbox", top: wide ? top : 0, bottom: wide ? bottom : 0, left: tall ? left : 0, right: tall ? right : 0 };
 }
 
-/**
- * Distances of the frames. Variable: more than 1 % of them differ from the median by over 10 % and 2 ms (containers round to the
- * millisecond). Gap: no frame for 3 medians and 200 ms.
- */
+/** Spans in which frames repeat the one before, from the first of the equal frames on. */
+export function freezes(scores: Series, endUs: number, minUs: number): Interval[] {
+  const { ptsUs } = scores;
+  const frozen = frozenFrames(scores);
+  frozen[0] = 0;
+  return spansWhere(ptsUs, frozen, endUs, 0)
+    .map((span) => ({ startUs: ptsUs[ptsUs.indexOf(span.startUs) - 1]!, endUs: span.endUs }))
+    .filter((span) => span.endUs - span.startUs >= minUs);
+}
+
+/** Distances of the frames; null with fewer than two. */
 export function frameTiming(ptsUs: Float64Array): QualityReport["timing"] {
-  const steps = Array.from(ptsUs.subarray(1), (at, i) => at - ptsUs[i]!);
-  if (steps.length === 0) return null;
-  const median = quantile(steps, 0.5);
-  const gapUs = Math.max(3 * median, 200_000);
-  const odd = steps.filter((step) => step < gapUs && Math.abs(step - median) > Math.max(0.1 * median, 2000)).length;
-  const gaps = steps.flatMap((step, i) => (step >= gapUs ? [{ startUs: ptsUs[i]! + median, endUs: ptsUs[i + 1]! }] : []));
-  return {
-    frames: ptsUs.length,
-    variable: odd > 0.01 * steps.length,
-    medianIntervalUs: median,
-    minIntervalUs: steps.reduce((a, b) => Math.min(a, b)),
-    maxIntervalUs: steps.reduce((a, b) => Math.max(a, b)),
-    gaps,
-  };
+  const { frames, medianUs, variableRate, gaps } = measurePts(ptsUs);
+  if (medianUs === null) return null;
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (let i = 1; i < ptsUs.length; i++) {
+    least = Math.min(least, ptsUs[i]! - ptsUs[i - 1]!);
+    most = Math.max(most, ptsUs[i]! - ptsUs[i - 1]!);
+  }
+  return { frames, variable: variableRate, medianIntervalUs: medianUs, minIntervalUs: least, maxIntervalUs: most, gaps };
 }

@@ -5,11 +5,12 @@ import type { MediumInfo } from "../../contracts/media.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Info, Rows, Value } from "../../contracts/ports.js";
 import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
-import { flagSpans } from "../flag-spans.js";
-import { blackFrames, frozenFrames } from "../scene/frame-flags.js";
+import { silenceSpans } from "../../math/silence.js";
+import { spansWhere } from "../../math/spans.js";
+import { blackFrames } from "../scene/frame-flags.js";
 import { SCORE_COLUMNS } from "../scene/scene.scores.columns.js";
 import { column } from "../series-rows.js";
-import { borders, frameTiming } from "./picture-checks.js";
+import { borders, frameTiming, freezes } from "./picture-checks.js";
 
 export interface QualityOptions {
   black: number;
@@ -39,11 +40,10 @@ export function qualityReport(info: MediumInfo & { health?: { message: string; a
   const timing = frames && info.kind === "video" ? frameTiming(frames.ptsUs) : null;
   const videoEndUs = frames && timing ? frames.ptsUs.at(-1)! + timing.medianIntervalUs : null;
   const audioEndUs = sound ? sound.ptsUs.at(-1)! + LEVEL_ROW_US : null;
-  const quiet = 10 ** (options.silence_level / 10);
   const report: QualityReport = {
-    black: frames ? flagSpans(frames.ptsUs, blackFrames(frames), videoEndUs ?? endUs, options.black) : [],
-    freeze: frames && timing ? flagSpans(frames.ptsUs, frozenFrames(frames), videoEndUs ?? endUs, options.freeze, true) : [],
-    silence: sound ? flagSpans(sound.ptsUs, column(sound, "meanSquare").map((power) => (power < quiet ? 1 : 0)), audioEndUs!, options.silence) : [],
+    black: frames ? spansWhere(frames.ptsUs, blackFrames(frames), videoEndUs ?? endUs, options.black) : [],
+    freeze: frames && timing ? freezes(frames, videoEndUs ?? endUs, options.freeze) : [],
+    silence: sound ? silenceSpans(column(sound, "rmsDb"), { thresholdDb: options.silence_level, minUs: options.silence, rowUs: LEVEL_ROW_US, startUs: sound.ptsUs[0]! }) : [],
     borders: frames ? borders(frames) : null,
     timing,
     audioOffsetUs: info.audio && info.video ? info.audio.startUs - info.video.startUs : null,
@@ -80,7 +80,7 @@ export const qualityReportOperator = defineOperator({
   inputs: {
     info: Info.at("media"),
     scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }),
-    levels: Rows.with({ columns: ["meanSquare"], optional: true, nullable: true }),
+    levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }),
   },
   outputs: { report: Value.at("media") },
   config: z.strictObject({

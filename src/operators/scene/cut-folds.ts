@@ -71,14 +71,13 @@ function silenceFold(config: SceneCutConfig, own: (series: Series) => boolean): 
     minSceneUs: config.min_scene,
     rowUs: LEVEL_ROW_US,
   });
-  const floor = 10 ** (config.silence_level / 10);
   return {
     push(series) {
       const out: SceneCut[] = [];
       if (!own(series) || !series.data) return out;
-      const column = Math.max(0, series.columns?.indexOf("meanSquare") ?? 0);
+      const column = Math.max(0, series.columns?.indexOf("rmsDb") ?? 0);
       for (let i = 0; i < series.ptsUs.length; i++) {
-        const silent = series.data[i * series.width + column]! < floor;
+        const silent = series.data[i * series.width + column]! < config.silence_level;
         for (const atUs of cutter.push(series.ptsUs[i]!, silent, scenes.startUs)) scenes.boundary(atUs, out);
       }
       return out;

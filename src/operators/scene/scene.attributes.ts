@@ -21,7 +21,7 @@ export const sceneAttributes = defineOperator({
     scenes: Scene.at("scene"),
     scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }),
     motion: Rows.with({ columns: MOTION_COLUMNS, optional: true, nullable: true }),
-    levels: Rows.with({ columns: ["meanSquare"], optional: true, nullable: true }),
+    levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }),
   },
   outputs: { attributes: Attributes.at("scene") },
   config: z.strictObject({}),

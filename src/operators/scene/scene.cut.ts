@@ -46,7 +46,7 @@ export const sceneCut = defineOperator<SceneCutConfig>({
     "(given ones may leave gaps); frame numbers count decoded frames, the end frame exclusive, and are null without a picture. Each scene is given as soon as no later row can change it.",
   module: import.meta.url,
   level: "scene",
-  inputs: { scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }), levels: Rows.with({ columns: ["meanSquare"], optional: true, nullable: true }) },
+  inputs: { scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }), levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }) },
   outputs: { scenes: Scene.at("scene") },
   config,
   run: { form: "cut" },

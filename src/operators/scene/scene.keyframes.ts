@@ -2,13 +2,13 @@ import { z } from "zod";
 import type { KeyframeRef, Series } from "../../contracts/items.js";
 import { defineOperator, skip } from "../../contracts/operator.js";
 import { Image, Keyframes, Scene, Vector } from "../../contracts/ports.js";
-import { pickKeyframes } from "./pick-keyframes.js";
+import { nearestToCentroids } from "../../math/kmeans.js";
 
 export const sceneKeyframes = defineOperator({
   name: "scene.keyframes",
   version: 1,
   summary: "Picks the k frames nearest the k-means centroids of a scene's frame vectors, in time order.",
-  description: "Exactly min(k, frames) of them. Vectors are rounded to 1e-4 first and ties go to the earlier frame, so that the choice is the same on every machine.",
+  description: "Exactly min(k, frames) of them. Distances are rounded to 1e-4 and ties go to the earlier frame, so that the choice is the same on every machine.",
   module: import.meta.url,
   level: "scene",
   inputs: { scenes: Scene.at("scene"), vectors: Vector.at("frame"), images: Image.at("frame", { optional: true, nullable: true }) },
@@ -26,7 +26,7 @@ export const sceneKeyframes = defineOperator({
         const jpeg = series.bytes?.[i];
         if (jpeg && jpeg.length > 0) pictures.set(at, jpeg);
       });
-      const keyframes = pickKeyframes(data, width, k).map((row): KeyframeRef => {
+      const keyframes = nearestToCentroids(data, ptsUs.length, width, k).map((row): KeyframeRef => {
         const at = ptsUs[row]!;
         const jpeg = pictures.get(at);
         return jpeg ? { ptsUs: at, jpeg } : { ptsUs: at };

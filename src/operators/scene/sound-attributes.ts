@@ -7,9 +7,10 @@ const SILENT_DB = -50;
 
 /** Level and character of the sound from the 100 ms rows of audio.levels. */
 export function soundAttributes(levels: Series): Attribute[] {
-  const power = column(levels, "meanSquare");
-  if (power.length === 0) return [];
-  const db = power.map((p) => Math.max(FLOOR_DB, 10 * Math.log10(p + 1e-12)));
+  const measured = column(levels, "rmsDb");
+  if (measured.length === 0) return [];
+  const power = measured.map((db) => 10 ** (db / 10));
+  const db = measured.map((level) => Math.max(FLOOR_DB, level));
   const silent = mean(db.map((level) => (level < SILENT_DB ? 1 : 0)));
   const level = Math.max(FLOOR_DB, 10 * Math.log10(mean(power) + 1e-12));
   const range = quantile(db, 0.95) - quantile(db, 0.1);
