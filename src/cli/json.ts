@@ -2,7 +2,8 @@
  * Every document that a command prints with `--json`: one on stdout, nothing else there. Times are integer microseconds from the start of
  * the medium (`…Us`); ids are hex. A command that fails prints ErrorDocument instead and sets the exit code (DESIGN §2).
  */
-import type { FlowErrorData, FlowRecord, NodeCounts, Problem } from "../contracts/index.js";
+import type { FlowErrorData, FlowRecord, NodeCounts, Problem, ResolvedValue } from "../contracts/index.js";
+import type { Decode } from "../graph/index.js";
 
 /** Any command that fails. `problems`: what `flow lint` would say, when the graph is why. */
 export interface ErrorDocument {
@@ -59,15 +60,6 @@ export interface PlanNodeDocument {
   key: string;
 }
 
-/** One decode output that a medium's single ffmpeg process delivers. */
-export interface DecodeDocument {
-  output: string;
-  video?: { size: [number, number] | { longest: number }; fps: number | "all"; geometry: string };
-  audio?: { sampleRate: number; channels: number; windowUs: number; hopUs: number };
-  /** `node.port` of each reader. */
-  readers: string[];
-}
-
 /** What a run would do on one medium, node by node. */
 export interface PlanMediumDocument {
   uri: string;
@@ -93,14 +85,20 @@ export interface PlanDocument {
   inputs: string[];
   params: Record<string, { value: unknown; from: string }>;
   nodes: PlanNodeDocument[];
-  decode: DecodeDocument[];
+  /** Outputs of the one ffmpeg per medium: demand, who reads it, slots of its ring. */
+  decode: Decode[];
   outputs: unknown[];
   runtime: unknown;
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
-  /** `--resolved`: every value of the graph with its origin. */
-  resolved?: unknown;
   problems: Problem[];
+}
+
+/** `flow plan --resolved`: every value of the graph with its origin. */
+export interface ResolvedDocument {
+  file: string;
+  hash: string;
+  resolved: readonly ResolvedValue[];
 }
 
 /** `flow list`. */
@@ -203,4 +201,11 @@ export interface DiffDocument {
 export interface DoctorDocument {
   ok: boolean;
   checks: { name: string; ok: boolean; value: string; hint?: string }[];
+}
+
+/** `flow demo`. `checks`: what was compared with the clip's truth; `extra`: found and not in the truth. */
+export interface DemoDocument {
+  run: RunDocument;
+  checks: { name: string; right: number; of: number; extra: number }[];
+  report: WrittenDocument | null;
 }

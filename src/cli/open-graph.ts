@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import type { Plan, Problem } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
+import type { GraphSource } from "../graph/index.js";
 import { graphFile, modelFolders } from "./environment.js";
 import { GraphError } from "./failure.js";
+
+/** More workers than this wait for the one decoder. `runtime.workers` in the graph says otherwise. */
+const MAX_WORKERS = 8;
 
 export interface GraphRequest {
   params?: Record<string, string> | undefined;
@@ -17,15 +22,15 @@ export interface GraphRequest {
 /** Catalogue, models and environment variables: what a graph is linked against. */
 export async function linkEnvironment() {
   const [{ catalogue }, { loadModels }] = await Promise.all([import("../operators/index.js"), import("../models/manifest.js")]);
-  return { operators: catalogue, models: loadModels(modelFolders()), environment: process.env };
+  return { catalogue, models: loadModels(modelFolders()), environment: process.env };
 }
 
-export async function readGraph(typed: string): Promise<{ file: string; text: string }> {
+export async function readGraph(typed: string): Promise<GraphSource> {
   const path = graphFile(typed);
   const near = relative(process.cwd(), path);
   const file = near === "" || near.startsWith("..") ? path : near;
   try {
-    return { file, text: readFileSync(path, "utf8") };
+    return { path: file, text: readFileSync(path, "utf8") };
   } catch (cause) {
     throw new FlowError("GRAPH_UNREADABLE", `${file} cannot be read: ${(cause as Error).message}`, { hint: "Check the path and its permissions.", exit: EXIT.badInput, cause });
   }
@@ -34,8 +39,8 @@ export async function readGraph(typed: string): Promise<{ file: string; text: st
 /** parse → link → plan; every problem at once, plan null when one is an error. */
 export async function loadPlan(typed: string, request: GraphRequest): Promise<{ file: string; plan: Plan | null; problems: Problem[] }> {
   const [{ loadGraph }, source, environment] = await Promise.all([import("../graph/index.js"), readGraph(typed), linkEnvironment()]);
-  const { plan, problems } = loadGraph(source, environment, defined(request));
-  return { file: source.file, plan, problems };
+  const { plan, problems } = loadGraph(source, environment, { ...request, workers: Math.min(MAX_WORKERS, availableParallelism()) });
+  return { file: source.path, plan, problems };
 }
 
 /** The plan, or GraphError with all problems. */
@@ -43,9 +48,4 @@ export async function requirePlan(typed: string, request: GraphRequest): Promise
   const { file, plan, problems } = await loadPlan(typed, request);
   if (!plan || problems.some((problem) => problem.severity === "error")) throw new GraphError(file, problems);
   return { file, plan, problems };
-}
-
-/** Without the keys whose value is undefined (exactOptionalPropertyTypes). */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

@@ -15,7 +15,7 @@ export function command(): Command {
     ],
   }).argument("<operator>", "name of an operator, as `flow list` shows it");
   return act<JsonOptions>(withJson(explain), async ([name], options) => {
-    const { operators } = await linkEnvironment();
+    const { catalogue: operators } = await linkEnvironment();
     const { explainOperator, nearestName } = await import("../../graph/index.js");
     const typed = String(name).split("@")[0] ?? "";
     const operator = operators.get(typed);

@@ -13,7 +13,7 @@ export function command(): Command {
     ],
   }).argument("[word]", "only names and summaries that contain it");
   return act<JsonOptions>(withJson(list), async ([word], options) => {
-    const { operators, models } = await linkEnvironment();
+    const { catalogue: operators, models } = await linkEnvironment();
     const wanted = String(word ?? "").toLowerCase();
     const has = (text: string): boolean => text.toLowerCase().includes(wanted);
     const document: ListDocument = {

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { existsSync } from "node:fs";
 import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
+import type { Decode } from "../../graph/index.js";
 import { act, define, names, withGraph, withStore as withStoreOption, type GraphOptions, type StoreOptions } from "../define.js";
-import type { DecodeDocument, PlanDocument, PlanNodeDocument } from "../json.js";
-import { linkEnvironment, readGraph, requirePlan } from "../open-graph.js";
+import type { PlanDocument, PlanNodeDocument, ResolvedDocument } from "../json.js";
+import { requirePlan } from "../open-graph.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, plural, print, printJson, shellWord, table } from "../output.js";
 import { problemLines } from "../problems.js";
@@ -36,9 +37,10 @@ export function command(): Command {
     const given = (inputs ?? []) as string[];
     const request = { params: options.param, profile: options.profile, inputs: given.length > 0 ? given : undefined, only: options.only, from: options.from, until: options.until };
     const { plan: planned, problems } = await requirePlan(typed, request);
-    if (options.resolved) return resolved(typed, request, options.json === true);
+    if (options.resolved) return printResolved(planned, options.json === true);
 
-    const { explainPlan } = await import("../../engine/index.js");
+    const [{ explainPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
+    const decodes = decodesOf(planned);
     const media = existsSync(options.store)
       ? await withStore(options.store, (store) => explainPlan(planned, store, planned.inputs))
       : await explainPlan(planned, null, planned.inputs);
@@ -46,22 +48,23 @@ export function command(): Command {
       return printJson({
         name: planned.name, file: planned.file, profile: planned.profile, hash: planned.hash, inputs: planned.inputs,
         params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
-        nodes: planned.nodes.map(describeNode), decode: decodeOutputs(planned), outputs: planned.outputs, runtime: planned.runtime,
+        nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime,
         media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
       } satisfies PlanDocument);
     }
     if (problems.length > 0) print(`${problemLines(problems, colours)}\n`);
-    printPlan(planned, media);
+    printPlan(planned, decodes, media);
     print();
     print(`${colours.dim("next:")} flow run ${[typed, ...given].map(shellWord).join(" ")}`);
   });
 }
 
-async function resolved(typed: string, request: Parameters<typeof requirePlan>[1], json: boolean): Promise<void> {
-  const [{ resolvedGraph }, source, environment] = await Promise.all([import("../../graph/index.js"), readGraph(typed), linkEnvironment()]);
-  const values = resolvedGraph(source, environment, request as never);
-  if (json) return printJson(values);
-  print(typeof values === "string" ? values : JSON.stringify(values, null, 2));
+/** Every value with the place it was written at, or where else it came from. */
+async function printResolved(plan: Plan, json: boolean): Promise<void> {
+  const { resolvedGraph } = await import("../../graph/index.js");
+  const values = resolvedGraph(plan);
+  if (json) return printJson({ file: plan.file, hash: plan.hash, resolved: values } satisfies ResolvedDocument);
+  print(table(values.map(({ path, value, origin }) => [colours.cyan(path), JSON.stringify(value) ?? "null", colours.dim(origin.from === "graph" || origin.from === "default" ? `${origin.from} :${origin.line}` : `${origin.from} ${origin.file}:${origin.line}`)]), { head: ["value of", "is", "from"] }));
 }
 
 function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
@@ -74,28 +77,13 @@ function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
   };
 }
 
-/** Distinct demands of the nodes: what one ffmpeg delivers per medium. */
-function decodeOutputs(plan: Plan): DecodeDocument[] {
-  const outputs = new Map<string, DecodeDocument>();
-  for (const node of plan.nodes) {
-    for (const [port, { video, audio }] of Object.entries(node.inputs)) {
-      if (!video && !audio) continue;
-      const key = JSON.stringify(video ?? audio);
-      const known = outputs.get(key) ?? { output: video ? "video" : "audio", ...(video ? { video } : {}), ...(audio ? { audio } : {}), readers: [] };
-      known.readers.push(`${node.name}.${port}`);
-      outputs.set(key, known);
-    }
-  }
-  return [...outputs.values()];
-}
-
 const STATE_COLOUR = { cached: colours.green, new: colours.cyan, partial: colours.yellow, stale: colours.yellow, failed: colours.red, unknown: colours.dim } as const;
 
-function printPlan(plan: Plan, media: readonly MediumPlanState[]): void {
+function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly MediumPlanState[]): void {
   print(`${colours.bold(plan.name)} ${colours.dim(plan.file)}  ${plural(plan.nodes.length, "node")}${plan.profile ? `  profile ${plan.profile}` : ""}  ${colours.dim(`plan ${plan.hash.slice(0, 12)}`)}`);
   print();
   print(colours.bold("decode") + colours.dim("  one ffmpeg per medium delivers"));
-  print(table(decodeOutputs(plan).map((output) => [demandText(output), output.readers.map((r) => r.split(".")[0]).join(", ")])));
+  print(table(decodes.map((decode) => [demandText(decode), colours.dim(plural(decode.slots, "slot")), decode.consumers.map(({ node }) => colours.cyan(node)).join(" ")])));
   print();
   const [only] = media.length === 1 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
@@ -116,7 +104,7 @@ function printPlan(plan: Plan, media: readonly MediumPlanState[]): void {
   }
 }
 
-function demandText({ video, audio }: DecodeDocument): string {
+function demandText({ video, audio }: Decode): string {
   if (video) {
     const size = Array.isArray(video.size) ? video.size.join("×") : `longest side ${video.size.longest}`;
     return `video  ${size}, ${video.fps === "all" ? "every frame" : `${video.fps} frames/s`}, ${video.geometry} raster`;

@@ -1,0 +1,38 @@
+import { statSync } from "node:fs";
+import type { Command } from "commander";
+import { EXIT, FlowError } from "../../contracts/errors.js";
+import { act, define, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import type { ClipDocument } from "../json.js";
+import { withStore } from "../open-store.js";
+import { clock, print, printJson, size } from "../output.js";
+import { findRecord } from "../records.js";
+
+export function command(): Command {
+  const clip = define("clip", {
+    description: "Encodes H.264 and AAC, exact to the frame; the medium must still be where it was.",
+    examples: [
+      ["flow clip 3f2a -o car.mp4", "the interval of one record"],
+      ["flow clip 3f2a -o car.mp4 --pad 1", "with a second before and after"],
+      [`flow clip $(flow search "red car" --json | jq -r '.hits[0].id') -o car.mp4`, "the best hit of a search"],
+    ],
+  })
+    .argument("<hit>", "id of a record, as `flow search` and `flow show` print it, or its beginning")
+    .requiredOption("-o, --out <file>", "file to write: .mp4, .mkv or .mov")
+    .option("--pad <seconds>", "seconds to add before and after", quantity, 0);
+  return act<StoreOptions & { out: string; pad: number }>(withStoreOption(clip), async ([id], options) => {
+    const { record, uri, endsUs } = await withStore(options.store, (store) => {
+      const found = findRecord(store, String(id));
+      const row = store.getMedium(found.media);
+      if (!row) throw new FlowError("MEDIUM_NOT_FOUND", `The store does not know the medium of ${found.id}.`, { hint: "Run the graph again on it.", exit: EXIT.failedItems });
+      return { record: found, uri: row.info.uri, endsUs: row.info.durationUs };
+    });
+    const { cutClip } = await import("../../media/index.js");
+    const padUs = Math.round(options.pad * 1e6);
+    const startUs = Math.max(0, record.startUs - padUs);
+    const endUs = Math.min(record.endUs + padUs, Math.max(endsUs ?? Infinity, record.endUs));
+    await cutClip({ uri, startUs, endUs, out: options.out });
+    const bytes = statSync(options.out).size;
+    if (options.json) return printJson({ path: options.out, bytes, id: record.id, uri, startUs, endUs } satisfies ClipDocument);
+    print(`${options.out}: ${clock(startUs)} – ${clock(endUs)} of ${uri}, ${size(bytes)}`);
+  });
+}

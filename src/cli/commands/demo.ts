@@ -1,0 +1,80 @@
+import { join, relative } from "node:path";
+import type { Command } from "commander";
+import type { FlowRecord } from "../../contracts/index.js";
+import { act, define, withLog, withStore as withStoreOption, type LogOptions, type StoreOptions } from "../define.js";
+import { packageRoot } from "../environment.js";
+import type { DemoDocument } from "../json.js";
+import { withStore } from "../open-store.js";
+import { clock, colours, cut, elapsed, note, plural, print, printJson, shellWord, table } from "../output.js";
+import { fieldText } from "../records.js";
+import { checkAgainstTruth, checkText, readTruth, type Truth } from "../truth.js";
+
+const GRAPH = "graphs/ego.yaml";
+const CLIP = "graphs/demo/clip.mp4";
+
+export function command(): Command {
+  const demo = define("demo", {
+    description: "What `npm start` runs. The second time everything is cached.",
+    examples: [
+      ["flow demo", "into ./.flow"],
+      ["flow demo --store /tmp/demo --json", "the run, the checks and the scenes as one document"],
+    ],
+  });
+  return act<StoreOptions & LogOptions>(withLog(withStoreOption(demo)), async (_, options) => {
+    const { exitCodeOf } = await import("../../engine/index.js");
+    const { runGraphFile } = await import("../execute.js");
+    const clip = near(join(packageRoot(), CLIP));
+    if (!options.json && !options.quiet) print(`${colours.bold("flow run")} ${GRAPH} ${clip}  ${colours.dim(`→ ${options.store}`)}`);
+    const { summary } = await runGraphFile(GRAPH, [clip], options);
+    const truth = readTruth(join(packageRoot(), "graphs/demo/truth.json"));
+    const media = await withStore(options.store, (store) => {
+      const medium = [...store.records({ kind: "media" })].find((record) => record.media === truth.sha256);
+      return { medium, scenes: [...store.records({ kind: "scene", media: truth.sha256 })] };
+    });
+    const checks = media.medium ? checkAgainstTruth(truth, media.scenes, media.medium) : [];
+    const report = await import("./report.js").then(({ writeReport }) => writeReport(options.store)).catch((thrown: unknown) => {
+      if (process.env["FLOW_DEBUG"]) note(String((thrown as Error).stack));
+      return null;
+    });
+    if (options.json) printJson({ run: summary, checks, report } satisfies DemoDocument);
+    else if (!options.quiet) {
+      const cached = summary.framesDecoded === 0 && summary.inferences === 0;
+      const speed = (truth.durationUs / 1000 / Math.max(1, summary.durationMs)).toFixed(1);
+      const work = cached ? colours.green("cached 100 %, 0 frames decoded") : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} sent to models, ${speed}× real time`;
+      print(`${summary.status} in ${elapsed(summary.durationMs)}: ${work}`);
+      printFound(truth, media.scenes);
+      const wrong = checks.some((check) => check.right < check.of);
+      print(`checked against truth: ${wrong ? colours.yellow(checkText(checks)) : colours.green(checkText(checks))}`);
+      print(report ? `report: ${colours.bold(report.path)} (open it in a browser)` : "report: flow report");
+      printNext(options.store, truth, media.scenes);
+    }
+    return exitCodeOf(summary);
+  });
+}
+
+function printFound(truth: Truth, scenes: readonly FlowRecord[]): void {
+  print(`found ${plural(scenes.length, "scene")} in ${clock(truth.durationUs, 0)}:`);
+  const shown = scenes.slice(0, 10);
+  print(table(shown.map((scene) => [`${clock(scene.startUs)} – ${clock(scene.endUs)}`, cut([fieldText(scene.fields["transcript"]), fieldText(scene.fields["caption"])].filter(Boolean).join(" · "), 96)])));
+  if (scenes.length > shown.length) print(colours.dim(`  … and ${scenes.length - shown.length} more`));
+}
+
+/** Three commands whose answers are known from the truth and were looked up in this store. */
+function printNext(store: string, truth: Truth, scenes: readonly FlowRecord[]): void {
+  const flow = process.env["npm_lifecycle_event"] ? "npx flow" : "flow";
+  const at = store === "./.flow" ? "" : ` --store ${shellWord(store)}`;
+  const spoken = (words: string): FlowRecord | undefined => scenes.find((scene) => fieldText(scene.fields["transcript"]).toLowerCase().includes(words));
+  const rows: string[][] = [];
+  const car = spoken("red car");
+  const fish = spoken("orange fish");
+  if (car) rows.push([`${flow} search "red car"${at}`, `the scene at ${clock(car.startUs, 0)}`]);
+  if (fish) rows.push([`${flow} clip ${fish.id.slice(0, 8)} -o fish.mp4${at}`, `the reef at ${clock(fish.startUs, 0)} as a file`]);
+  rows.push([`${flow} plan ${GRAPH} -p threshold=40${at}`, "what another cut threshold would recompute: no frame is decoded again"]);
+  print("try:");
+  print(table(rows.map(([line = "", what = ""]) => [colours.cyan(line), colours.dim(what)])));
+}
+
+const near = (path: string): string => {
+  const text = relative(process.cwd(), path);
+  return text.startsWith("..") ? path : text;
+};

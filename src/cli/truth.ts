@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import type { FlowRecord, Interval } from "../contracts/index.js";
+import { fieldText } from "./records.js";
+
+/** graphs/demo/truth.json: what the clip's script put into it. Spans are half open, microseconds. */
+export interface Truth {
+  file: string;
+  sha256: string;
+  fps: number;
+  durationUs: number;
+  audio: Interval;
+  cuts: { ptsUs: number }[];
+  segments: (Interval & { scenes: string[] })[];
+  silence: Interval[];
+  subtitles: (Interval & { text: string })[];
+  repeated: [string, string][];
+  queries: { query: string; scene: string; segment: number }[];
+}
+
+export interface Check {
+  name: string;
+  right: number;
+  of: number;
+  /** Found by us and not in the truth. */
+  extra: number;
+}
+
+export const readTruth = (file: string): Truth => JSON.parse(readFileSync(file, "utf8")) as Truth;
+
+/** Silence is measured in rows of 100 ms: a bound may be off by one row on each side. */
+const SILENCE_TOLERANCE_US = 200_000;
+
+/** Compares stored scenes and their medium with the truth; a cut may be one frame off. */
+export function checkAgainstTruth(truth: Truth, scenes: readonly FlowRecord[], medium: FlowRecord): Check[] {
+  const frameUs = 1_000_000 / truth.fps;
+  const near = (a: number, b: number, toleranceUs: number): boolean => Math.abs(a - b) <= toleranceUs;
+  const cuts = scenes.map((scene) => scene.startUs).filter((us) => us > 0);
+  const cutsRight = truth.cuts.filter((cut) => cuts.some((us) => near(us, cut.ptsUs, frameUs)));
+  const same = (scene: Interval, segment: Interval, toleranceUs: number): boolean => near(scene.startUs, segment.startUs, toleranceUs) && near(scene.endUs, segment.endUs, toleranceUs);
+  const scenesRight = truth.segments.filter((segment) => scenes.some((scene) => same(scene, segment, frameUs)));
+  // Past the end of the sound there is none to be silent; the truth speaks of silence inside the stream only.
+  const silence = spans(medium.fields["silence"]).filter((span) => span.startUs < truth.audio.endUs - SILENCE_TOLERANCE_US);
+  const silenceRight = truth.silence.filter((span) => silence.some((found) => same(found, span, SILENCE_TOLERANCE_US)));
+  const subtitlesRight = truth.subtitles.filter((cue) => scenes.some((scene) => scene.startUs <= cue.startUs && cue.endUs <= scene.endUs && fieldText(scene.fields["transcript"]).includes(cue.text)));
+  return [
+    { name: "cuts", right: cutsRight.length, of: truth.cuts.length, extra: cuts.length - cutsRight.length },
+    { name: "scenes", right: scenesRight.length, of: truth.segments.length, extra: scenes.length - scenesRight.length },
+    { name: "silence", right: silenceRight.length, of: truth.silence.length, extra: silence.length - silenceRight.length },
+    { name: "subtitles", right: subtitlesRight.length, of: truth.subtitles.length, extra: 0 },
+  ];
+}
+
+/** `cuts 8/8 · scenes 9/9`; what was found beyond the truth is said too. */
+export const checkText = (checks: readonly Check[]): string => checks.map(({ name, right, of, extra }) => `${name} ${right}/${of}${extra > 0 ? ` (+${extra})` : ""}`).join(" · ");
+
+/** Spans inside a field, whatever wraps them. */
+function spans(value: unknown): Interval[] {
+  if (Array.isArray(value)) return value.filter((span): span is Interval => typeof span === "object" && span !== null && "startUs" in span);
+  if (typeof value === "object" && value !== null) return Object.values(value).flatMap(spans);
+  return [];
+}
