@@ -12,9 +12,21 @@ export interface Origin {
   from: string;
 }
 
+/** One value of the resolved graph, `nodes.scenes.with.threshold`, for `flow plan --resolved`. */
+export interface ResolvedValue {
+  path: string;
+  value: unknown;
+  origin: Origin;
+}
+
 export interface PlanInput {
   node: string;
   port: string;
+  /**
+   * Input port of the operator that takes it. Usually the entry's own name; a list (`vectors: [video, sound]`) gives entries
+   * `video`, `sound` with into "vectors": the operator receives { vectors: { video, sound } }.
+   */
+  into: string;
   /** Type of the output that feeds it. */
   type: PortType;
   /** same: item by item; group: finer items inside the interval, as a Series or a list; broadcast: the coarser item's value. */
@@ -42,7 +54,11 @@ export interface PlanNode {
   outputs: Record<string, PortType>;
   /** role → manifest. */
   models: Record<string, ModelManifest>;
-  /** CEL source, asked per item over { media, scene, NODE… }; null: always. */
+  /** scene level: the `cut` node whose scenes are this node's items; a node need not be wired to it. null at other levels. */
+  scenes: string | null;
+  /** Inputs whose source is disabled: a join writes `missing` there, everybody else does without. */
+  absent: string[];
+  /** CEL source, asked per item over { media, scene, and the nodes that `in` names }; null: always. */
   when: string | null;
   batch: { size: number; waitMs: number };
   queue: { max: number; policy: "block" };
@@ -73,7 +89,9 @@ export interface Plan {
   inputs: string[];
   nodes: PlanNode[]; // topological order, only what an output or --only/--until reaches
   outputs: OutputSpec[];
-  runtime: { workers: number; mediaInFlight: number; scenesInFlight: number; slots: number; blockUs: number };
+  runtime: { workers: number; mediaInFlight: number; scenesInFlight: number; slots: number; blockUs: number; /** Batches that one node may have in the pool at once. */ batchesInFlight: number };
+  /** Every value with its origin. */
+  resolved: ResolvedValue[];
   /** Hash of everything that decides results (nodes' keys, wiring, outputs), not names of files or inputs. */
   hash: string;
 }

@@ -1,0 +1,164 @@
+import type { Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
+import { demandsOf, groupDemands } from "./demand.js";
+import { shortHash } from "./hash.js";
+import type { LinkedGraph } from "./link.js";
+import { reach } from "./order.js";
+import { reporter, type Reporter } from "./problems.js";
+import { resolvedValues } from "./resolved.js";
+import type { At } from "./tree.js";
+import type { LinkedNode } from "./wire.js";
+
+export interface PlanOptions {
+  /** Only these nodes and what they read. */
+  only?: readonly string[] | undefined;
+  /** Only the outputs behind this node, and all that they read. */
+  from?: string | undefined;
+  /** Nothing behind this node. */
+  until?: string | undefined;
+  /** Inference workers, when the graph does not say (the caller knows the machine). */
+  workers?: number | undefined;
+}
+
+const DEFAULT_WORKERS = 2;
+const DEFAULT_BATCH = 16;
+const DEFAULT_WAIT_MS = 40;
+const BLOCK_US = 16_000_000;
+
+/** Prunes to what is asked for, states demand, keys and slots. `plan` is null when something is wrong. */
+export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { plan: Plan | null; problems: Problem[] } {
+  const report = reporter(linked.file);
+  const wanted = choose(linked, options, report);
+  const { runtime: asked } = linked;
+  const workers = asked.workers ?? options.workers ?? DEFAULT_WORKERS;
+  // One batch per worker: more would only wait in the pool's queue while holding slots.
+  const batchesInFlight = workers;
+  const nodes = [...linked.nodes.values()].filter((node) => wanted.has(node.draft.name)).map((node) => planNode(node, linked.file, report));
+  const decodes = groupDemands(nodes, batchesInFlight);
+  const needed = decodes.reduce((sum, decode) => sum + decode.slots, 0);
+  const slots = asked.slots?.value ?? Math.max(needed, 2);
+  if (asked.slots && slots < needed) {
+    const shares = decodes.map((decode) => `${decode.consumers.map((consumer) => consumer.node).join("+")} ${decode.slots}`).join(", ");
+    report.add("SLOTS", asked.slots.at, `${slots} slots cannot hold the batches in flight: ${needed} are needed (${shares}; Σ batch × (${batchesInFlight} in flight + 1) + 1 per decode).`, {
+      found: String(slots),
+      expected: `at least ${needed}`,
+      hint: `Write slots: ${needed}, leave it out, or make batches smaller; flow plan ${linked.file} prints the decodes.`,
+    });
+  }
+  const mediaInFlight = asked.mediaInFlight ?? 2;
+  const ringBytes = decodes.reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0) * mediaInFlight;
+  if (asked.rssBytes && ringBytes > asked.rssBytes.value) {
+    report.add("MEMORY_LIMIT", asked.rssBytes.at, `The rings of ${mediaInFlight} media in flight take up to ${ringBytes} bytes, and the limit is ${asked.rssBytes.value}.`, {
+      found: String(asked.rssBytes.value),
+      expected: `at least ${ringBytes}`,
+      hint: "Raise the limit, or lower batch sizes, frame sizes or media_in_flight.",
+    });
+  }
+  const outputs = linked.outputs
+    .map(({ at: _, ...output }) => ({ ...output, from: output.from.filter((name) => wanted.has(name)) }))
+    .filter((output) => output.from.length > 0);
+  if (report.problems.some((problem) => problem.severity === "error")) return { plan: null, problems: report.problems };
+  const runtime: Plan["runtime"] = { workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight };
+  const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
+  const inputs = [...linked.params.values()].filter((param) => param.types.includes("media")).flatMap((param) => (Array.isArray(param.value) ? param.value : [param.value])) as string[];
+  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, runtime, resolved: [], hash: planHash(nodes, outputs, runtime) };
+  plan.resolved = resolvedValues(plan, linked.root);
+  return { plan, problems: report.problems };
+}
+
+export const originOf = (at: At, file: string): Origin => ({ file, line: at.line, column: at.column, from: at.from });
+
+/** Names of the nodes that will run. */
+function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Set<string> {
+  const sources = (name: string): string[] => {
+    const node = linked.nodes.get(name);
+    return node ? [...Object.values(node.inputs).map((input) => input.node), ...(node.scenes !== null && node.scenes !== name ? [node.scenes] : [])] : [];
+  };
+  const known = (name: string, option: string): boolean => {
+    if (linked.names.has(name)) return true;
+    report.add("UNKNOWN_NODE", { line: 1, column: 1 }, `--${option} ${name}: the graph has no such node.`, { found: name, among: linked.names });
+    return false;
+  };
+  const ends = linked.outputs.flatMap((output) => output.from);
+  let targets = ends.length > 0 ? ends : [...linked.nodes.keys()];
+  if (options.only && options.only.length > 0) targets = options.only.filter((name) => known(name, "only"));
+  if (options.until !== undefined) targets = known(options.until, "until") ? [options.until] : [];
+  if (options.from !== undefined && known(options.from, "from")) {
+    const first = options.from;
+    targets = targets.filter((name) => reach([name], sources).has(first));
+  }
+  return reach(targets.filter((name) => linked.nodes.has(name)), sources);
+}
+
+function planNode(node: LinkedNode, file: string, report: Reporter): PlanNode {
+  const { draft, op } = node;
+  let demands: ReturnType<typeof demandsOf> = {};
+  try {
+    demands = demandsOf(node);
+  } catch (thrown) {
+    report.add("LINK_REFUSED", draft.keyAt, `${draft.name}: ${op.name} cannot say what it needs decoded: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { hint: `flow explain ${op.name}` });
+  }
+  const inputs: Record<string, PlanInput> = {};
+  for (const [entry, input] of Object.entries(node.inputs)) {
+    const demand = demands[entry] ?? {};
+    if (input.type.kind === "frames" && !demand.video) {
+      report.add("MISSING_KEY", node.refs[entry]?.at ?? draft.keyAt, `${draft.name} reads frames, and neither ${op.name} nor the input says in which size.`, { found: "nothing", expected: "size: [width, height]", hint: `in: { ${entry}: { from: ${input.node}.${input.port}, size: { longest: 256 } } }` });
+    }
+    inputs[entry] = { ...input, ...demand };
+  }
+  const batched = op.run.form === "batch" || op.run.form === "eachBatch";
+  const size = draft.batch.size ?? (batched ? DEFAULT_BATCH : 1);
+  return {
+    name: draft.name,
+    op,
+    config: draft.config,
+    level: node.level,
+    inputs,
+    outputs: node.outputs,
+    models: node.models,
+    scenes: node.scenes,
+    absent: node.absent,
+    when: node.when,
+    batch: { size, waitMs: draft.batch.waitMs ?? DEFAULT_WAIT_MS },
+    queue: { max: draft.queueMax ?? Math.max(32, 2 * size), policy: "block" },
+    onError: draft.onError,
+    missing: null,
+    key: nodeKey(node, inputs),
+    origin: originOf(draft.keyAt, file),
+  };
+}
+
+/**
+ * The static part of a memo key. The rate is left out: a frame's vector does not depend on which others are sampled. A tap is a
+ * fold over consecutive frames, so for it the rate belongs to the result. What media.open opens is the item, not the operator.
+ */
+function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>): string {
+  const { op, draft, models } = node;
+  const tap = op.run.form === "tap";
+  const demand: Record<string, unknown> = {};
+  for (const [entry, { video, audio }] of Object.entries(inputs)) {
+    if (video) demand[entry] = { size: video.size, geometry: video.geometry, ...(tap ? { fps: video.fps } : {}) };
+    else if (audio) demand[entry] = { sampleRate: audio.sampleRate, channels: audio.channels, windowUs: audio.windowUs, ...(tap ? { hopUs: audio.hopUs } : {}) };
+  }
+  const config: unknown = op.run.form === "source" && typeof draft.config === "object" ? { ...draft.config, uri: undefined } : draft.config;
+  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, model.sha256])), demand });
+}
+
+/** Keys, edges, rates, conditions and outputs: two plans with the same hash give the same results on the same media. */
+function planHash(nodes: readonly PlanNode[], outputs: Plan["outputs"], runtime: Plan["runtime"]): string {
+  return shortHash({
+    nodes: nodes
+      .map((node) => ({
+        name: node.name,
+        key: node.key,
+        level: node.level,
+        when: node.when,
+        scenes: node.scenes,
+        absent: [...node.absent].sort(),
+        inputs: Object.fromEntries(Object.entries(node.inputs).map(([entry, { node: source, port, into, mode, video, audio }]) => [entry, { source, port, into, mode, fps: video?.fps, hopUs: audio?.hopUs }])),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    outputs,
+    blockUs: runtime.blockUs,
+  });
+}
+

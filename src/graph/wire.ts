@@ -1,0 +1,324 @@
+import { type Level, type ModelManifest, type OperatorDefinition, type PlanInput, type PortType } from "../contracts/index.js";
+import { compileExpression, type Variables } from "./expression.js";
+import { compareLevels, misfitOfMap, misfits, modeOf } from "./fit.js";
+import type { InputRef } from "./inputs.js";
+import type { NodeDraft } from "./node-syntax.js";
+import type { Reporter } from "./problems.js";
+import { child, describe, type At, type Tree } from "./tree.js";
+import { MEDIA_VARIABLES, SCENE_VARIABLES } from "./when.js";
+
+/** A node whose edges, level, models and types are known. */
+export interface LinkedNode {
+  draft: NodeDraft;
+  op: OperatorDefinition;
+  level: Level;
+  inputs: Record<string, PlanInput>;
+  /** Places and options of the inputs, by entry. */
+  refs: Record<string, InputRef>;
+  outputs: Record<string, PortType>;
+  models: Record<string, ModelManifest>;
+  when: string | null;
+  scenes: string | null;
+  absent: string[];
+}
+
+export interface Wiring {
+  drafts: ReadonlyMap<string, NodeDraft>;
+  disabled: Set<string>;
+  linked: Map<string, LinkedNode>;
+  /** role of the graph → manifest, null when the manifest is unknown (and reported). */
+  roles: ReadonlyMap<string, ModelManifest | null>;
+  models: ReadonlyMap<string, ModelManifest>;
+  /** Active nodes that cut scenes. */
+  cutters: readonly string[];
+  report: Reporter;
+}
+
+interface Edge {
+  ref: InputRef;
+  entry: string;
+  into: string;
+  type: PortType;
+  sourcePort: string;
+  declared: PortType | null;
+}
+
+/** Types one node whose sources are all linked, disabled or broken; adds it to `linked` unless something is wrong with it. */
+export function wireNode(draft: NodeDraft, wiring: Wiring): void {
+  const { report, disabled } = wiring;
+  const { op } = draft;
+  const errorsBefore = report.problems.length;
+  let sound = draft.ok && op !== null;
+  const edges: Edge[] = [];
+  const absent: string[] = [];
+  const vanished: { ref: InputRef; port: string }[] = [];
+  const connected = new Set<string>();
+  for (const ref of draft.refs) {
+    const into = ref.into ?? (op ? choosePort(ref, op, wiring) : null);
+    if (into !== null) connected.add(into);
+    if (op && ref.into !== null && op.inputs !== "map" && !Object.hasOwn(op.inputs, ref.into)) {
+      report.add("UNKNOWN_PORT", ref.keyAt, `${op.name} has no input ${ref.into}.`, { found: ref.into, among: Object.keys(op.inputs), hint: `flow explain ${op.name}` });
+      sound = false;
+      continue;
+    }
+    if (!wiring.drafts.has(ref.node)) {
+      if (!disabled.has(ref.node)) {
+        report.add("UNKNOWN_NODE", ref.at, `The graph has no node ${ref.node}.`, { found: ref.node, among: [...wiring.drafts.keys(), ...disabled], hint: "Nodes may stand in any order; the name must match one." });
+        sound = false;
+        continue;
+      }
+    }
+    if (disabled.has(ref.node)) {
+      const name = into ?? ref.node;
+      const port = op && op.inputs !== "map" ? op.inputs[name] : null;
+      if (op && op.inputs !== "map" && port && !port.optional && !port.nullable && !ref.listed) vanished.push({ ref, port: name });
+      else absent.push(ref.listed ? ref.node : name);
+      continue;
+    }
+    const source = wiring.linked.get(ref.node);
+    if (!source || !op || into === null) {
+      sound = false;
+      continue;
+    }
+    const declared = op.inputs === "map" ? null : (op.inputs[into] ?? null);
+    const sourcePort = chooseOutput(ref, source, declared, report);
+    const type = sourcePort === null ? undefined : source.outputs[sourcePort];
+    if (sourcePort === null || !type) {
+      sound = false;
+      continue;
+    }
+    const entry = entryName(ref, into, edges);
+    if (edges.some((edge) => edge.entry === entry)) {
+      report.add("INPUT_TWICE", ref.keyAt, `The input ${entry} of ${draft.name} is fed twice.`, { found: entry, hint: "Use a list where the operator takes several, or one of the two." });
+      sound = false;
+      continue;
+    }
+    edges.push({ ref, entry, into, type, sourcePort, declared });
+  }
+  if (vanished.length > 0 && draft.refs.length > 0) {
+    const [first] = vanished;
+    report.add("DISABLED_UPSTREAM", draft.keyAt, `${draft.name} vanishes, because its input ${first?.port} comes from ${first?.ref.node}, which is disabled.`, { found: first?.ref.node, hint: `Disable ${draft.name} as well, or enable ${first?.ref.node}.` });
+    disabled.add(draft.name);
+    return;
+  }
+  if (op?.inputs === "map" && op.run.form !== "join" && edges.length === 0 && absent.length > 0) {
+    disabled.add(draft.name);
+    return;
+  }
+  if (!op) return;
+  const models = chooseModels(draft, op, wiring);
+  if (!models) sound = false;
+  if (op.inputs !== "map") {
+    for (const [port, type] of Object.entries(op.inputs)) {
+      if (type.optional || connected.has(port)) continue;
+      report.add("INPUT_MISSING", draft.tree.entries.get("in")?.keyAt ?? draft.keyAt, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: `flow explain ${op.name}` });
+      sound = false;
+    }
+  } else if (draft.refs.length === 0) {
+    report.add("INPUT_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs at least one input.`, { found: "nothing", expected: "in: { NAME: NODE, … }", hint: `flow explain ${op.name}` });
+    sound = false;
+  }
+  if (!sound && edges.length < draft.refs.length && edges.length === 0) return;
+  const level = chooseLevel(draft, op, edges, sound, report);
+  if (level === null) return;
+  for (const edge of edges) {
+    const faults = edge.declared ? misfits(edge.type, edge.declared, level, op.level === "inherit", op.name) : [misfitOfMap(edge.type, level, op.name)].flatMap((fault) => fault ?? []);
+    for (const fault of faults) report.add(fault.code, edge.ref.at, fault.message, { found: fault.found, expected: fault.expected, hint: fault.hint });
+    if ((edge.ref.fps || edge.ref.size) && edge.type.kind !== "frames") {
+      const option = edge.ref.fps ?? edge.ref.size;
+      report.add("KIND_MISMATCH", option?.at ?? edge.ref.at, `fps and size are asked of frames; ${edge.ref.node}.${edge.sourcePort} is ${edge.type.kind}.`, { found: edge.type.kind, expected: "frames", hint: "Put the option on the input that reads media.frames." });
+    }
+  }
+  checkTemplates(draft, op, edges.map((edge) => edge.entry).concat(absent), report);
+  const when = checkWhen(draft, level, edges, wiring);
+  checkExpressionFields(draft, op, report);
+  if (!sound || !models || report.problems.slice(errorsBefore).some((problem) => problem.severity === "error")) return;
+  const scenes = level === "scene" ? chooseScenes(draft, op, edges, wiring) : null;
+  if (scenes === undefined) return;
+  const inputTypes = Object.fromEntries(edges.map((edge) => [edge.entry, edge.type]));
+  const outputs = outputTypes(draft, op, models, inputTypes, level, report);
+  if (!outputs) return;
+  const inputs = Object.fromEntries(
+    edges.map((edge): [string, PlanInput] => [
+      edge.entry,
+      {
+        node: edge.ref.node,
+        port: edge.sourcePort,
+        into: edge.into,
+        type: edge.type,
+        mode: modeOf(edge.type.level, level),
+        optional: edge.declared?.optional ?? op.inputs === "map",
+        nullable: edge.declared?.nullable ?? op.inputs === "map",
+      },
+    ]),
+  );
+  wiring.linked.set(draft.name, { draft, op, level, inputs, refs: Object.fromEntries(edges.map((edge) => [edge.entry, edge.ref])), outputs, models, when, scenes, absent });
+}
+
+/** Short form `in: scores`: the port named so, else the one required port, else the one that takes the kind and the columns. */
+function choosePort(ref: InputRef, op: OperatorDefinition, wiring: Wiring): string | null {
+  if (op.inputs === "map") return ref.node;
+  const ports = Object.entries(op.inputs);
+  const source = wiring.linked.get(ref.node);
+  const type = source && (ref.port === null ? Object.values(source.outputs)[0] : source.outputs[ref.port]);
+  const fitting = ports.filter(([, port]) => type && port.kind === type.kind && (port.columns ?? []).every((column) => type.columns?.includes(column) ?? true));
+  const required = ports.filter(([, port]) => !port.optional);
+  const named = ports.find(([name]) => name === (ref.port ?? ref.node));
+  return (required.length === 1 ? required : fitting.length === 1 ? fitting : named ? [named] : fitting.length > 0 ? fitting : required.length > 0 ? required : ports)[0]?.[0] ?? null;
+}
+
+/** A node without a port means its only output, or the only one of the kind that is wanted, or its first. */
+function chooseOutput(ref: InputRef, source: LinkedNode, declared: PortType | null, report: Reporter): string | null {
+  const ports = Object.keys(source.outputs);
+  if (ref.port !== null) {
+    if (Object.hasOwn(source.outputs, ref.port)) return ref.port;
+    report.add("UNKNOWN_PORT", ref.at, `${ref.node} (${source.op.name}) has no output ${ref.port}.`, { found: ref.port, among: ports, hint: `flow explain ${source.op.name}` });
+    return null;
+  }
+  const ofKind = declared && !declared.any ? ports.filter((port) => source.outputs[port]?.kind === declared.kind) : [];
+  return (ofKind.length === 1 ? ofKind : ports)[0] ?? null;
+}
+
+function entryName(ref: InputRef, into: string, edges: readonly Edge[]): string {
+  if (!ref.listed) return into;
+  const taken = (name: string): boolean => edges.some((edge) => edge.entry === name);
+  return taken(ref.node) && ref.port !== null ? `${ref.node}.${ref.port}` : ref.node;
+}
+
+function chooseLevel(draft: NodeDraft, op: OperatorDefinition, edges: readonly Edge[], sound: boolean, report: Reporter): Level | null {
+  const option = draft.levelOption;
+  if (op.level !== "inherit") {
+    if (option && option.level !== op.level) {
+      report.add("LEVEL_MISMATCH", option.at, `${op.name} runs by ${op.level}; it cannot run by ${option.level}.`, { found: option.level, expected: op.level, hint: `Leave it out; flow explain ${op.name}` });
+    }
+    return op.level;
+  }
+  if (option) return option.level;
+  const finest = edges.map((edge) => edge.type.level).sort((a, b) => compareLevels(b, a))[0];
+  if (op.run.form !== "join" && finest && compareLevels(finest, "scene") <= 0) return finest;
+  if (!sound && edges.length === 0) return null;
+  const key = op.run.form === "join" ? "by" : "over";
+  report.add("LEVEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} does not know over what it runs.`, { found: "nothing", expected: `${key}: scene or ${key}: media`, hint: `Add ${key}: scene; flow explain ${op.name}` });
+  return null;
+}
+
+function chooseModels(draft: NodeDraft, op: OperatorDefinition, wiring: Wiring): Record<string, ModelManifest> | null {
+  const { report, roles, models } = wiring;
+  const wanted = Object.entries(op.models ?? {});
+  const hint = `flow explain ${op.name}`;
+  const tree = draft.model;
+  if (wanted.length === 0) {
+    if (!tree) return {};
+    report.add("UNKNOWN_ROLE", tree.at, `${op.name} uses no model.`, { found: describe(tree), expected: "no `model:`", hint });
+    return null;
+  }
+  const given = new Map<string, { tree: Tree; keyAt: At }>();
+  let good = true;
+  if (tree?.kind === "map") {
+    for (const [role, entry] of tree.entries) {
+      if (Object.hasOwn(op.models ?? {}, role)) given.set(role, { tree: entry.value, keyAt: entry.keyAt });
+      else {
+        report.add("UNKNOWN_ROLE", entry.keyAt, `${op.name} has no model role ${role}.`, { found: role, among: Object.keys(op.models ?? {}), hint });
+        good = false;
+      }
+    }
+  } else if (tree) {
+    const required = wanted.filter(([, role]) => !role.optional);
+    const [only] = required.length > 0 ? required : wanted;
+    if (required.length > 1) {
+      report.add("MODEL_MISSING", tree.at, `${op.name} needs ${required.length} models: ${required.map(([role]) => role).join(", ")}.`, { found: describe(tree), expected: `model: { ${required.map(([role]) => `${role}: …`).join(", ")} }`, hint });
+      return null;
+    }
+    if (only) given.set(only[0], { tree, keyAt: tree.at });
+  }
+  const chosen: Record<string, ModelManifest> = {};
+  for (const [role, { task, optional }] of wanted) {
+    const written = given.get(role)?.tree;
+    if (!written) {
+      if (optional) continue;
+      report.add("MODEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs a model for ${role} (${task}).`, { found: "nothing", expected: `model: ROLE`, among: roles.keys(), hint });
+      good = false;
+      continue;
+    }
+    if (written.kind === "scalar" && written.broken) return null;
+    const name = written.kind === "scalar" ? String(written.value) : describe(written);
+    const manifest = roles.has(name) ? roles.get(name) : models.get(name);
+    if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
+    if (!manifest) {
+      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
+      good = false;
+    } else if (manifest.task !== task) {
+      report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });
+      good = false;
+    } else chosen[role] = manifest;
+  }
+  return good ? chosen : null;
+}
+
+/** Whose scenes are the node's items; undefined when that is reported as unknowable. */
+function chooseScenes(draft: NodeDraft, op: OperatorDefinition, edges: readonly Edge[], wiring: Wiring): string | null | undefined {
+  if (op.run.form === "cut") return draft.name;
+  const wired = new Set(edges.flatMap((edge) => (edge.type.level === "scene" ? (wiring.linked.get(edge.ref.node)?.scenes ?? []) : [])));
+  const [first] = wired.size > 0 ? wired : wiring.cutters;
+  if (wired.size <= 1 && (wired.size === 1 || wiring.cutters.length === 1) && first !== undefined) return first;
+  const { report } = wiring;
+  if (wired.size === 0 && wiring.cutters.length === 0) {
+    report.add("LEVEL_MISMATCH", draft.keyAt, `${draft.name} runs by scene, and no node makes scenes: add scene.cut.`, { found: "no scenes", expected: "a node scene.cut", hint: "flow explain scene.cut" });
+  } else {
+    const among = wired.size > 0 ? [...wired] : wiring.cutters;
+    report.add("SCENES_AMBIGUOUS", draft.keyAt, `${draft.name} could mean the scenes of ${among.join(" or ")}.`, { found: among.join(", "), expected: "inputs that follow one of them", hint: "Connect only nodes that follow the same scene.cut." });
+  }
+  return undefined;
+}
+
+function outputTypes(draft: NodeDraft, op: OperatorDefinition, models: Record<string, ModelManifest>, inputs: Record<string, PortType>, level: Level, report: Reporter): Record<string, PortType> | null {
+  try {
+    const outputs = typeof op.outputs === "function" ? op.outputs({ config: draft.config, models, inputs }) : op.outputs;
+    if (op.level !== "inherit") return outputs;
+    return Object.fromEntries(Object.entries(outputs).map(([port, type]) => [port, { ...type, level }]));
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    report.add("LINK_REFUSED", draft.keyAt, `${draft.name}: ${op.name} refuses these inputs: ${message}`, { hint: `flow explain ${op.name}` });
+    return null;
+  }
+}
+
+function checkTemplates(draft: NodeDraft, op: OperatorDefinition, entries: readonly string[], report: Reporter): void {
+  const config = child(draft.tree, "with");
+  for (const field of Object.keys(op.templates ?? {})) {
+    const tree = child(config, field);
+    if (tree?.kind !== "scalar" || typeof tree.value !== "string" || tree.broken) continue;
+    for (const match of tree.value.matchAll(/\{\{|\}\}|\{([^{}]*)\}/g)) {
+      const name = match[1];
+      if (name === undefined || entries.includes(name)) continue;
+      const at = { ...tree.at, column: tree.at.column + match.index + (tree.quoted ? 1 : 0) };
+      report.add("TEMPLATE_PORT", tree.at.from.startsWith("param:") ? tree.at : at, `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: `Add it: in: { ${name}: NODE }.` });
+    }
+  }
+}
+
+function checkExpressionFields(draft: NodeDraft, op: OperatorDefinition, report: Reporter): void {
+  for (const [field, names] of Object.entries(op.expressions ?? {})) {
+    const tree = child(child(draft.tree, "with"), field);
+    if (tree?.kind !== "scalar" || typeof tree.value !== "string" || tree.broken) continue;
+    const variables: Variables = Object.fromEntries(names.map((name) => [name, true]));
+    const compiled = compileExpression(tree.value, variables, report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
+    if ("problems" in compiled) report.problems.push(...compiled.problems);
+  }
+}
+
+function checkWhen(draft: NodeDraft, level: Level, edges: readonly Edge[], wiring: Wiring): string | null {
+  const tree = draft.when;
+  if (!tree) return null;
+  const variables: Record<string, true | Variables> = {};
+  for (const edge of edges) {
+    const ports = wiring.linked.get(edge.ref.node)?.op.run.form === "source" ? MEDIA_VARIABLES : { ...((variables[edge.ref.node] as Variables | undefined) ?? {}), [edge.sourcePort]: true as const };
+    variables[edge.ref.node] = ports;
+  }
+  if (level === "scene") variables["scene"] = SCENE_VARIABLES;
+  variables["media"] = MEDIA_VARIABLES;
+  const source = String(tree.value);
+  const compiled = compileExpression(source, variables, wiring.report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
+  if ("problems" in compiled) wiring.report.problems.push(...compiled.problems);
+  return source;
+}
