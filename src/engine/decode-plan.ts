@@ -23,7 +23,7 @@ export function rateName(node: PlanNode): string {
   return "video" in input ? String(input.video.fps) : "all";
 }
 
-const videoKey = (info: MediumInfo, d: VideoDemand): string => `v:${outputSize(info, d).join("x")}:${d.geometry}:${d.fps}`;
+const videoKey = (info: MediumInfo, d: VideoDemand): string => `v:${(info.video ? outputSize(info.video, d) : [0, 0]).join("x")}:${d.geometry}:${d.fps}`;
 const audioKey = (d: AudioDemand): string => `a:${d.sampleRate}:${d.channels}:${d.windowUs}:${d.hopUs}`;
 
 export interface DecodePlan {

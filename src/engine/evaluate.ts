@@ -33,7 +33,9 @@ export interface ItemScope {
   services: Services;
   /** Values from other levels: series of the grid, lists of scenes, what media.open gave. null: that stream does not exist in this medium. */
   outside: (input: PlanInput) => Promise<unknown> | unknown;
-  /** Variables of `when`. */
+  /** Name of the media.open node: its variable is `media`, with everything known of the medium. */
+  sourceName: string | null;
+  /** `media` and `scene` of `when`. */
   variables: Record<string, unknown>;
 }
 
@@ -83,18 +85,20 @@ const isSeries = (value: unknown): value is Series => typeof value === "object" 
 async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: PlanInput) => Promise<Arrived>): Promise<Evaluated> {
   const inputs: EachInputs = {};
   const digests: string[] = [];
+  const variables: Record<string, unknown> = { ...scope.variables };
   let missing: string | null = null;
   for (const [name, input] of Object.entries(node.inputs)) {
     const arrived = await arrive(input);
     digests.push(`${name}:${arrived.digest}`);
-    setInput(inputs, name, arrived.value);
+    setInput(inputs, name, input, arrived.value);
+    if (node.when !== null && input.node !== scope.sourceName) variables[input.node] = { ...(variables[input.node] as object | undefined), [input.port]: arrived.value ?? null };
     if (arrived.value === undefined && !input.nullable && !input.optional && node.op.run.form !== "join") missing ??= arrived.because ?? `${input.node} gave nothing`;
   }
-  if (node.when !== null && !scope.services.when(node, { ...scope.variables })) return { outcome: { kind: "skipped", reason: "when" }, memoKey: null, digests: {} };
+  if (node.when !== null && !scope.services.when(node, variables)) return { outcome: { kind: "skipped", reason: "when" }, memoKey: null, digests: {} };
   if (missing !== null) return { outcome: { kind: "skipped", reason: missing }, memoKey: null, digests: {} };
 
   if (node.op.run.form === "join") {
-    const record = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, value ?? null]));
+    const record = Object.fromEntries([...node.absent, ...Object.keys(inputs)].map((name) => [name, inputs[name] ?? null]));
     return { outcome: { kind: "done", value: { record } }, memoKey: null, digests: { record: digestValue(digests) } };
   }
 
@@ -121,11 +125,10 @@ async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: Pl
   return { outcome, memoKey: key, digests: portDigests(outcome) };
 }
 
-/** `vectors.video` (an entry of a list input) becomes inputs.vectors.video. */
-function setInput(inputs: EachInputs, name: string, value: unknown): void {
-  const dot = name.indexOf(".");
-  if (dot < 0) inputs[name] = value;
-  else ((inputs[name.slice(0, dot)] ??= {}) as Record<string, unknown>)[name.slice(dot + 1)] = value;
+/** An entry of a list input (`vectors: [video, sound]`) goes into that input under its own name. */
+function setInput(inputs: EachInputs, name: string, { into }: PlanInput, value: unknown): void {
+  if (into === name) inputs[name] = value;
+  else ((inputs[into] ??= {}) as Record<string, unknown>)[name] = value;
 }
 
 function portDigests(outcome: Outcome<OutputValues>): Record<string, string> {

@@ -10,6 +10,7 @@ import { Subject, lastValueFrom, mergeMap, tap, toArray } from "rxjs";
 import {
   FlowError, toFlowError, type Cue, type DecodeEvent, type Delivery, type Interval, type MediumInfo, type NodeCounts, type Outcome, type Plan, type PlanInput, type PlanNode, type SceneCut, type Series,
 } from "../contracts/index.js";
+import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { openDecode, readSubtitles, type Decode } from "../media/index.js";
 import { DigestBuilder, type Store } from "../store/index.js";
 import { checkValue } from "./check.js";
@@ -99,7 +100,10 @@ export class MediumRun {
   async run(): Promise<MediumResult> {
     const { plan, info, store, givenScenes } = this.options;
     const mark = store.getDone(info.id, doneKey(plan, givenScenes)) as DoneMark | undefined;
-    if (mark && !plan.nodes.some((n) => this.options.services.forced(n))) return this.replay(mark);
+    // The mark counts only while the records are this plan's: another threshold since then has put other scenes in their place.
+    const current = store.getMedium(info.id)?.plan === doneKey(plan, givenScenes);
+    if (mark && current && !plan.nodes.some((n) => this.options.services.forced(n))) return this.replay(mark);
+    await store.clearFailures(info.id);
 
     if (this.source) this.ledger.open(this.source.name);
     for (const node of plan.nodes) {
@@ -319,7 +323,7 @@ export class MediumRun {
     const { plan, info, store } = this.options;
     if (this.cutNode) this.ledger.close(this.cutNode.name, { kind: "done", value: null, cached: this.streams.size > 0 && [...this.streams.values()].every((s) => s.complete) && this.framesDecoded === 0 });
     const interval: Interval = { startUs: scene.startUs, endUs: scene.endUs };
-    const done = await evaluateItem(this.sceneNodes, this.scope(interval, (input) => this.outside(input, interval, scene)));
+    const done = await evaluateItem(this.sceneNodes, this.scope(scene, (input) => this.outside(input, interval, scene)));
     this.sceneMemo.push({
       scene,
       // Kept: the key only; media-level nodes read the value back from the memo. What has no memo (join) is small or stays unread.
@@ -379,12 +383,12 @@ export class MediumRun {
     await this.commit("media", interval, output?.from ?? [], done);
   }
 
-  private scope(interval: Interval, outside: ItemScope["outside"]): ItemScope {
+  private scope(interval: Interval & Partial<SceneCut>, outside: ItemScope["outside"]): ItemScope {
     const { info, store, services } = this.options;
-    const facts = { ...info, hasVideo: info.video !== null, hasAudio: info.audio !== null, hasSubtitles: info.subtitles.length > 0, has_video: info.video !== null, has_audio: info.audio !== null, has_subtitles: info.subtitles.length > 0 };
+    const media = mediaVariables(info);
     return {
-      info, interval, store, services, outside, ledger: this.ledger,
-      variables: { media: { info: facts }, scene: { start: interval.startUs / 1e6, end: interval.endUs / 1e6, duration: (interval.endUs - interval.startUs) / 1e6 } },
+      info, interval, store, services, outside, ledger: this.ledger, sourceName: this.source?.name ?? null,
+      variables: { media, [this.source?.name ?? "media"]: media, scene: sceneVariables(interval) },
     };
   }
 
@@ -427,7 +431,10 @@ export class MediumRun {
     const { digest, digestNumbers } = this.digest.finish();
     const counts = this.ledger.snapshot();
     const records = { media: 1, scene: this.sceneCount };
-    await store.putMedium(info.id, { info, uris, complete: true });
+    await store.putMedium(info.id, {
+      info, uris, complete: true, plan: doneKey(plan, givenScenes),
+      nodes: Object.fromEntries(plan.nodes.map((node) => [node.name, { op: node.op.name, key: node.key, rate: rateName(node) }])),
+    });
     if (!Object.values(counts).some((c) => c.failed > 0)) await store.putDone(info.id, doneKey(plan, givenScenes), { counts, records, digest, digestNumbers } satisfies DoneMark);
     this.finished = { digest, digestNumbers };
   }
@@ -457,7 +464,7 @@ export class MediumRun {
     const { info, uris, store } = this.options;
     this.ledger.replay(mark.counts);
     this.finished = { digest: mark.digest, digestNumbers: mark.digestNumbers };
-    await store.putMedium(info.id, { info, uris, complete: true });
+    await store.putMedium(info.id, { ...store.getMedium(info.id)!, info, uris });
     return { ...this.result("done"), records: mark.records };
   }
 }

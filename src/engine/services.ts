@@ -1,6 +1,6 @@
 /** What all media of one run share: the pool, one batcher and one error policy per node, compiled conditions, dead letters. */
 import { stat } from "node:fs/promises";
-import { FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
+import { EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression } from "../graph/index.js";
 import { Batcher, InferencePool, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
@@ -59,7 +59,7 @@ export class Services {
       const kind = node.op.run.form === "eachBatch" ? "eachBatch" : node.op.run.form === "each" ? "each" : "batch";
       batcher = new Batcher<PoolItem, unknown>({
         size: kind === "each" ? 1 : node.batch.size,
-        inFlight: Math.max(1, this.plan.runtime.workers),
+        inFlight: this.plan.runtime.batchesInFlight,
         call: async (items) => unwrap(await this.pool.run({ ...poolCall(node), kind, items } as PoolCall), node),
       });
       this.batchers.set(node.name, batcher);
@@ -143,14 +143,10 @@ class ItemFailure {
   ) {}
 }
 
+/** Lint has checked the names; here the variables may have any shape. */
 function compileCondition(node: PlanNode): Condition {
-  const compiled = compileExpression(node.when!, null);
-  if (!("evaluate" in compiled)) throw new FlowError("BAD_EXPRESSION", compiled.message, { node: node.name, hint: compiled.hint, exit: 2 });
-  return (variables) => {
-    try {
-      return compiled.evaluate(variables) === true;
-    } catch (cause) {
-      throw new FlowError("BAD_EXPRESSION", `\`when: ${node.when}\` cannot be evaluated: ${(cause as Error).message}`, { node: node.name, cause, exit: 2, hint: "Check the names and types in the expression." });
-    }
-  };
+  const readable = Object.fromEntries(["media", "scene", ...Object.values(node.inputs).map((input) => input.node)].map((name) => [name, true as const]));
+  const compiled = compileExpression(node.when!, readable);
+  if ("problem" in compiled) throw new FlowError(compiled.problem.code, compiled.problem.message, { node: node.name, hint: compiled.problem.hint, exit: EXIT.badInput });
+  return (variables) => compiled.evaluate(variables) === true;
 }

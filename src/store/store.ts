@@ -17,17 +17,22 @@ const ROWS_PER_CHUNK = 32;
 /** LMDB keys end here; the highest array element sorts after strings and numbers. */
 const AFTER = Buffer.from([0xff]);
 
+/** What told that a file's content id still holds. */
 export interface Identity {
-  size: number;
-  mtimeNs: string;
-  inode: number;
   id: string;
+  sizeBytes: number;
+  mtimeNs: string;
+  inode: string;
 }
 
 export interface MediumRow {
   info: MediumInfo;
   uris: string[];
   complete: boolean;
+  /** Key of the plan whose results the records are: another plan's done mark says nothing about what the records hold now. */
+  plan?: string;
+  /** Node name → operator and block key of that plan, for readers that draw its rows. */
+  nodes?: Record<string, { op: string; key: string; rate: string }>;
 }
 
 export interface FailureRow {
@@ -156,7 +161,7 @@ export class Store implements AsyncDisposable {
   async putMedium(id: string, row: MediumRow): Promise<void> {
     const known = this.getMedium(id);
     const merged = { ...row, uris: [...new Set([...(known?.uris ?? []), ...row.uris])] };
-    if (known && known.uris.length === merged.uris.length && known.complete === merged.complete && known.info.uri === row.info.uri) return;
+    if (known && known.plan === row.plan && known.uris.length === merged.uris.length && known.complete === merged.complete && known.info.uri === row.info.uri) return;
     await this.media.put(id, pack(merged));
   }
 
