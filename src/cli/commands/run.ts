@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { act, define, names, withGraph, withLog, withStore, type GraphOptions, type LogOptions, type StoreOptions } from "../define.js";
-import { execute, type Selection } from "../execute.js";
+import type { Selection } from "../execute.js";
 
 interface Options extends GraphOptions, StoreOptions, LogOptions, Selection {
   strict?: boolean;
@@ -24,7 +24,9 @@ export function command(): Command {
     .option("--until <node>", "this node and what it needs")
     .option("--force <nodes>", "compute these nodes again, whatever is stored (a,b)", names)
     .option("--strict", "warnings and left-out models are errors");
-  return act<Options>(withLog(withStore(withGraph(run))), ([graph, inputs], options) =>
-    execute(String(graph), (inputs ?? []) as string[], options),
-  );
+  return act<Options>(withLog(withStore(withGraph(run))), async ([graph, inputs], options) => {
+    // The engine is loaded when there is work, not for --help.
+    const { execute } = await import("../execute.js");
+    return execute(String(graph), (inputs ?? []) as string[], options);
+  });
 }

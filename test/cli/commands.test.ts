@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { commands } from "../../src/cli/commands/index.js";
+import type { ErrorDocument, LintDocument, ListDocument, PlanDocument } from "../../src/cli/json.js";
+import { flow } from "./spawn.js";
+
+const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
+after(() => rmSync(dir, { recursive: true }));
+
+const GRAPH = `flow: 1
+name: small
+params:
+  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores } }
+  scene:  { op: join, by: scene, in: { scenes: scenes } }
+outputs:
+  scene: { from: scene }
+`;
+const good = join(dir, "good.yaml");
+const bad = join(dir, "bad.yaml");
+writeFileSync(good, GRAPH);
+writeFileSync(bad, GRAPH.replace("scene.scores", "scene.score").replace("name: small", "nmae: small"));
+
+const ESCAPE = /\u001b\[/;
+
+describe("help", () => {
+  test("names every command", async () => {
+    const { code, stdout } = await flow(["--help"]);
+    assert.equal(code, 0);
+    for (const [name, { summary }] of Object.entries(commands)) {
+      assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+      assert.ok(stdout.replace(/\s+/g, " ").includes(summary), `${name}: ${summary}`);
+    }
+  });
+
+  for (const name of Object.keys(commands)) {
+    test(`flow ${name} --help has examples that begin with flow ${name}`, async () => {
+      const { code, stdout, stderr } = await flow([name, "--help"]);
+      assert.equal(code, 0, stderr);
+      const examples = stdout.slice(stdout.indexOf("Examples:"));
+      assert.match(examples, new RegExp(`^  flow ${name}\\b`, "m"));
+    });
+  }
+});
+
+describe("lint", () => {
+  test("a sound graph: exit 0, no problems", async () => {
+    const { code, stdout } = await flow(["lint", good, "--json"]);
+    assert.deepEqual(JSON.parse(stdout), { problems: [] });
+    assert.equal(code, 0);
+  });
+
+  test("errors: exit 2, all of them with their places, as one document", async () => {
+    const { code, stdout, stderr } = await flow(["lint", bad, "--json"]);
+    assert.equal(code, 2);
+    assert.equal(stderr, "");
+    const { problems } = JSON.parse(stdout) as LintDocument;
+    const operator = problems.find((p) => p.code === "UNKNOWN_OPERATOR");
+    assert.equal(operator?.line, 7);
+    assert.equal(operator?.found, "scene.score");
+    assert.equal(operator?.nearest, "scene.scores");
+    assert.equal(problems.find((p) => p.code === "UNKNOWN_KEY")?.line, 2);
+    for (const problem of problems) assert.ok(problem.hint.length > 0 && problem.file === bad && problem.column > 0);
+  });
+
+  test("people read file:line:column and the nearest name", async () => {
+    const { stdout } = await flow(["lint", bad]);
+    assert.match(stdout, new RegExp(`${bad}:7:\\d+ error UNKNOWN_OPERATOR`));
+    assert.match(stdout, /scene\.scores/);
+    assert.doesNotMatch(stdout, ESCAPE, "no colours in a pipe");
+  });
+});
+
+describe("failures", () => {
+  test("an unknown graph file: exit 2 and a hint, on stderr", async () => {
+    const { code, stdout, stderr } = await flow(["run", "nowhere.yaml"]);
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, /GRAPH_NOT_FOUND.*nowhere\.yaml/);
+    assert.match(stderr, /hint:.*ego\.yaml/);
+    assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
+  });
+
+  test("the same with --json: one document on stdout, nothing on stderr", async () => {
+    const { code, stdout, stderr } = await flow(["run", "nowhere.yaml", "--json"]);
+    assert.equal(code, 2);
+    assert.equal(stderr, "");
+    const { error } = JSON.parse(stdout) as ErrorDocument;
+    assert.equal(error.code, "GRAPH_NOT_FOUND");
+    assert.ok(error.hint);
+  });
+
+  test("a bad graph: run gives the error and every problem", async () => {
+    const { code, stdout } = await flow(["run", bad, "--store", join(dir, "none"), "--json"]);
+    assert.equal(code, 2);
+    const { error, problems } = JSON.parse(stdout) as ErrorDocument;
+    assert.equal(error.code, "BAD_GRAPH");
+    assert.ok(problems?.some((p) => p.code === "UNKNOWN_OPERATOR"));
+  });
+
+  test("FLOW_DEBUG shows the stack", async () => {
+    const { stderr } = await flow(["lint", "nowhere.yaml"], { env: { FLOW_DEBUG: "1" } });
+    assert.match(stderr, /\n\s+at /);
+  });
+
+  test("a mistyped option, command or argument: exit 2, help is named", async () => {
+    for (const args of [["lint", good, "--jsno"], ["lnit"], ["lint"], ["run", good, "-p", "fps"], ["show", "--limit", "x"]]) {
+      const { code, stderr, stdout } = await flow(args);
+      assert.equal(code, 2, args.join(" "));
+      assert.match(stderr, /BAD_ARGUMENTS/);
+      assert.match(stderr, /--help/);
+      assert.equal(stdout, "");
+    }
+    const { code, stdout } = await flow(["lint", good, "--jsno", "--json"]);
+    assert.equal(code, 2);
+    assert.equal((JSON.parse(stdout) as ErrorDocument).error.code, "BAD_ARGUMENTS");
+  });
+
+  test("a store that is not there", async () => {
+    for (const name of ["show", "errors", "runs", "search", "report"]) {
+      const { code, stdout } = await flow([name, ...(name === "search" ? ["car"] : []), "--store", join(dir, "none"), "--json"]);
+      assert.equal(code, 2, name);
+      assert.equal((JSON.parse(stdout) as ErrorDocument).error.code, "NO_STORE", name);
+    }
+  });
+
+  test("an unknown operator names the nearest", async () => {
+    const { code, stdout } = await flow(["explain", "scene.cuts", "--json"]);
+    assert.equal(code, 2);
+    assert.match((JSON.parse(stdout) as ErrorDocument).error.hint, /scene\.cut/);
+  });
+});
+
+describe("graph commands", () => {
+  test("list: every operator with its family and the models of the package", async () => {
+    const { stdout } = await flow(["list", "--json"]);
+    const { operators, models } = JSON.parse(stdout) as ListDocument;
+    assert.ok(operators.some((op) => op.name === "scene.cut" && op.family === "scene"));
+    assert.ok(models.some((model) => model.id === "lite-image" && model.dims === 512));
+  });
+
+  test("plan: decode outputs, nodes in order, states; nothing is written", async () => {
+    const store = join(dir, "unmade");
+    const { code, stdout } = await flow(["plan", good, "--store", store, "--json"]);
+    assert.equal(code, 0);
+    const plan = JSON.parse(stdout) as PlanDocument;
+    assert.deepEqual(plan.nodes.map((node) => node.name), ["media", "scores", "scenes", "scene"]);
+    assert.equal(plan.decode.length, 1);
+    assert.equal(plan.media[0]?.state, "new");
+    assert.equal((await flow(["show", "--store", store])).code, 2, "plan makes no store");
+  });
+
+  test("plan --resolved names where a value came from", async () => {
+    const { stdout } = await flow(["plan", good, "-p", "input=./graphs/demo/clip.mp4", "--resolved", "--json"]);
+    const { resolved } = JSON.parse(stdout) as { resolved: { path: string; value: unknown; origin: { from: string } }[] };
+    assert.equal(resolved.find((value) => value.path === "params.input")?.origin.from, "command line");
+  });
+
+  test("graph: Mermaid with an arrow per edge", async () => {
+    const { stdout } = await flow(["graph", good]);
+    assert.match(stdout, /^(flowchart|graph) /m);
+    assert.match(stdout, /media.*-->.*scores/s);
+  });
+
+  test("explain: ports, config and an example", async () => {
+    const { stdout } = await flow(["explain", "scene.cut"]);
+    assert.match(stdout, /threshold/);
+    assert.match(stdout, /scores/);
+  });
+});
+
+describe("completion", () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    test(`${shell}: every command and its options`, async () => {
+      const { code, stdout } = await flow(["completion", shell]);
+      assert.equal(code, 0);
+      for (const name of Object.keys(commands)) assert.ok(stdout.includes(name), name);
+      for (const option of ["until", "profile", "tolerance"]) assert.ok(stdout.includes(option), option);
+    });
+  }
+  test("another shell: exit 2", async () => assert.equal((await flow(["completion", "tcsh"])).code, 2));
+});
