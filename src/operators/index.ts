@@ -17,6 +17,7 @@ import { sceneScores } from "./scene/scene.scores.js";
 import { speechSubtitles } from "./speech/speech.subtitles.js";
 import { textEmbed } from "./text/text.embed.js";
 import { vectorsMean } from "./vectors/vectors.mean.js";
+import { videoMotion } from "./video/video.motion.js";
 import { videoPool } from "./video/video.pool.js";
 
 /** Every built-in operator: the one list. `any`: each has its own config type, which its schema checks. */
@@ -39,6 +40,7 @@ const operators: readonly OperatorDefinition<any>[] = [
   speechSubtitles,
   textEmbed,
   vectorsMean,
+  videoMotion,
   videoPool,
 ];
 

@@ -9,6 +9,7 @@ const COLOUR_BAR = 0.15;
 const WARM: readonly ColourName[] = ["red", "orange", "brown", "yellow", "cream", "pink"];
 const COOL: readonly ColourName[] = ["blue", "navy", "teal", "green", "violet"];
 const OUTDOOR: readonly ColourName[] = ["blue", "teal", "green"];
+const NIGHT: readonly ColourName[] = ["navy", "blue", "violet"];
 
 /** Light and colour, from the motion rows whose picture is not black. */
 export function lightAttributes(motion: Series): Attribute[] {
@@ -26,8 +27,8 @@ export function lightAttributes(motion: Series): Attribute[] {
   const sum = (names: readonly ColourName[]): number => names.reduce((total, name) => total + shares[name], 0);
   const [warm, cool] = [sum(WARM), sum(COOL)];
   const grey = shares.black + shares.white + shares.grey;
-  // Brightness alone would call every title card a day: sky, water or leaves must be there too.
-  const light = brightness >= 0.38 && sum(OUTDOOR) >= 0.2 ? "day" : brightness < 0.27 && keep.length >= all.length / 2 ? "night" : null;
+  // Brightness alone would call every title card a day and every dark room a night: sky, water or leaves, or their blue dark, must be there too.
+  const light = brightness >= 0.38 && sum(OUTDOOR) >= 0.2 ? "day" : brightness < 0.27 && sum(NIGHT) >= 0.15 && keep.length >= all.length / 2 ? "night" : null;
   const named = COLOUR_NAMES.map((name) => ({ name, share: shares[name] }))
     .filter(({ share }) => share >= COLOUR_BAR)
     .sort((a, b) => b.share - a.share)
@@ -45,7 +46,6 @@ export function lightAttributes(motion: Series): Attribute[] {
 
 /** Share of samples that the camera estimate must hold for before any camera word is said. */
 const CAMERA_HELD = 0.6;
-const CORNERS = 3;
 
 export function movementAttributes(motion: Series): Attribute[] {
   // The first sample of a scene is compared with the one before the cut.
@@ -58,24 +58,22 @@ export function movementAttributes(motion: Series): Attribute[] {
 
 function cameraAttributes(motion: Series): Attribute[] {
   const [dx, dy, zoom, inliers, corners] = ["dx", "dy", "zoom", "inliers", "corners"].map((name) => column(motion, name).subarray(1)) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
-  const held = [...dx.keys()].filter((i) => inliers[i]! >= 0.5 && corners[i]! >= CORNERS);
-  const share = dx.length === 0 ? 0 : held.length / dx.length;
-  const sure = share >= CAMERA_HELD;
-  const median = (values: Float32Array): number => quantile(held.map((i) => values[i]!), 0.5);
-  const steady = (values: Float32Array, bar: number): number => (held.length === 0 ? 0 : held.filter((i) => values[i]! * Math.sign(median(values)) >= bar / 2).length / held.length);
-  const word = (values: Float32Array, bar: number, up: string, down: string): string | null => {
-    const speed = median(values);
-    return sure && Math.abs(speed) >= bar && steady(values, bar) >= 0.6 ? (speed > 0 ? up : down) : null;
+  const samples = [...dx.keys()];
+  // Three corners must agree, or something big that passes by reads as a pan. Nothing passing by makes two corners and nearly all blocks grow from one centre.
+  const moved = samples.filter((i) => inliers[i]! >= 0.5 && corners[i]! >= 3);
+  const grown = samples.filter((i) => inliers[i]! >= 0.8 && corners[i]! >= 2);
+  const median = (values: Float32Array, held: number[]): number => quantile(held.map((i) => values[i]!), 0.5);
+  const word = (values: Float32Array, held: number[], bar: number, up: string, down: string): string | null => {
+    const speed = median(values, held);
+    const steady = held.filter((i) => values[i]! * Math.sign(speed) >= bar / 2).length;
+    return Math.abs(speed) >= bar && held.length >= CAMERA_HELD * samples.length && steady >= 0.6 * held.length ? (speed > 0 ? up : down) : null;
   };
-  const zooms = word(zoom, 0.015, "camera zooms in", "camera zooms out");
-  const pans = word(dx, 0.02, "camera pans right", "camera pans left");
-  const tilts = word(dy, 0.03, "camera tilts down", "camera tilts up");
-  const quiet = held.filter((i) => Math.abs(dx[i]!) < 0.01 && Math.abs(dy[i]!) < 0.015 && Math.abs(zoom[i]!) < 0.0075).length;
-  const fixed = dx.length === 0 ? 0 : quiet / dx.length;
+  const quiet = moved.filter((i) => Math.abs(dx[i]!) < 0.01 && Math.abs(dy[i]!) < 0.015 && Math.abs(zoom[i]!) < 0.0075).length;
+  const fixed = quiet / samples.length;
   return [
-    attribute("camera.pan", 100 * median(dx), "% of the width per second", 1, pans),
-    attribute("camera.tilt", 100 * median(dy), "% of the height per second", 1, tilts),
-    attribute("camera.zoom", 100 * median(zoom), "% per second", 1, zooms),
+    attribute("camera.pan", 100 * median(dx, moved), "% of the width per second", 1, word(dx, moved, 0.02, "camera pans right", "camera pans left")),
+    attribute("camera.tilt", 100 * median(dy, moved), "% of the height per second", 1, word(dy, moved, 0.03, "camera tilts down", "camera tilts up")),
+    attribute("camera.zoom", 100 * median(zoom, grown), "% per second", 1, word(zoom, grown, 0.015, "camera zooms in", "camera zooms out")),
     attribute("camera.static", 100 * fixed, "% of the time", 0, fixed >= 0.8 ? "static camera" : null),
   ];
 }
