@@ -23,16 +23,16 @@ export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & Selectio
 
 /** Runs and prints; the exit code. */
 export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
-  const { summary, plan } = await runGraphFile(graph, inputs, options);
+  const { summary, plan, sourceUs } = await runGraphFile(graph, inputs, options);
   if (options.json) printJson(summary);
-  else if (!options.quiet) printSummary(summary, plan, options.store);
+  else if (!options.quiet) printSummary(summary, plan, options.store, sourceUs);
   else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
   if (summary.status === "interrupted") note(`${coloursFor(process.stderr).dim("resume:")} ${resumeCommand(graph, inputs, options)}`);
   return exitCodeOf(summary);
 }
 
 /** Plans, runs and logs the run in the store. */
-export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; file: string }> {
+export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; sourceUs: number }> {
   const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until };
   const { plan, file, problems } = await requirePlan(graph, request);
   if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })));
@@ -47,7 +47,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     using interrupts = new Interrupts({ quiet: options.quiet === true, before: () => bar.clear() });
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
-    return { summary, plan, file };
+    return { summary, plan, sourceUs: bar.sourceUs };
   } finally {
     await store.close();
   }

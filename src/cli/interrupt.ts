@@ -9,6 +9,7 @@ import { note } from "./output.js";
 export class Interrupts implements Disposable {
   private readonly controller = new AbortController();
   private presses = 0;
+  private deadline: NodeJS.Timeout | undefined;
   private readonly listener = (): void => this.press();
 
   /** `quiet`: say nothing on stderr. `before`: clears the progress bar. */
@@ -38,10 +39,11 @@ export class Interrupts implements Disposable {
       }
     }
     // Not unref'd: the wait must hold even when nothing else keeps the process.
-    setTimeout(() => process.kill(process.pid, "SIGKILL"), 1_500);
+    this.deadline = setTimeout(() => process.kill(process.pid, "SIGKILL"), 1_500);
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.deadline);
     process.off("SIGINT", this.listener);
     process.off("SIGTERM", this.listener);
   }

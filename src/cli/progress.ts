@@ -28,9 +28,10 @@ const LINE_EVERY_MS = 5_000;
 /** A bar that rewrites its line on a terminal, a plain line every 5 s elsewhere; written to stderr so that stdout stays the command's. */
 export class ProgressBar {
   private readonly started = performance.now();
-  private readonly seen = new Map<string, { ptsUs: number; durationUs: number | null; frames: number }>();
+  private readonly seen = new Map<string, { fromUs: number; ptsUs: number; durationUs: number | null; frames: number }>();
   private lastShown: number;
   private drawn = false;
+  private mediaDone = 0;
   private readonly c: ReturnType<typeof coloursFor>;
 
   constructor(private readonly options: ProgressOptions) {
@@ -40,9 +41,15 @@ export class ProgressBar {
 
   update(progress: RunProgress): void {
     const active = new Set(progress.active.map((medium) => medium.uri));
-    for (const { uri, ptsUs, durationUs, frames } of progress.active) this.seen.set(uri, { ptsUs, durationUs, frames });
-    // A medium that is no longer active is behind us, whatever its last report said.
-    for (const [uri, medium] of this.seen) if (!active.has(uri)) medium.ptsUs = Math.max(medium.ptsUs, medium.durationUs ?? 0);
+    for (const { uri, ptsUs, durationUs, frames } of progress.active) {
+      const before = this.seen.get(uri);
+      // What is replayed from the store before the first frame is no speed of ours.
+      const fromUs = before && before.frames > 0 ? before.fromUs : frames === 0 ? ptsUs : (before?.fromUs ?? 0);
+      this.seen.set(uri, { fromUs, ptsUs: Math.max(ptsUs, before?.ptsUs ?? 0), durationUs, frames: Math.max(frames, before?.frames ?? 0) });
+    }
+    // A medium that was finished is behind us in full, whatever its last report said (a failed or interrupted one is not counted as done).
+    if (progress.mediaDone > this.mediaDone) for (const [uri, medium] of this.seen) if (!active.has(uri)) medium.ptsUs = Math.max(medium.ptsUs, medium.durationUs ?? 0);
+    this.mediaDone = progress.mediaDone;
     if (this.options.format === "off") return;
     const bar = this.options.format === "text" && this.options.stream.isTTY;
     const now = performance.now();
@@ -62,7 +69,7 @@ export class ProgressBar {
     const knownUs = all.reduce((sum, medium) => sum + (medium.durationUs ?? 0), 0);
     const totalUs = known ? Math.max(doneUs, Math.round((knownUs / all.length) * Math.max(progress.media, all.length))) : null;
     const seconds = Math.max(1e-3, (performance.now() - this.started) / 1000);
-    const timesRealTime = doneUs / 1_000_000 / seconds;
+    const timesRealTime = this.sourceUs / 1_000_000 / seconds;
     const leftUs = totalUs === null ? null : totalUs - doneUs;
     return {
       doneUs,
@@ -74,6 +81,11 @@ export class ProgressBar {
       media: progress.media,
       mediaDone: progress.mediaDone,
     };
+  }
+
+  /** Source time that went by in this run, all media together. */
+  get sourceUs(): number {
+    return [...this.seen.values()].reduce((sum, medium) => sum + medium.ptsUs - medium.fromUs, 0);
   }
 
   /** Takes the bar off the screen; what is printed next starts on a clean line. */

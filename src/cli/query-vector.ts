@@ -1,13 +1,14 @@
-/** Turns a picture or a sound into the query vector of a space, by the model that made the space. */
+/** A picture, a sound or words as the query vector of a space, by the model that made the space. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
-import type { GridItem, ModelManifest, OperatorDefinition } from "../contracts/index.js";
+import type { GridItem, MediumInfo, ModelManifest, OperatorDefinition } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import { InferencePool } from "../inference/index.js";
 import { ffmpegPath } from "../media/index.js";
 import { audioEmbed } from "../operators/audio/audio.embed.js";
 import { imageEmbed } from "../operators/image/image.embed.js";
+import { textEmbed } from "../operators/text/text.embed.js";
 
 const run = promisify(execFile);
 
@@ -54,6 +55,18 @@ export async function encodeAudio(file: string, manifest: ModelManifest): Promis
   for (const vector of await embed(audioEmbed, { audio: manifest }, items)) vector.forEach((value, i) => (sum[i]! += value));
   const norm = Math.hypot(...sum);
   return norm === 0 ? null : sum.map((value) => value / norm);
+}
+
+/** Unit vector of the words; null when they have no letter or digit. */
+export async function encodeText(text: string, manifest: ModelManifest): Promise<Float32Array | null> {
+  await using pool = new InferencePool({ workers: 1, intraOpThreads: 1 });
+  const interval = { startUs: 0, endUs: 0 };
+  // The operator asks nothing of the medium; a query has none.
+  const medium = { id: "", uri: "", name: "", kind: "video", container: "", sizeBytes: null, durationUs: null, startUs: 0, video: null, audio: null, subtitles: [], memoisable: false } satisfies MediumInfo;
+  const [result] = await pool.run({ kind: "eachBatch", module: textEmbed.module, operator: textEmbed.name, node: "query", config: textEmbed.config.parse({ template: "{query}" }), models: { text: manifest }, items: [{ inputs: { query: text }, medium, interval }] });
+  if (!result?.ok) throw new FlowError(result?.error.code ?? "QUERY_UNREADABLE", result?.error.message ?? "The words gave no vector.", { hint: result?.error.hint ?? "Give other words." });
+  const value = result.value as Record<string, unknown>;
+  return value["vector"] instanceof Float32Array ? value["vector"] : null;
 }
 
 async function decodeSound(file: string, sampleRate: number): Promise<Float32Array> {

@@ -5,12 +5,12 @@ import { colours, count, elapsed, plural, print, shellWord, table } from "./outp
 const COLUMNS = ["in", "done", "cached", "skipped", "dropped", "failed"] as const;
 
 /** The funnel per node, the records, the speed, what failed and what to do next. */
-export function printSummary(summary: RunSummary, plan: Plan, store: string, sourceUs: number | null = null): void {
+export function printSummary(summary: RunSummary, plan: Plan, store: string, sourceUs: number): void {
   printFunnel(summary.nodes, plan.nodes.map((node) => node.name));
   print();
   const mark = { done: colours.green("done"), "failed-items": colours.red("finished with failed items"), interrupted: colours.yellow("interrupted") }[summary.status];
   const records = Object.entries(summary.records).map(([kind, n]) => (kind === "media" ? plural(n, "medium", "media") : plural(n, kind)));
-  const speed = sourceUs !== null && summary.framesDecoded > 0 && summary.durationMs > 0 ? `, ${(sourceUs / 1000 / summary.durationMs).toFixed(1)}× real time` : "";
+  const speed = sourceUs > 0 && summary.framesDecoded > 0 && summary.durationMs > 0 ? `, ${(sourceUs / 1000 / summary.durationMs).toFixed(1)}× real time` : "";
   const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
   print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
   print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);

@@ -63,6 +63,7 @@ function printList(records: readonly FlowRecord[]): void {
       const state = fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
       print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}`);
     }
+    if (!medium && media.length > 1) print(colours.bold(id.slice(0, 16)));
     if (others.length > 0) print(table(others.map(row)));
   }
 }

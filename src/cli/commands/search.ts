@@ -1,0 +1,150 @@
+import type { Command } from "commander";
+import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
+import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
+import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { modelFolders } from "../environment.js";
+import { badArguments } from "../failure.js";
+import type { SearchDocument } from "../json.js";
+import { withStore } from "../open-store.js";
+import { clock, colours, plural, print, printJson, shellWord, table } from "../output.js";
+import { fieldText, findMedia } from "../records.js";
+import { whereFilter } from "../where.js";
+
+const WORDS = "words";
+
+interface Options extends StoreOptions {
+  image?: string;
+  audio?: string;
+  where?: string;
+  in?: string;
+  from?: number;
+  to?: number;
+  top: number;
+  space?: string[];
+}
+
+export function command(): Command {
+  const search = define("search", {
+    description:
+      'Words are matched in the text fields and attribute labels (BM25; "phrases" are required, lamp* is a beginning); a picture or a sound is read by the model that made the vectors; ' +
+      "rankings are fused by reciprocal ranks. The lite models know no meaning: a word that no record has finds nothing, and that is said.",
+    examples: [
+      ['flow search "red car"', "words in transcript, caption, labels"],
+      ["flow search '\"quiet harbour\" light*'", "a required phrase, a beginning"],
+      ["flow search --image photo.jpg", "scenes that look like a picture"],
+      ["flow search --audio horn.wav --in talk.mp4", "scenes of one medium that sound like it"],
+      ["flow search --where 'duration > 5.0 && \"night\" in labels'", "by condition (CEL)"],
+      ["flow search lighthouse --from 0:50 --top 1 --json", "one hit, for a script"],
+    ],
+  })
+    .argument("[words...]", "what to look for")
+    .option("--image <file>", "a picture to look like")
+    .option("--audio <file>", "a sound to sound like (or a video: its sound)")
+    .option("--where <expr>", "only records for which this is true (CEL): start, end, duration, media, uri, kind, labels, every field and attribute")
+    .option("--in <media>", "only one medium: the beginning of its name, URI or id")
+    .option("--from <time>", "only what ends after this time (83.5, 1:23)", timeUs)
+    .option("--to <time>", "only what begins before this time", timeUs)
+    .option("--top <n>", "at most n hits", wholeNumber(1), 10)
+    .option("--space <names>", `only these spaces: ${WORDS}, or names of vectors (a,b)`, names);
+  return act<Options>(withStoreOption(search), ([words], options) =>
+    withStore(options.store, async (store) => {
+      const text = ((words ?? []) as string[]).join(" ");
+      if (text.trim() === "" && !options.image && !options.audio && !options.where) throw badArguments("Nothing to search for.", 'Give words, --image, --audio or --where: flow search "red car".');
+      const result = await find(store, text, options);
+      const { hits, notUnderstood, reason } = result;
+      if (options.json) return printJson({ hits, notUnderstood, ...(reason === undefined ? {} : { reason }) } satisfies SearchDocument);
+      printHits(store, result, options.store);
+    }),
+  );
+}
+
+async function find(store: Store, text: string, options: Options): Promise<SearchResult> {
+  const { searchStore } = await import("../../store/index.js");
+  const where = options.where === undefined ? undefined : await whereFilter(options.where, store);
+  const media = options.in === undefined ? undefined : findMedia(store, options.in);
+  const filters: SearchOptions = { top: options.top };
+  if (where) filters.where = where;
+  if (media) filters.media = media;
+  if (options.from !== undefined) filters.fromUs = options.from;
+  if (options.to !== undefined) filters.toUs = options.to;
+  if (text.trim() === "" && !options.image && !options.audio) return listed(store, filters, options.where!);
+
+  const spaces = vectorSpaces(store);
+  const unknown = (options.space ?? []).filter((name) => name !== WORDS && !spaces.has(name));
+  if (unknown.length > 0) throw badArguments(`The store has no space ${unknown.join(", ")}.`, `Spaces: ${[WORDS, ...spaces.keys()].join(", ")}.`);
+  if (options.space) filters.space = options.space;
+  if (text.trim() !== "") filters.text = text;
+  filters.vectors = await queryVectors(text, options, spaces);
+  return searchStore(store, filters);
+}
+
+/** Only a condition: every scene for which it holds, in the order of time; nothing is ranked. */
+function listed(store: Store, { where, media, fromUs, toUs, top = 10 }: SearchOptions, source: string): SearchResult {
+  const hits: SearchResult["hits"] = [];
+  for (const record of store.records({ ...(fromUs === undefined ? {} : { fromUs }), ...(toUs === undefined ? {} : { toUs }) })) {
+    if (record.kind === "media" || (media && !media.includes(record.media)) || !where!(record)) continue;
+    const { id, kind, startUs, endUs } = record;
+    if (hits.length < top) hits.push({ id, kind, media: record.media, uri: store.getMedium(record.media)?.info.uri ?? "", startUs, endUs, score: 1, spaces: [], why: source });
+  }
+  return hits.length > 0 ? { hits, notUnderstood: [] } : { hits, notUnderstood: [], reason: `No record has ${source}.` };
+}
+
+/** Vector name → kind of its records and the space it lies in. */
+function vectorSpaces(store: Store): Map<string, { kind: FlowRecord["kind"]; space: string }> {
+  const spaces = new Map<string, { kind: FlowRecord["kind"]; space: string }>();
+  for (const record of store.records()) {
+    if (record.kind === "media") continue;
+    for (const [name, { space }] of Object.entries(record.vectors)) if (!spaces.has(name)) spaces.set(name, { kind: record.kind, space });
+  }
+  return spaces;
+}
+
+/** The query as each space that can read it reads it, by the model that made the space; a text space is asked only by name, since lite-text knows spelling and no meaning. */
+async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<NonNullable<SearchOptions["vectors"]>> {
+  const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
+  const byText = text.trim() !== "" && options.space !== undefined && asked.length > 0;
+  if (!options.image && !options.audio && !byText) return {};
+  const [{ loadModels }, { encodeAudio, encodeImage, encodeText }] = await Promise.all([import("../../models/manifest.js"), import("../query-vector.js")]);
+  const models = [...loadModels(modelFolders()).values()];
+  const vectors: NonNullable<SearchOptions["vectors"]> = {};
+  const encoded = new Map<string, Promise<Float32Array | null>>();
+  const encode = (reads: string, manifest: ModelManifest, make: () => Promise<Float32Array | null>): Promise<Float32Array | null> => {
+    const key = `${reads} ${manifest.id}`;
+    if (!encoded.has(key)) encoded.set(key, make());
+    return encoded.get(key)!;
+  };
+  let readers = 0;
+  for (const [name, { kind, space }] of asked) {
+    const manifest = models.find((model) => model.space?.name === space);
+    const reads = manifest?.space?.reads ?? [];
+    if (!manifest?.space) continue;
+    const made = [
+      options.image && reads.includes("image") ? encode("image", manifest, () => encodeImage(options.image!, manifest)) : null,
+      options.audio && reads.includes("audio") ? encode("audio", manifest, () => encodeAudio(options.audio!, manifest)) : null,
+      byText && reads.includes("text") ? encode("text", manifest, () => encodeText(text, manifest)) : null,
+    ].filter((vector) => vector !== null);
+    if (made.length === 0) continue;
+    readers += 1;
+    const query = await made[0]!;
+    if (query) vectors[name] = { query, kind, calibration: manifest.space.calibration };
+  }
+  if (readers === 0 && (options.image || options.audio)) {
+    throw badArguments(`No vectors of the store can be asked by ${options.image ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);
+  }
+  return vectors;
+}
+
+function printHits(store: Store, { hits, notUnderstood, reason }: SearchResult, dir: string): void {
+  const several = new Set(hits.map((hit) => hit.media)).size > 1;
+  const rows = hits.map((hit, i) => {
+    const record = store.getRecord(hit.id);
+    const text = hit.why || fieldText(record?.fields["caption"]);
+    return [String(i + 1), colours.cyan(hit.id.slice(0, 8)), `${clock(hit.startUs)} – ${clock(hit.endUs)}`, ...(several ? [store.getMedium(hit.media)?.info.name ?? ""] : []), hit.score.toFixed(4), text];
+  });
+  if (rows.length > 0) print(table(rows, { right: [0], head: ["#", "id", "time", ...(several ? ["medium"] : []), "score", "why"] }));
+  if (notUnderstood.length > 0) print(`${colours.yellow("not understood:")} ${notUnderstood.join(", ")} ${colours.dim("(no record has it; lite models know words as they are written, not things)")}`);
+  if (hits.length === 0) return print(`no hits: ${reason ?? "no evidence"}`);
+  const at = dir === "./.flow" ? "" : ` --store ${shellWord(dir)}`;
+  const medium = several ? "" : ` in ${hits[0]!.uri}`;
+  print(`${plural(hits.length, "hit")}${medium}. ${colours.dim("next:")} flow clip ${hits[0]!.id.slice(0, 8)} -o hit.mp4${at}`);
+}
