@@ -20,7 +20,12 @@ export function recordTexts(record: FlowRecord, fulltext?: ReadonlySet<string>):
     const value = record.fields[field];
     if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") continue;
     if (isAttributes(value)) {
-      const pieces = value.flatMap(({ label, synonyms }) => (label === null ? [] : [label, ...(synonyms ?? [])]));
+      const pieces: string[] = [];
+      for (const { label, synonyms } of value) {
+        if (label === null) continue;
+        pieces.push(label);
+        for (const synonym of synonyms ?? []) pieces.push(synonym);
+      }
       if (pieces.length > 0) texts.push({ field, pieces, measured: true });
     } else if (fulltext ? fulltext.has(field) : !NOT_TEXT.has(field)) {
       const pieces: string[] = [];

@@ -6,7 +6,7 @@
 import type { FlowRecord } from "../../contracts/index.js";
 import type { Query, Term } from "./query.js";
 import { recordTexts } from "./record-texts.js";
-import { eachWord } from "./tokenise.js";
+import { eachWord, tokenise } from "./tokenise.js";
 
 /** Okapi BM25's usual constants. */
 const K1 = 1.2;
@@ -52,23 +52,28 @@ export class TextIndex {
     const lengths: number[] = [];
     const fields: string[] = [];
     const measured: boolean[] = [];
-    const counts: number[] = [];
+    // Labels and synonyms are the same few in every record.
+    const measuredIds = new Map<string, number[]>();
+    let length = 0;
+    let segment = 0;
+    const push = (id: number): void => {
+      stream.push(id);
+      segments.push(segment);
+      if (id !== GAP) length++;
+    };
+    const pushWord = (word: string): void => push(this.idOf(word));
     for (const record of records) {
       const doc = this.ids.push(record.id) - 1;
       for (const text of recordTexts(record, this.fulltext)) {
-        const segment = this.segmentDoc.push(doc) - 1;
-        let length = 0;
+        segment = this.segmentDoc.push(doc) - 1;
+        length = 0;
         for (const piece of text.pieces) {
-          eachWord(piece, (word) => {
-            let id = this.words.get(word);
-            if (id === undefined) this.words.set(word, (id = this.words.size));
-            counts[id] = (counts[id] ?? 0) + 1;
-            stream.push(id);
-            segments.push(segment);
-            length++;
-          });
-          stream.push(GAP);
-          segments.push(segment);
+          if (text.measured) {
+            let ids = measuredIds.get(piece);
+            if (!ids) measuredIds.set(piece, (ids = tokenise(piece).map(({ word }) => this.idOf(word))));
+            for (const id of ids) push(id);
+          } else eachWord(piece, pushWord);
+          push(GAP);
         }
         lengths.push(length);
         fields.push(text.field);
@@ -79,7 +84,8 @@ export class TextIndex {
     this.segmentAt = segments.finish();
     this.segmentFactor = factors(lengths, fields, measured);
     this.offsets = new Int32Array(this.words.size + 1);
-    for (let id = 0; id < counts.length; id++) this.offsets[id + 1] = this.offsets[id]! + counts[id]!;
+    for (const id of this.stream) if (id !== GAP) this.offsets[id + 1]!++;
+    for (let id = 0; id < this.words.size; id++) this.offsets[id + 1]! += this.offsets[id]!;
     this.postings = new Int32Array(this.offsets.at(-1)!);
     const next = this.offsets.slice();
     for (let at = 0; at < this.stream.length; at++) {
@@ -126,6 +132,12 @@ export class TextIndex {
       }
     }
     return docs;
+  }
+
+  private idOf(word: string): number {
+    let id = this.words.get(word);
+    if (id === undefined) this.words.set(word, (id = this.words.size));
+    return id;
   }
 
   private exactly(word: string): number[] {
