@@ -135,6 +135,11 @@ export class FrameScorer {
     return row;
   }
 
+  /** The luma of the frame scored last, width * height; overwritten by the next one, empty without the luma pass. */
+  get luma(): Uint8Array {
+    return this.#y;
+  }
+
   /** Forgets the previous frame: the next one is scored as a first one (after a seek, or for another medium). */
   reset(): void {
     this.#first = true;
