@@ -60,7 +60,8 @@ export function planDecode(info: MediumInfo, streams: readonly GridStream[], slo
   if (consumers.size === 0) return null;
 
   const videoStreams = missing.filter((stream) => isVideoFed(stream.node));
-  const fromUs = videoStreams.length > 0 ? Math.min(...videoStreams.map((stream) => stream.resumeUs)) : 0;
+  // One time for all outputs: what a seek skips is skipped for sound as well, even though sound is decoded from its start.
+  const fromUs = videoStreams.length > 0 ? Math.min(...missing.map((stream) => stream.resumeUs)) : 0;
   if (fromUs > 0) {
     // The stream that stands exactly at the resume point knows the frame before it; the densest one is the surest witness.
     const witness = videoStreams

@@ -34,7 +34,8 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
         states.push({ uri: item.uri, medium: id, state: "new", why: reason, nodes: plan.nodes.map((node) => ({ node: node.name, state: "new", why: reason, stored: 0 })) });
         continue;
       }
-      const done = store.getDone(id, doneKey(plan, item.scenes ?? null)) !== undefined;
+      const key = doneKey(plan, item.scenes ?? null);
+      const done = medium.plan === key && store.getDone(id, key) !== undefined;
       const failures = new Map<string, number>();
       for (const failure of store.failures()) if (failure.medium === id) failures.set(failure.node, (failures.get(failure.node) ?? 0) + 1);
       const nodes = plan.nodes.map((node) => nodeState(node, plan, store, id, done, failures.get(node.name) ?? 0, medium.info.video !== null, medium.info.audio !== null));

@@ -72,6 +72,7 @@ export class MediumRun {
   private readonly sceneMemo: { scene: SceneCut; evaluated: Map<string, { key: string | null; evaluated: Evaluated | null }> }[] = [];
   private readonly recordIds = new Set<string>();
   private readonly health: { message: string; atUs: number }[] = [];
+  private decodeFromUs = Number.NEGATIVE_INFINITY;
   private readonly digest = new DigestBuilder();
   private readonly nodes: ReadonlyMap<string, PlanNode>;
   private readonly sceneNodes: PlanNode[];
@@ -161,6 +162,10 @@ export class MediumRun {
     // Rows stored by an earlier run are replayed into the cutter: cutting is pure, so nothing is decoded to cut again.
     if (cut?.stream && cut.stream.resumeUs > 0) cut.push(cut.stream.series(0, cut.stream.complete ? Number.POSITIVE_INFINITY : cut.stream.resumeUs));
     if (planned && !stop.aborted) {
+      if (planned.spec.resume) {
+        this.decodeFromUs = planned.spec.resume.fromUs;
+        this.health.push(...this.options.store.getHealth(info.id));
+      }
       const decode = openDecode(info, planned.spec);
       this.decode = decode;
       const onStop = (): void => void decode.stop();
@@ -218,12 +223,19 @@ export class MediumRun {
         for (const stream of consumers.get(event.output) ?? []) if (stream.node.op.run.form === "batch") this.options.services.batcher(stream.node).flush();
         break;
       case "health":
-        this.health.push({ message: event.message, atUs: event.atUs });
+        this.complained(event.message, event.atUs);
         break;
       case "progress":
         this.options.progress({ uri: this.options.info.uri, ptsUs: event.ptsUs, durationUs: this.options.info.durationUs, frames: event.frames, scenes: this.sceneCount });
         break;
     }
+  }
+
+  /** Kept over kills; what a seek stirs up before its first wanted frame is no damage of the medium. */
+  private complained(message: string, atUs: number): void {
+    if (atUs < this.decodeFromUs || this.health.some((known) => known.message === message) || this.health.length >= MAX_COMPLAINTS) return;
+    this.health.push({ message, atUs });
+    void this.options.store.putHealth(this.options.info.id, this.health);
   }
 
   /** Each consumer of the frame takes a share of its lease; the slot is free when the last one has its outcome. */
@@ -369,7 +381,7 @@ export class MediumRun {
     const { info, uris } = this.options;
     return {
       uri: info.uri, uris, name: info.name, kind: info.kind, durationUs: this.endUs, hasVideo: info.video !== null, hasAudio: info.audio !== null, container: info.container,
-      width: info.video?.orientedWidth ?? null, height: info.video?.orientedHeight ?? null, fps: info.video ? Math.round(info.video.avgFps * 1000) / 1000 : null, scenes: this.sceneCount, complete: true,
+      width: info.video?.orientedWidth ?? null, height: info.video?.orientedHeight ?? null, fps: info.video ? Math.round(info.video.avgFps * 1000) / 1000 : null, scenes: this.sceneCount, complete: true, health: this.health.length > 0 ? this.health : this.options.store.getHealth(info.id),
     };
   }
 
@@ -397,7 +409,7 @@ export class MediumRun {
     const stream = this.streams.get(input.node);
     if (stream) return stream.series(interval.startUs, interval.endUs);
     if (input.node === this.source?.name) {
-      if (input.port === "info") return { ...this.options.info, health: this.health };
+      if (input.port === "info") return this.options.info;
       if (input.port === "subtitles") return this.options.info.subtitles.some((s) => s.text) ? (this.cuesPromise ??= readSubtitles(this.options.info)) : [];
       return null;
     }
@@ -468,6 +480,8 @@ export class MediumRun {
     return { ...this.result("done"), records: mark.records };
   }
 }
+
+const MAX_COMPLAINTS = 50;
 
 interface CutRun {
   stream: GridStream | null;

@@ -211,6 +211,15 @@ export class Store implements AsyncDisposable {
     await this.marks.put(["done", medium, planKey], pack(mark));
   }
 
+  /** What decoders complained about, over all runs; no result depends on it. */
+  getHealth(medium: string): { message: string; atUs: number }[] {
+    return this.read<{ message: string; atUs: number }[]>(this.marks, ["health", medium]) ?? [];
+  }
+
+  async putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
+    await this.marks.put(["health", medium], pack(health));
+  }
+
   // -- memo -----------------------------------------------------------------------------------------------------------------
 
   getMemo(key: string): Outcome | undefined {

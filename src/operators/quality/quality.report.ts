@@ -12,6 +12,9 @@ import { SCORE_COLUMNS } from "../scene/scene.scores.columns.js";
 import { column } from "../series-rows.js";
 import { borders, frameTiming, freezes } from "./picture-checks.js";
 
+/** Containers round and pad their duration; a second that cannot be decoded is damage. */
+const MISSING_END_US = 1_000_000;
+
 export interface QualityOptions {
   black: number;
   freeze: number;
@@ -29,12 +32,13 @@ export interface QualityReport {
   /** > 0: the sound starts (ends) later than the picture. */
   audioOffsetUs: number | null;
   audioEndOffsetUs: number | null;
-  damage: { message: string; atUs: number }[];
+  /** What the container promises and decoding did not give; null when it is all there. */
+  missingEnd: Interval | null;
   /** One line for each thing that a person should look at. */
   findings: string[];
 }
 
-export function qualityReport(info: MediumInfo & { health?: { message: string; atUs: number }[] }, scores: Series | undefined, levels: Series | undefined, endUs: number, options: QualityOptions): QualityReport {
+export function qualityReport(info: MediumInfo, scores: Series | undefined, levels: Series | undefined, endUs: number, options: QualityOptions): QualityReport {
   const frames = scores && scores.ptsUs.length > 0 ? scores : undefined;
   const sound = levels && levels.ptsUs.length > 0 ? levels : undefined;
   const timing = frames && info.kind === "video" ? frameTiming(frames.ptsUs) : null;
@@ -49,7 +53,7 @@ export function qualityReport(info: MediumInfo & { health?: { message: string; a
     audioOffsetUs: info.audio && info.video ? info.audio.startUs - info.video.startUs : null,
     // A level row is 100 ms long: a smaller difference cannot be told.
     audioEndOffsetUs: audioEndUs !== null && videoEndUs !== null ? (Math.abs(audioEndUs - videoEndUs) <= LEVEL_ROW_US ? 0 : audioEndUs - videoEndUs) : null,
-    damage: info.health ?? [],
+    missingEnd: info.durationUs !== null && info.durationUs - endUs >= MISSING_END_US ? { startUs: endUs, endUs: info.durationUs } : null,
     findings: [],
   };
   report.findings = findings(report);
@@ -67,14 +71,15 @@ function findings(report: QualityReport): string[] {
   if (timing) lines.push(...spans("no frames", timing.gaps));
   if (offset !== null && Math.abs(offset) >= 40_000) lines.push(`the sound starts ${at(Math.abs(offset))} ${offset > 0 ? "after" : "before"} the picture`);
   if (end !== null && Math.abs(end) >= 500_000) lines.push(`the sound ends ${at(Math.abs(end))} ${end > 0 ? "after" : "before"} the picture`);
-  for (const { message, atUs } of report.damage) lines.push(`damage${atUs >= 0 ? ` near ${at(atUs)}` : ""}: ${message}`);
+  if (report.missingEnd) lines.push(...spans("missing", [report.missingEnd]));
   return lines;
 }
 
 export const qualityReportOperator = defineOperator({
   name: "quality.report",
   version: 1,
-  summary: "Checks a medium: black, freeze, silence, black bars, frame timing, A/V offset, damage, with times.",
+  summary: "Checks a medium: black, freeze, silence, black bars, frame timing, A/V offset, a missing end, with times.",
+  description: "What the decoder complains about goes into the medium's `health` beside this report: its words depend on where decoding began, so no result depends on them.",
   module: import.meta.url,
   level: "media",
   inputs: {
