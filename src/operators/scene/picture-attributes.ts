@@ -45,7 +45,7 @@ export function lightAttributes(motion: Series): Attribute[] {
 }
 
 /** Share of samples that the camera estimate must hold for before any camera word is said. */
-const CAMERA_HELD = 0.6;
+const CAMERA_HELD = 0.5;
 
 export function movementAttributes(motion: Series): Attribute[] {
   // The first sample of a scene is compared with the one before the cut.
@@ -57,23 +57,25 @@ export function movementAttributes(motion: Series): Attribute[] {
 }
 
 function cameraAttributes(motion: Series): Attribute[] {
-  const [dx, dy, zoom, inliers, corners] = ["dx", "dy", "zoom", "inliers", "corners"].map((name) => column(motion, name).subarray(1)) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+  const [dx, dy, zoom, blocks, corners, touched] = ["dx", "dy", "zoom", "blocks", "corners", "cornersTouched"].map((name) => column(motion, name).subarray(1)) as [
+    Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array,
+  ];
   const samples = [...dx.keys()];
-  // Three corners must agree, or something big that passes by reads as a pan. Nothing passing by makes two corners and nearly all blocks grow from one centre.
-  const moved = samples.filter((i) => inliers[i]! >= 0.5 && corners[i]! >= 3);
-  const grown = samples.filter((i) => inliers[i]! >= 0.8 && corners[i]! >= 2);
-  const median = (values: Float32Array, held: number[]): number => quantile(held.map((i) => values[i]!), 0.5);
+  // Three corners must agree, or something big that passes by reads as a pan. What passes by does not grow, so a zoom needs fewer.
+  const moved = samples.filter((i) => corners[i]! >= 3);
+  const grown = samples.filter((i) => touched[i]! >= 2 && blocks[i]! >= 8);
+  const speedOf = (values: Float32Array, held: number[]): number => mean(held.map((i) => values[i]!));
   const word = (values: Float32Array, held: number[], bar: number, up: string, down: string): string | null => {
-    const speed = median(values, held);
+    const speed = speedOf(values, held);
     const steady = held.filter((i) => values[i]! * Math.sign(speed) >= bar / 2).length;
     return Math.abs(speed) >= bar && held.length >= CAMERA_HELD * samples.length && steady >= 0.6 * held.length ? (speed > 0 ? up : down) : null;
   };
-  const quiet = moved.filter((i) => Math.abs(dx[i]!) < 0.01 && Math.abs(dy[i]!) < 0.015 && Math.abs(zoom[i]!) < 0.0075).length;
+  const quiet = moved.filter((i) => Math.abs(dx[i]!) < 0.01 && Math.abs(dy[i]!) < 0.02 && Math.abs(zoom[i]!) < 0.04).length;
   const fixed = quiet / samples.length;
   return [
-    attribute("camera.pan", 100 * median(dx, moved), "% of the width per second", 1, word(dx, moved, 0.02, "camera pans right", "camera pans left")),
-    attribute("camera.tilt", 100 * median(dy, moved), "% of the height per second", 1, word(dy, moved, 0.03, "camera tilts down", "camera tilts up")),
-    attribute("camera.zoom", 100 * median(zoom, grown), "% per second", 1, word(zoom, grown, 0.015, "camera zooms in", "camera zooms out")),
+    attribute("camera.pan", 100 * speedOf(dx, moved), "% of the width per second", 1, word(dx, moved, 0.015, "camera pans right", "camera pans left")),
+    attribute("camera.tilt", 100 * speedOf(dy, moved), "% of the height per second", 1, word(dy, moved, 0.03, "camera tilts down", "camera tilts up")),
+    attribute("camera.zoom", 100 * speedOf(zoom, grown), "% per second", 1, word(zoom, grown, 0.04, "camera zooms in", "camera zooms out")),
     attribute("camera.static", 100 * fixed, "% of the time", 0, fixed >= 0.8 ? "static camera" : null),
   ];
 }

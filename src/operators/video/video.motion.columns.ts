@@ -9,8 +9,9 @@ export const MOTION_COLUMNS = [
   "dx", // camera, widths of the picture per second: > 0 pans right (the picture moves left)
   "dy", // heights per second: > 0 tilts down
   "zoom", // growth of the picture per second: > 0 zooms in
-  "inliers", // share of textured blocks that agree with the camera; 0 where it cannot be told
-  "corners", // corners of the picture, 0..4, in which blocks agree
+  "blocks", // of 20 blocks, those that move with the camera; 0 where it cannot be told
+  "corners", // corners of the picture, 0..4, in which at least two blocks do
+  "cornersTouched", // corners in which at least one does
   "brightness", // mean Y / 255
   "contrast", // standard deviation of Y / 255
   "saturation", // mean HSV S, 0..1

@@ -54,6 +54,7 @@ test("the bundled clip: no light, camera or sound is named that its truth denies
 test("the bundled clip: what is plain is named", () => {
   for (const name of ["lighthouse-day", "forest", "open-sea", "coral-reef", "lighthouse-again"]) assert.equal(label(name, "light"), "day", name);
   assert.equal(label("lighthouse-night", "light"), "night");
+  for (const name of ["lighthouse-day", "lighthouse-again"]) assert.equal(label(name, "camera.pan"), "camera pans right", name);
   assert.equal(label("forest", "camera.pan"), "camera pans left");
   assert.equal(label("house-sunset", "camera.zoom"), "camera zooms in");
   assert.equal(label("red-car", "camera.static"), "static camera");

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Series } from "../../../src/contracts/items.js";
-import { CameraEstimator } from "../../../src/operators/video/camera.js";
 import { COLOUR_NAMES, colourOf } from "../../../src/operators/video/palette.js";
 import { rowsOf } from "./motion-rows.js";
 
@@ -29,35 +27,6 @@ function picture(shiftX: number, shiftY: number, growth: number): Uint8Array {
   });
 }
 
-test("pan, tilt and zoom are found to a fraction of a pixel", () => {
-  fc.assert(
-    fc.property(fc.double({ min: -9, max: 9, noNaN: true }), fc.double({ min: -6, max: 6, noNaN: true }), fc.double({ min: -0.02, max: 0.02, noNaN: true }), (x, y, growth) => {
-      const camera = new CameraEstimator(WIDTH, HEIGHT);
-      assert.equal(camera.next(picture(0, 0, 0)).corners, 0);
-      const move = camera.next(picture(x, y, growth));
-      if (move.inliers < 0.5) return; // it may say that it does not know, never something wrong
-      assert.ok(Math.abs(move.shiftX - x) < 0.4 && Math.abs(move.shiftY - y) < 0.4 && Math.abs(move.growth - growth) < 0.006, JSON.stringify({ x, y, growth, move }));
-    }),
-    { numRuns: 60 },
-  );
-  const camera = new CameraEstimator(WIDTH, HEIGHT);
-  camera.next(picture(0, 0, 0));
-  const move = camera.next(picture(5, -2, 0));
-  assert.ok(move.inliers > 0.9 && move.corners === 4, JSON.stringify(move));
-});
-
-test("a big thing that passes a fixed camera does not move three corners", () => {
-  const camera = new CameraEstimator(WIDTH, HEIGHT);
-  const frame = (at: number): Uint8Array => {
-    const back = picture(0, 0, 0);
-    const front = picture(at, 0, 0);
-    return back.map((luma, i) => (Math.floor(i / WIDTH) > 40 && i % WIDTH > 30 ? front[i]! : luma));
-  };
-  camera.next(frame(0));
-  const move = camera.next(frame(6));
-  assert.ok(move.corners < 3 || (Math.abs(move.shiftX) < 0.5 && move.corners >= 2), JSON.stringify(move));
-});
-
 test("rows: what a sample shows depends on it and the one before only; a still picture does not move", () => {
   const rgb = (luma: Uint8Array): Uint8Array => Uint8Array.from({ length: luma.length * 3 }, (_, i) => luma[Math.floor(i / 3)]!);
   const frames = [picture(0, 0, 0), picture(2, 0, 0), picture(4, 0, 0), picture(4, 0, 0)].map(rgb);
@@ -70,6 +39,7 @@ test("rows: what a sample shows depends on it and the one before only; a still p
   const dx = row(all, 1)[1]!;
   assert.ok(Math.abs(dx + 2 / 160 / 0.2) < 0.01, String(dx));
   assert.deepEqual(row(all, 3).slice(0, 4).map(Math.abs), [0, 0, 0, 0]);
+  assert.ok(row(all, 1)[5]! >= 3 && row(all, 3)[5]! >= 3);
   assert.ok(all.data!.every(Number.isFinite));
 });
 
