@@ -6,6 +6,7 @@ import { Store } from "../store/index.js";
 import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
 import { badArguments, GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
+import { Log } from "./log.js";
 import { requirePlan } from "./open-graph.js";
 import { coloursFor, note, printJson, shellWord } from "./output.js";
 import { problemLines } from "./problems.js";
@@ -27,7 +28,10 @@ export async function execute(graph: string, inputs: string[], options: ExecuteO
   if (options.json) printJson(summary);
   else if (!options.quiet) printSummary(summary, plan, options.store, sourceUs);
   else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
-  if (summary.status === "interrupted") note(`${coloursFor(process.stderr).dim("resume:")} ${resumeCommand(graph, inputs, options)}`);
+  if (summary.status === "interrupted") {
+    const command = resumeCommand(graph, inputs, options);
+    logOf(options).event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
+  }
   return exitCodeOf(summary);
 }
 
@@ -36,22 +40,27 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
   const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until };
   const { plan, file, problems } = await requirePlan(graph, request);
   if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })));
-  if (problems.length > 0 && !options.quiet) note(problemLines(problems, coloursFor(process.stderr)));
+  const log = logOf(options);
+  if (problems.length > 0) log.event("problems", { problems }, problemLines(problems, coloursFor(process.stderr)));
   const unknown = (options.force ?? []).filter((name) => !plan.nodes.some((node) => node.name === name));
   if (unknown.length > 0) throw badArguments(`--force: the plan has no node ${unknown.join(", ")}.`, `Nodes: ${plan.nodes.map((node) => node.name).join(", ")}.`);
 
   const store = await Store.open(options.store, {});
   try {
-    const bar = new ProgressBar({ stream: process.stderr, format: options.quiet ? "off" : options.json && options.log === "text" && !process.stderr.isTTY ? "off" : options.log });
+    const bar = new ProgressBar({ stream: process.stderr, format: log.format });
     const startedMs = Date.now();
-    using interrupts = new Interrupts({ quiet: options.quiet === true, before: () => bar.clear() });
+    using interrupts = new Interrupts({ log, before: () => bar.clear() });
+    log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
+    log.event("end", { status: summary.status, durationMs: summary.durationMs, records: summary.records }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
   } finally {
     await store.close();
   }
 }
+
+const logOf = ({ quiet, log }: ExecuteOptions): Log => new Log(quiet ? "off" : log);
 
 /** The command line that continues or repeats this run. */
 const resumeCommand = (graph: string, inputs: readonly string[], options: ExecuteOptions): string =>

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { note } from "./output.js";
+import type { Log } from "./log.js";
 
 /**
  * Ctrl-C as DESIGN §5 wants it: the first stops feeding and drains; the second kills our child processes, waits ≤ 2 s for the drain to end
@@ -12,8 +12,8 @@ export class Interrupts implements Disposable {
   private deadline: NodeJS.Timeout | undefined;
   private readonly listener = (): void => this.press();
 
-  /** `quiet`: say nothing on stderr. `before`: clears the progress bar. */
-  constructor(private readonly options: { quiet: boolean; before?: () => void }) {
+  /** `before`: clears the progress bar. */
+  constructor(private readonly options: { log: Log; before?: () => void }) {
     process.on("SIGINT", this.listener);
     process.on("SIGTERM", this.listener);
   }
@@ -26,7 +26,7 @@ export class Interrupts implements Disposable {
     this.presses += 1;
     this.options.before?.();
     if (this.presses === 1) {
-      if (!this.options.quiet) note("stopping: finishing what is in flight; press Ctrl-C again to stop at once");
+      this.options.log.event("stopping", {}, "stopping: finishing what is in flight; press Ctrl-C again to stop at once");
       this.controller.abort();
       return;
     }

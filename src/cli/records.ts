@@ -1,4 +1,4 @@
-import type { FlowRecord } from "../contracts/index.js";
+import type { Attribute, FlowRecord } from "../contracts/index.js";
 import { FlowError, EXIT } from "../contracts/errors.js";
 import type { MediumRow, RecordQuery, Store } from "../store/index.js";
 
@@ -49,3 +49,7 @@ export function fieldText(value: unknown): string {
   if (typeof value === "object" && "text" in value) return fieldText((value as { text: unknown }).text);
   return "";
 }
+
+/** A field that holds measured attributes, whatever its name. */
+export const isAttributes = (value: unknown): value is Attribute[] =>
+  Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "object" && entry !== null && "name" in entry && "value" in entry && "label" in entry);

@@ -27,8 +27,9 @@ export interface Check {
 
 export const readTruth = (file: string): Truth => JSON.parse(readFileSync(file, "utf8")) as Truth;
 
-/** Silence is measured in rows of 100 ms: a bound may be off by one row on each side. */
-const SILENCE_TOLERANCE_US = 200_000;
+/** Silence is measured in rows of 100 ms (a bound may lie two rows inside) and the clip's sound fades in and out of it (up to half a second outside). */
+const SILENCE_INSIDE_US = 200_000;
+const SILENCE_OUTSIDE_US = 500_000;
 
 /** Compares stored scenes and their medium with the truth; a cut may be one frame off. */
 export function checkAgainstTruth(truth: Truth, scenes: readonly FlowRecord[], medium: FlowRecord): Check[] {
@@ -39,8 +40,10 @@ export function checkAgainstTruth(truth: Truth, scenes: readonly FlowRecord[], m
   const same = (scene: Interval, segment: Interval, toleranceUs: number): boolean => near(scene.startUs, segment.startUs, toleranceUs) && near(scene.endUs, segment.endUs, toleranceUs);
   const scenesRight = truth.segments.filter((segment) => scenes.some((scene) => same(scene, segment, frameUs)));
   // Past the end of the sound there is none to be silent; the truth speaks of silence inside the stream only.
-  const silence = spans(medium.fields["silence"]).filter((span) => span.startUs < truth.audio.endUs - SILENCE_TOLERANCE_US);
-  const silenceRight = truth.silence.filter((span) => silence.some((found) => same(found, span, SILENCE_TOLERANCE_US)));
+  const silence = spans(medium.fields["silence"]).filter((span) => span.startUs < truth.audio.endUs - SILENCE_INSIDE_US);
+  const between = (value: number, low: number, high: number): boolean => low <= value && value <= high;
+  const around = (found: Interval, span: Interval): boolean => between(span.startUs - found.startUs, -SILENCE_INSIDE_US, SILENCE_OUTSIDE_US) && between(found.endUs - span.endUs, -SILENCE_INSIDE_US, SILENCE_OUTSIDE_US);
+  const silenceRight = truth.silence.filter((span) => silence.some((found) => around(found, span)));
   const subtitlesRight = truth.subtitles.filter((cue) => scenes.some((scene) => scene.startUs <= cue.startUs && cue.endUs <= scene.endUs && fieldText(scene.fields["transcript"]).includes(cue.text)));
   return [
     { name: "cuts", right: cutsRight.length, of: truth.cuts.length, extra: cuts.length - cutsRight.length },

@@ -1,20 +1,25 @@
-import type { Attribute, FlowRecord } from "../contracts/index.js";
+import type { FlowRecord } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { Store } from "../store/index.js";
+import { isAttributes } from "./records.js";
 
 type Values = Record<string, unknown>;
+/** Names that exist somewhere in the store; `true`: a value, or members that are not listed. */
+interface Known {
+  [name: string]: true | Known;
+}
 
 /**
  * A `--where` condition (CEL) as a filter. It reads kind, id, start, end and duration (seconds), media (name), uri, every field of the
- * record, every measured attribute by its name (a number) and `labels`, the names that apply. A record without a field does not match.
+ * record, every measured attribute by its name (`brightness`, `camera.pan`: a number) and `labels`, the words that apply. A record without a field does not match.
  */
 export async function whereFilter(source: string, store: Store): Promise<(record: FlowRecord) => boolean> {
   const { compileExpression } = await import("../graph/index.js");
   const media = new Map([...store.mediaRows()].map((row) => [row.id, row]));
   const values = (record: FlowRecord): Values => recordValues(record, media.get(record.media)?.info.name ?? "", media.get(record.media)?.info.uri ?? "");
-  const names = new Set<string>();
-  for (const record of store.records()) for (const name of Object.keys(values(record))) names.add(name);
-  const compiled = compileExpression(source, Object.fromEntries([...names].map((name) => [name, true as const])), "--where");
+  const known: Known = {};
+  for (const record of store.records()) learn(known, values(record));
+  const compiled = compileExpression(source, known, "--where");
   if ("problem" in compiled) {
     const { message, hint, expected } = compiled.problem;
     throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: ${message}`, { hint: [hint, expected && !hint.includes(expected) ? `Known here: ${expected}.` : ""].filter(Boolean).join(" "), exit: EXIT.badInput });
@@ -27,12 +32,32 @@ function recordValues(record: FlowRecord, media: string, uri: string): Values {
   const start = record.startUs / 1e6;
   const end = record.endUs / 1e6;
   return {
-    ...Object.fromEntries(attributes.map((attribute) => [attribute.name.replaceAll(/\W/g, "_"), attribute.value])),
-    ...Object.fromEntries(Object.entries(record.fields).filter(([, value]) => value !== null)),
+    ...attributes.reduce((tree, attribute) => put(tree, attribute.name.split("."), attribute.value), {} as Values),
+    ...(withoutNulls(record.fields) as Values),
     labels: attributes.flatMap((attribute) => (attribute.label === null ? [] : [attribute.label])),
     kind: record.kind, id: record.id, start, end, duration: end - start, media, uri,
   };
 }
 
-const isAttributes = (value: unknown): value is Attribute[] =>
-  Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "object" && entry !== null && "name" in entry && "value" in entry && "label" in entry);
+/** A null compares with nothing: it is as absent as a member that was never there. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null).map(([name, v]) => [name, withoutNulls(v)]));
+}
+
+/** Sets a dotted name in a tree; a name that is already a number stays one. */
+function put(tree: Values, [head = "", ...rest]: string[], value: number): Values {
+  if (rest.length === 0) tree[head] ??= value;
+  else {
+    const inner = (tree[head] ??= {});
+    if (typeof inner === "object" && inner !== null) put(inner as Values, rest, value);
+  }
+  return tree;
+}
+
+function learn(known: Known, values: Values): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) known[name] = true;
+    else if (known[name] !== true) learn((known[name] ??= {}) as Known, value as Values);
+  }
+}

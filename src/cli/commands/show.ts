@@ -5,7 +5,7 @@ import { badArguments } from "../failure.js";
 import type { ShowDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, count, plural, print, printJson, table } from "../output.js";
-import { fieldText, findMedia, findRecord, shownRecords } from "../records.js";
+import { fieldText, findMedia, findRecord, isAttributes, shownRecords } from "../records.js";
 
 const KINDS = ["media", "scene", "frame", "detection", "item", "event"] as const;
 
@@ -87,6 +87,7 @@ function printRecord(record: FlowRecord): void {
 /** A value on one line; a list of values one line each. */
 function fieldRows(name: string, value: unknown): string[][] {
   if (value === null || value === undefined) return [[name, colours.dim("–")]];
+  if (isAttributes(value)) return value.map(({ name: what, value: n, unit, label }, i) => [i === 0 ? name : "", `${what.padEnd(18)} ${String(n).padStart(8)} ${unit}${label === null ? "" : `  ${colours.green(label)}`}`]);
   if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "object")) return value.map((entry, i) => [i === 0 ? name : "", compact(entry)]);
   return [[name, compact(value)]];
 }

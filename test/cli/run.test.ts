@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import type { ClipDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
+import { flow, MAIN, ROOT } from "./spawn.js";
+
+const dir = mkdtempSync(join(tmpdir(), "flow-run-"));
+const store = join(dir, "store");
+const graph = join(dir, "small.yaml");
+after(() => rmSync(dir, { recursive: true }));
+writeFileSync(
+  graph,
+  `flow: 1
+name: small
+params:
+  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores } }
+  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
+  scene:  { op: join, by: scene, in: { transcript: speech.text } }
+outputs:
+  scene: { from: scene, fulltext: [transcript] }
+`,
+);
+
+async function json<T>(args: string[], code = 0): Promise<T> {
+  const finished = await flow([...args, "--json"]);
+  assert.equal(finished.code, code, finished.stderr + finished.stdout);
+  return JSON.parse(finished.stdout) as T;
+}
+
+describe("a run on the bundled clip", () => {
+  let first: RunDocument;
+  before(async () => {
+    first = await json<RunDocument>(["run", graph, "--store", store]);
+  });
+
+  test("one document, books that balance", () => {
+    assert.equal(first.status, "done");
+    assert.equal(first.media, 1);
+    assert.deepEqual(first.records, { media: 1, scene: 9 });
+    assert.ok(first.framesDecoded >= 1825);
+    for (const [name, n] of Object.entries(first.nodes)) assert.equal(n.in, n.done + n.cached + n.skipped + n.dropped + n.failed + n.inFlight, name);
+  });
+
+  test("a second run decodes and infers nothing, with the same digests", async () => {
+    const again = await json<RunDocument>(["run", graph, "--store", store]);
+    assert.equal(again.framesDecoded, 0);
+    assert.equal(again.inferences, 0);
+    assert.equal(again.digest, first.digest);
+    assert.equal(again.digestNumbers, first.digestNumbers);
+    const { runs } = await json<RunsDocument>(["runs", "--store", store]);
+    assert.equal(runs.length, 2);
+    assert.equal(runs[0]?.framesDecoded, 0, "newest first");
+  });
+
+  test("show: scenes with frames, the medium with its facts; an id prefix finds one", async () => {
+    const { records } = await json<ShowDocument>(["show", "--store", store]);
+    const scenes = records.filter((record) => record.kind === "scene");
+    assert.equal(scenes.length, 9);
+    assert.equal(scenes[1]?.fields["startFrame"], 125);
+    const medium = records.find((record) => record.kind === "media");
+    assert.equal(medium?.fields["durationUs"], 73_000_000);
+    assert.equal(medium?.fields["hasAudio"], true);
+    assert.equal(medium?.fields["complete"], true);
+    const one = await json<ShowDocument>(["show", scenes[3]!.id.slice(0, 10), "--store", store]);
+    assert.deepEqual(one.records, [scenes[3]]);
+    await json(["show", "ffffffffffff", "--store", store], 2);
+  });
+
+  test("search: words, conditions, limits of time; a word that nobody said finds nothing and says so", async () => {
+    const { hits } = await json<SearchDocument>(["search", "red car", "--store", store]);
+    assert.equal(hits[0]?.startUs, 13_000_000);
+    assert.match(hits[0]?.why ?? "", /red car/);
+    const none = await json<SearchDocument>(["search", "giraffe", "--store", store]);
+    assert.deepEqual(none.hits, []);
+    assert.deepEqual(none.notUnderstood, ["giraffe"]);
+    assert.ok(none.reason);
+    const long = await json<SearchDocument>(["search", "--where", "duration > 10.0", "--store", store]);
+    assert.deepEqual(long.hits.map((hit) => hit.startUs), [35_000_000]);
+    const late = await json<SearchDocument>(["search", "car", "--from", "0:30", "--store", store]);
+    assert.deepEqual(late.hits, []);
+    await json(["search", "--where", "durration > 1.0", "--store", store], 2);
+  });
+
+  test("clip: the hit's interval as a file", async () => {
+    const { hits } = await json<SearchDocument>(["search", "coral", "--store", store]);
+    const out = join(dir, "reef.mp4");
+    const clip = await json<ClipDocument>(["clip", hits[0]!.id, "-o", out, "--store", store]);
+    assert.equal(clip.startUs, hits[0]!.startUs);
+    assert.equal(statSync(out).size, clip.bytes);
+  });
+
+  test("plan: all cached; another threshold leaves the frame scores cached", async () => {
+    const same = await json<{ media: { state: string }[] }>(["plan", graph, "--store", store]);
+    assert.equal(same.media[0]?.state, "cached");
+    const moved = join(dir, "moved.yaml");
+    writeFileSync(moved, readFileSync(graph, "utf8").replace("in: { scores: scores } }", "in: { scores: scores }, with: { threshold: 40 } }"));
+    const { media } = await json<PlanDocument>(["plan", moved, "--store", store]);
+    assert.equal(media[0]?.state, "incomplete");
+    assert.equal(media[0]?.nodes.find((node) => node.node === "scores")?.state, "cached");
+    assert.notEqual(media[0]?.nodes.find((node) => node.node === "scenes")?.state, "cached");
+  });
+
+  test("a medium that does not exist: exit 2 with the path", async () => {
+    const { stdout, code } = await flow(["run", graph, join(dir, "nothing.mp4"), "--store", store, "--json"]);
+    assert.equal(code, 2);
+    assert.match(stdout, /nothing\.mp4/);
+  });
+});
+
+test("Ctrl-C: exit 130, one document, the resume command; the same command then ends like an uninterrupted run", async () => {
+  const cut = join(dir, "cut");
+  const child = spawn(process.execPath, [MAIN, "run", graph, "--store", cut, "--json", "--log", "json"], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  const events: { event: string; command?: string }[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    const event = JSON.parse(line) as { event: string };
+    events.push(event);
+    if (event.event === "start") child.kill("SIGINT");
+  });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  assert.equal(code, 130);
+  const stopped = JSON.parse(stdout) as RunDocument;
+  assert.equal(stopped.status, "interrupted");
+  assert.deepEqual(events.map((event) => event.event).filter((name) => name !== "progress"), ["start", "stopping", "end", "resume"]);
+  assert.match(events.at(-1)?.command ?? "", /^flow run .*small\.yaml --store .*cut$/);
+  assert.ok(existsSync(cut));
+  const resumed = await json<RunDocument>(["run", graph, "--store", cut]);
+  const whole = await json<RunDocument>(["run", graph, "--store", store]);
+  assert.equal(resumed.digest, whole.digest);
+  assert.equal(resumed.digestNumbers, whole.digestNumbers);
+});
