@@ -3,7 +3,7 @@ import type { FlowRecord } from "../contracts/index.js";
 import { pack } from "./codec.js";
 
 /** Fields that say where or when something was found, not what was found. */
-const PATH_FIELDS = new Set(["uri", "uris", "name", "path", "health"]);
+export const PATH_FIELDS: ReadonlySet<string> = new Set(["uri", "uris", "name", "path", "health"]);
 
 /**
  * Commutative digests of a run's results. `digest`: everything but the numbers inside vectors and scores, paths, clocks and messages;

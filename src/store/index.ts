@@ -4,3 +4,4 @@ export { combineDigests, DigestBuilder } from "./digest.js";
 export { searchStore, wordIndex, WORDS_SPACE, type SearchHit, type SearchOptions, type SearchResult } from "./search/search.js";
 export { type TextIndex } from "./search/text-index.js";
 export { type VectorQuery } from "./search/rank-vectors.js";
+export { diffStores, type Difference, type StoreDifference } from "./diff.js";

@@ -48,7 +48,8 @@ export function rankVectors(store: Store, name: string, { query, kind = "scene",
   return result;
 }
 
-function norm(data: Float32Array, start: number, length: number): number {
+/** Euclidean length of `length` values from `start`. */
+export function norm(data: Float32Array, start: number, length: number): number {
   let sum = 0;
   for (let i = start; i < start + length; i++) sum += data[i]! * data[i]!;
   return Math.sqrt(sum);
