@@ -34,6 +34,14 @@ export function ffprobePath(): string {
   return binary("FLOW_FFPROBE", "@ffprobe-installer/ffprobe", "ffprobe");
 }
 
+/**
+ * Environment of ffmpeg and ffprobe. The bundled static ffprobe crashes (SIGSEGV) when it loads the system's character set modules, which it does
+ * for the service name of every transport stream: this path keeps it from finding them.
+ */
+export function binaryEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, GCONV_PATH: "/nonexistent" };
+}
+
 function binary(variable: string, packageName: string, name: string): string {
   const override = process.env[variable];
   const key = `${variable}=${override ?? ""}`;

@@ -49,12 +49,16 @@ export class Attempt {
         startError = error;
         resolve(null);
       });
-      child.on("close", (code) => resolve(code));
+      child.on("close", (code) => {
+        // All is read and the frame never came: tracks that hold for it would hold forever.
+        if (!session.confirmed && !this.#dead) this.#guarded(() => this.#giveUp());
+        this.pumpAll();
+        resolve(code);
+      });
     });
     this.#done = Promise.all([exited, startError === null ? Promise.all(drained) : null]).then(([exitCode]) => {
       if (this.#failure !== null && !(this.#failure instanceof ResumeMismatch)) throw this.#failure;
-      const unconfirmed = !session.confirmed && startError === null;
-      const outcome = this.#stopped ? "stopped" : this.#failure !== null || unconfirmed ? "mismatch" : "ended";
+      const outcome = this.#stopped ? "stopped" : this.#failure !== null ? "mismatch" : "ended";
       return { outcome, exitCode, startError };
     });
   }
@@ -69,8 +73,10 @@ export class Attempt {
     for (const stream of this.#child.stdio) (stream as Readable | null)?.destroy();
   }
 
-  /** Lets every track go on: after the resume point was confirmed. */
-  pumpAll: () => void = () => {};
+  /** Lets every track go on: after the resume point was confirmed, or when waiting has become pointless. */
+  pumpAll(): void {
+    for (const resume of this.#resumers) resume();
+  }
 
   #wire(track: Track, lines: Readable, raw: Readable): Promise<void> {
     let rawEnded = false;
@@ -126,10 +132,11 @@ export class Attempt {
         linesEnded = true;
         go();
       });
-      this.pumpAll = () => {
-        for (const resume of this.#resumers) resume();
-      };
     });
+  }
+
+  #giveUp(): never {
+    throw new ResumeMismatch();
   }
 
   readonly #resumers: (() => void)[] = [];

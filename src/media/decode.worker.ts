@@ -75,7 +75,10 @@ function densest(tracks: Track[]): VideoTrack | null {
 async function attempt(index: number): Promise<"again" | "end"> {
   const { args, seekUs } = job.attempts[index] as DecodeJob["attempts"][number];
   const last = index === job.attempts.length - 1;
-  const health = new HealthLog(job.uri, (message) => post({ type: "health", message, atUs: densest(tracks)?.lastUs || -1 }));
+  const health = new HealthLog(job.uri, (message) => {
+    // A seek into the middle of references makes the decoder complain until the next key frame: not this medium's damage.
+    if (seekUs === null || session.confirmed) post({ type: "health", message, atUs: densest(tracks)?.lastUs || -1 });
+  });
   const hasVideo = job.tracks.some((track) => track.kind === "video");
   const session: Session = {
     post,
@@ -119,14 +122,14 @@ async function attempt(index: number): Promise<"again" | "end"> {
   for (const track of tracks) if (!track.ended) track.abandon();
   if (end.outcome === "stopped") return "end";
   if (end.startError) throw new FlowError("FFMPEG_MISSING", `ffmpeg could not be started: ${end.startError.message}.`, { hint: "Run `flow doctor`.", cause: end.startError });
-  if (end.outcome === "mismatch") {
-    if (!last) return "again";
+  const received = tracks.reduce((sum, track) => sum + track.bytes, 0);
+  if (end.outcome === "mismatch" && !last) return "again";
+  if (end.outcome === "mismatch" && received > 0) {
     throw new FlowError("MEDIA_RESUME_MISMATCH", "The frame at which the interrupted run stopped is not in this medium any more.", {
       hint: "The decoder or the file has changed: run this medium again with --force.",
     });
   }
   health.end();
-  const received = tracks.reduce((sum, track) => sum + track.bytes, 0);
   if (received === 0 && end.exitCode !== 0) {
     throw new FlowError("MEDIA_DECODE_FAILED", `ffmpeg could not decode anything${health.last ? `: ${health.last}` : ` (exit code ${end.exitCode})`}.`, {
       hint: "Play the file in another player; if it is cut off or damaged, copy it again.",

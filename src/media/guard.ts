@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { binaryEnv } from "./binaries.js";
 
 /*
  * ffmpeg never outlives us. A shell holds it and reads a pipe whose other end only this process has: when we end, however we end, the read
@@ -13,8 +14,8 @@ exit $rc`;
 /** Starts `bin` under the guard with pipes on 2 (stderr) and on `pipes` descriptors from 4 up. Detached: a Ctrl-C of the terminal is ours to handle. */
 export function spawnGuarded(bin: string, args: string[], pipes: number): ChildProcess {
   const stdio: ("ignore" | "pipe")[] = ["ignore", "ignore", "pipe", "pipe", ...Array.from({ length: pipes }, () => "pipe" as const)];
-  if (process.platform === "win32") return spawn(bin, args, { stdio, windowsHide: true });
-  return spawn("/bin/sh", ["-c", GUARD, "flow-guard", bin, ...args], { stdio, detached: true });
+  if (process.platform === "win32") return spawn(bin, args, { stdio, windowsHide: true, env: binaryEnv() });
+  return spawn("/bin/sh", ["-c", GUARD, "flow-guard", bin, ...args], { stdio, detached: true, env: binaryEnv() });
 }
 
 /** Kills the guard, ffmpeg and whatever else is in their process group, at once. */

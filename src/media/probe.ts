@@ -3,7 +3,7 @@ import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { FlowError } from "../contracts/errors.js";
 import type { AudioStreamInfo, MediumInfo, VideoStreamInfo } from "../contracts/media.js";
-import { ffprobePath } from "./binaries.js";
+import { binaryEnv, ffprobePath } from "./binaries.js";
 import { isImageFile, probeImage } from "./image-probe.js";
 import { ffmpegInput, isUrl, localPath, protocolWhitelist, redactUri } from "./uri.js";
 
@@ -84,7 +84,7 @@ function ffprobe(uri: string): Promise<ProbeAnswer> {
   if (/^https?:/i.test(uri)) args.push("-rw_timeout", "30000000");
   args.push("-show_format", "-show_streams", "-of", "json", ffmpegInput(uri));
   return new Promise((resolve, reject) => {
-    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL" }, (error, stdout, stderr) => {
+    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL", env: binaryEnv() }, (error, stdout, stderr) => {
       if (error === null) {
         try {
           resolve(JSON.parse(stdout) as ProbeAnswer);
@@ -94,6 +94,7 @@ function ffprobe(uri: string): Promise<ProbeAnswer> {
         return;
       }
       if (error.killed) reject(unreadable(uri, `no answer within ${PROBE_TIMEOUT_MS / 1000} s`, error));
+      else if (error.signal) reject(unreadable(uri, `ffprobe crashed on it (${error.signal})`, error));
       else reject(unreadable(uri, complaint(stderr, uri), error));
     });
   });

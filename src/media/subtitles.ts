@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import type { Cue } from "../contracts/items.js";
 import { FlowError } from "../contracts/errors.js";
 import type { MediumInfo } from "../contracts/media.js";
-import { ffmpegPath } from "./binaries.js";
+import { binaryEnv, ffmpegPath } from "./binaries.js";
 import { ffmpegInput, protocolWhitelist, redactUri } from "./uri.js";
 
 /** The cues of the first text subtitle stream, in time order, tags stripped, times from the medium's start. Pictures of text are ignored. */
@@ -12,7 +12,7 @@ export async function readSubtitles(info: MediumInfo): Promise<Cue[]> {
   const text = await new Promise<string>((resolve, reject) => {
     const args = ["-nostdin", "-v", "error", "-copyts", "-protocol_whitelist", protocolWhitelist(info.uri), "-i", ffmpegInput(info.uri)];
     args.push("-map", `0:${stream.index}`, "-avoid_negative_ts", "disabled", "-f", "srt", "pipe:1");
-    execFile(ffmpegPath(), args, { maxBuffer: 256 << 20 }, (error, stdout, stderr) => {
+    execFile(ffmpegPath(), args, { maxBuffer: 256 << 20, env: binaryEnv() }, (error, stdout, stderr) => {
       // Damaged media give what they have; only nothing at all is an error.
       if (error === null || stdout !== "") resolve(stdout);
       else
