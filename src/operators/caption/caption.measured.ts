@@ -17,7 +17,8 @@ export function composeCaption(attributes: readonly Attribute[]): string {
   const words = [label("length"), black ? null : label("brightness"), is("saturation", "black and white") ? "black-and-white" : null, light === "day" ? "daytime" : light];
   // "a dark night scene" says it twice.
   const adjectives = words.filter((word): word is string => word !== null && !(word === "dark" && light === "night"));
-  const noun = black ? "black picture" : is("frozen", "frozen picture") ? "still picture" : pictured ? "scene" : "stretch of sound";
+  const timed = attributes.some((a) => a.name === "length" || a.name.startsWith("sound."));
+  const noun = black ? "black picture" : is("frozen", "frozen picture") ? "still picture" : !pictured ? "stretch of sound" : timed ? "scene" : "picture";
   const parts = [article([...adjectives, noun].join(" "))];
 
   const colours = attributes.filter((a) => a.name.startsWith("colour.") && a.label !== null);
@@ -36,7 +37,7 @@ export function composeCaption(attributes: readonly Attribute[]): string {
     if (movement !== null && !(camera.length > 0 && movement === "little movement")) parts.push(movement === "still" ? "nothing moves" : movement);
   }
   const sound = ["sound.level", "sound.kind"].map(label).filter((word): word is string => word !== null);
-  if (sound.length > 0) parts.push(list(sound));
+  if (sound.length > 0) parts.push(list(pictured ? sound : sound.map((word) => word.replace(/ sound$/, ""))));
   return `${parts.join(", ")}.`;
 }
 

@@ -1,3 +1,4 @@
+import { EXIT, FlowError } from "../../contracts/errors.js";
 import { FRAME_SCORE_COLUMNS, FRAME_SCORE_INDEX } from "../../math/frame-scores.js";
 import { adaptiveDetector, contentDetector, hashDetector, histogramDetector, thresholdDetector, type SceneDetector } from "../../math/scene-detectors.js";
 import type { SceneCutConfig } from "./scene.cut.js";
@@ -31,9 +32,16 @@ export function openDetector(config: SceneCutConfig): FrameCutter {
   const detector = detectorOf(config);
   const full = new Float32Array(FRAME_SCORE_COLUMNS.length).fill(Number.NaN);
   const to = SCORE_COLUMNS.map((name) => FRAME_SCORE_INDEX[name]);
+  const hashAt = SCORE_COLUMNS.indexOf("hashDistance");
   let frame = 0;
   return {
     push(ptsUs, row) {
+      if (config.detector === "hash" && row[hashAt]! < 0) {
+        throw new FlowError("SCORES_LACK_HASH", "scene.cut: detector `hash` reads a column that these scores were made without", {
+          hint: "Give scene.scores the same detector: `with: { detector: hash }`.",
+          exit: EXIT.badInput,
+        });
+      }
       for (let i = 0; i < to.length; i++) full[to[i]!] = row[i]!;
       return detector.push(ptsUs, frame++, full).map((cut) => cut.ptsUs);
     },

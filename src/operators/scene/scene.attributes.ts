@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Attribute, Series } from "../../contracts/items.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Attributes, Rows, Scene } from "../../contracts/ports.js";
+import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
 import { MOTION_COLUMNS } from "../video/video.motion.columns.js";
 import { attribute } from "./attribute.js";
 import { frameAttributes, lightAttributes, movementAttributes } from "./picture-attributes.js";
@@ -28,13 +29,15 @@ export const sceneAttributes = defineOperator({
   run: {
     form: "each",
     thread: "main",
-    each: (inputs, _config, { interval }) => {
+    each: (inputs, _config, { interval, medium }) => {
       const [scores, motion, levels] = [inputs["scores"], inputs["motion"], inputs["levels"]] as (Series | undefined)[];
       const seconds = (interval.endUs - interval.startUs) / 1e6;
-      const attributes: Attribute[] = [attribute("length", seconds, "s", 2, seconds < 2 ? "short" : seconds >= 60 ? "long" : null)];
+      const attributes: Attribute[] = [];
+      if (medium.kind !== "image") attributes.push(attribute("length", seconds, "s", 2, seconds < 2 ? "short" : seconds >= 60 ? "long" : null));
       if (motion) attributes.push(...lightAttributes(motion), ...movementAttributes(motion));
       if (scores) attributes.push(...frameAttributes(scores, interval));
-      if (levels) attributes.push(...soundAttributes(levels));
+      // Sound that ends as the scene begins says nothing about the scene.
+      if (levels && levels.ptsUs.length * LEVEL_ROW_US >= 0.25 * (interval.endUs - interval.startUs)) attributes.push(...soundAttributes(levels));
       return { attributes };
     },
   },

@@ -5,7 +5,7 @@ export const DETECTORS = ["content", "adaptive", "hash", "histogram", "threshold
 export type Detector = (typeof DETECTORS)[number];
 
 /**
- * The score row of a frame as it is stored. `hashDistance` and `deltaEdges` are NaN and 0 unless the scores were made for them: the
+ * The score row of a frame as it is stored. `hashDistance` is NOT_MEASURED and `deltaEdges` 0 unless the scores were made for them: the
  * columns are the same for every detector, so that rows and their readers never depend on which detector runs.
  */
 export const SCORE_COLUMNS = [
@@ -24,3 +24,6 @@ export const SCORE_COLUMNS = [
   "letterboxLeft",
   "letterboxRight",
 ] as const satisfies readonly FrameScoreColumn[];
+
+/** In `hashDistance` where no hash was made: a distance is never negative. */
+export const NOT_MEASURED = -1;

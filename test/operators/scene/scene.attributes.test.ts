@@ -80,5 +80,6 @@ test("captions say what passed and nothing else", async () => {
   const one = (name: string, word: string | null): Attribute => ({ name, value: 1, unit: "", label: word, synonyms: [] });
   assert.deepEqual(await runEach(captionMeasured, { attributes: [] }), { text: "A stretch of sound." });
   assert.deepEqual(await runEach(captionMeasured, { attributes: [one("sound.level", "loud"), one("length", "short")] }), { text: "A short stretch of sound, loud." });
-  assert.equal(composeCaption([one("brightness", null), one("motion", "still")]), "A scene, nothing moves.");
+  assert.deepEqual(await runEach(captionMeasured, { attributes: [one("brightness", "bright"), one("colour.blue", "blue")] }), { text: "A bright picture, blue." });
+  assert.equal(composeCaption([one("length", null), one("brightness", null), one("motion", "still")]), "A scene, nothing moves.");
 });

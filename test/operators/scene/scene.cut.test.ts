@@ -178,6 +178,12 @@ test("given scenes: every form of the file, gaps, frame numbers, the medium's en
   assert.throws(() => run({ start: 1 }), { code: "SCENES_FILE" });
 });
 
+test("detector hash on scores made without hashes is refused, not silently without cuts", () => {
+  const series = rows([0, 0]);
+  for (let i = 0; i < 2; i++) series.data![i * series.width + SCORE_COLUMNS.indexOf("hashDistance")] = -1;
+  assert.throws(() => cut({ detector: "hash" }, mediumOf("video"), series, 80_000), { code: "SCORES_LACK_HASH" });
+});
+
 test("27 stands for each detector's default; scores are the same for all detectors but hash", () => {
   assert.equal(sceneCut.config.parse({ detector: "adaptive", threshold: 27 }).threshold, 3);
   assert.equal(sceneCut.config.parse({ detector: "adaptive", threshold: 3.5 }).threshold, 3.5);
