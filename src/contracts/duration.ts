@@ -35,7 +35,7 @@ export function formatDurationUs(us: number): string {
  * Write its default as the reader will see it: `duration().prefault("0.6s")`.
  */
 export function duration() {
-  return z.union([z.number(), z.string()]).transform((value, ctx) => {
+  return z.union([z.number(), z.string()]).meta({ title: "duration" }).transform((value, ctx) => {
     const us = parseDurationUs(value);
     if (us !== null) return us;
     ctx.issues.push({ code: "custom", message: 'a duration like "0.6s", "40ms" or "5m" expected', input: value });

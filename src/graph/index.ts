@@ -9,3 +9,6 @@ export { planGraph, type PlanOptions } from "./plan.js";
 export { hasErrors, nearestName, PROBLEM_CODES, type ProblemCode } from "./problems.js";
 export { resolvedGraph } from "./resolved.js";
 export { mediaVariables, MEDIA_VARIABLES, sceneVariables, SCENE_VARIABLES } from "./when.js";
+export { explainOperator, operatorReference } from "./explain.js";
+export { graphJsonSchema } from "./json-schema.js";
+export { toMermaid } from "./mermaid.js";

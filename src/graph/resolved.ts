@@ -4,6 +4,9 @@ import { child, toValue, type MapTree, type Tree } from "./tree.js";
 /** Every value of the resolved graph with its place and origin, in the order of the file; defaults follow what they complete. */
 export const resolvedGraph = (plan: Plan): readonly ResolvedValue[] => plan.resolved;
 
+/** Shown as resolved, with the defaults that complete them. */
+const COMPLETED = new Set(["with", "batch", "queue", "on_error"]);
+
 /** Collects them while the trees are at hand. */
 export function resolvedValues(plan: Plan, root: MapTree): ResolvedValue[] {
   const values: ResolvedValue[] = [];
@@ -27,18 +30,26 @@ export function resolvedValues(plan: Plan, root: MapTree): ResolvedValue[] {
     const tree = child(nodes, node.name);
     const path = `nodes.${node.name}`;
     const fallback: Origin = { ...node.origin, from: "default" };
-    if (tree?.kind === "map") for (const [key, entry] of tree.entries) if (key !== "with") walk(entry.value, `${path}.${key}`);
+    if (tree?.kind === "map") for (const [key, entry] of tree.entries) if (!COMPLETED.has(key)) walk(entry.value, `${path}.${key}`);
     const written = child(tree, "with");
     for (const [key, value] of Object.entries((node.config ?? {}) as Record<string, unknown>)) {
       const given = child(written, key);
       values.push({ path: `${path}.with.${key}`, value, origin: given ? origin(given) : fallback });
     }
-    const missing: [string, unknown][] = [
-      ["batch", node.batch],
-      ["queue", node.queue],
-      ["on_error", node.onError],
+    const { batch, queue, onError } = node;
+    const policies: [key: string, field: string, value: unknown][] = [
+      ["batch", "size", batch.size],
+      ["batch", "wait", `${batch.waitMs}ms`],
+      ["queue", "max", queue.max],
+      ["queue", "policy", queue.policy],
+      ["on_error", "retry", onError.retry],
+      ["on_error", "backoff", `${onError.backoffMinMs}ms..${onError.backoffMaxMs}ms`],
+      ["on_error", "then", onError.then],
     ];
-    for (const [key, value] of missing) if (!child(tree, key)) values.push({ path: `${path}.${key}`, value, origin: fallback });
+    for (const [key, field, value] of policies) {
+      const given = child(child(tree, key), field);
+      values.push({ path: `${path}.${key}.${field}`, value, origin: given ? origin(given) : fallback });
+    }
   }
   const outputs = child(root, "outputs");
   if (outputs) walk(outputs, "outputs");

@@ -129,7 +129,7 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
       report.add("KIND_MISMATCH", option?.at ?? edge.ref.at, `fps and size are asked of frames; ${edge.ref.node}.${edge.sourcePort} is ${edge.type.kind}.`, { found: edge.type.kind, expected: "frames", hint: "Put the option on the input that reads media.frames." });
     }
   }
-  checkTemplates(draft, op, edges.map((edge) => edge.entry).concat(absent), report);
+  checkTemplates(draft, op, [...new Set([...edges.map((edge) => edge.entry), ...absent, ...draft.refs.map((ref) => (ref.listed ? ref.node : (ref.into ?? ref.node)))])], report);
   const when = checkWhen(draft, level, edges, wiring);
   checkExpressionFields(draft, op, report);
   if (!sound || !models || report.problems.slice(errorsBefore).some((problem) => problem.severity === "error")) return;
@@ -315,6 +315,8 @@ function checkWhen(draft: NodeDraft, level: Level, edges: readonly Edge[], wirin
     const ports = wiring.linked.get(edge.ref.node)?.op.run.form === "source" ? MEDIA_VARIABLES : { ...((variables[edge.ref.node] as Variables | undefined) ?? {}), [edge.sourcePort]: true as const };
     variables[edge.ref.node] = ports;
   }
+  // A source that is broken or disabled is somebody else's problem.
+  for (const ref of draft.refs) if (!wiring.linked.has(ref.node)) variables[ref.node] = true;
   if (level === "scene") variables["scene"] = SCENE_VARIABLES;
   variables["media"] = MEDIA_VARIABLES;
   const source = String(tree.value);

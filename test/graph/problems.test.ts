@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { LoadOptions } from "../../src/graph/index.js";
+import { PROBLEM_CODES, type ProblemCode } from "../../src/graph/index.js";
+import { graph, load } from "./fixtures/load.js";
+
+interface Case {
+  code: ProblemCode;
+  title?: string;
+  /** ‸ marks where the problem must be reported; it is removed before loading. */
+  yaml: string;
+  nearest?: string;
+  options?: LoadOptions;
+  /** Codes that come with it for a reason of their own. */
+  also?: ProblemCode[];
+}
+
+const SPEECH = `  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }`;
+const FRAMES = `  frames: { op: image.embed, in: media.frames, model: image }`;
+
+const cases: Case[] = [
+  { code: "YAML_SYNTAX", title: "unclosed", yaml: "flow: 1\nnodes:\n  a: { op: join }}‸\n".replace("}‸", "‸}") },
+  { code: "YAML_SYNTAX", title: "tab", yaml: "flow: 1\nnodes:\n‸\ta: 1\n" },
+  { code: "YAML_ALIAS_BOMB", title: "an alias in itself", yaml: "flow: 1\nnodes: &n\n  a: ‸*n\n" },
+  { code: "DUPLICATE_KEY", yaml: graph("  ‸scenes: { op: scene.cut, in: { scores: scores } }") },
+  { code: "DUPLICATE_KEY", title: "inside with", yaml: graph("  more: { op: scene.cut, in: scores, with: { threshold: 1, ‸threshold: 2 } }") },
+  { code: "NOT_A_MAP", title: "the file", yaml: "‸- flow: 1\n" },
+  { code: "NOT_A_MAP", title: "a node", yaml: graph("  a: ‸scene.cut") },
+  { code: "NOT_A_MAP", title: "with", yaml: graph("  a: { op: scene.cut, in: scores, with: ‸27 }") },
+  { code: "NOT_A_MAP", title: "batch", yaml: graph("  frames: { op: image.embed, in: media.frames, model: image, batch: ‸16 }") },
+  { code: "FLOW_VERSION", yaml: graph("").replace("flow: 1", "flow: ‸2") },
+  { code: "FLOW_VERSION", title: "missing", yaml: graph("").replace("flow: 1\nname", "‸name") },
+  { code: "UNKNOWN_KEY", title: "top", yaml: graph("", "‸output: {}"), nearest: "outputs" },
+  { code: "UNKNOWN_KEY", title: "node", yaml: graph("  a: { op: scene.cut, in: scores, ‸wiht: {} }"), nearest: "with" },
+  { code: "UNKNOWN_KEY", title: "config", yaml: graph("  a: { op: scene.cut, in: scores, with: { ‸treshold: 3 } }"), nearest: "threshold" },
+  { code: "UNKNOWN_KEY", title: "config, nested", yaml: graph("  a: { op: speech.turns, in: media.info, model: { segmentation: lite-turns, embedding: sound }, with: { options: { ‸dept: 3 } } }"), nearest: "depth" },
+  { code: "UNKNOWN_KEY", title: "input option", yaml: graph("  frames: { op: image.embed, in: { frames: { from: media.frames, ‸fsp: 2 } }, model: image }"), nearest: "fps" },
+  { code: "UNKNOWN_KEY", title: "runtime", yaml: graph("", "runtime: { ‸slot: 4 }"), nearest: "slots" },
+  { code: "UNKNOWN_KEY", title: "output kind", yaml: graph("", "outputs: { ‸scenes: { from: scenes } }"), nearest: "scene" },
+  { code: "UNKNOWN_KEY", title: "profile", yaml: graph("", "profiles: { full: { ‸node: {} } }"), nearest: "nodes" },
+  { code: "MISSING_KEY", title: "op", yaml: graph("  ‸a: { in: scores }") },
+  { code: "MISSING_KEY", title: "config", yaml: graph(`${SPEECH}\n  text: { op: text.embed, in: { t: speech.text }, model: text, with: ‸{} }`).replace("with: ‸{}", "batch: {}").replace("  text:", "  ‸text:") },
+  { code: "MISSING_KEY", title: "nodes", yaml: "‸flow: 1\n" },
+  { code: "MISSING_KEY", title: "from", yaml: graph("  frames: { op: image.embed, in: { ‸frames: { fps: 2 } }, model: image }"), also: ["INPUT_MISSING"] },
+  { code: "MISSING_KEY", title: "size", yaml: graph("  a: { op: image.sized, in: ‸media.frames }") },
+  { code: "WRONG_TYPE", title: "enum", yaml: graph("  a: { op: scene.cut, in: scores, with: { detector: ‸contend } }"), nearest: "content" },
+  { code: "WRONG_TYPE", title: "range", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: ‸999 } }") },
+  { code: "WRONG_TYPE", title: "duration", yaml: graph("  a: { op: scene.cut, in: scores, with: { min_scene: ‸soon } }") },
+  { code: "WRONG_TYPE", title: "integer", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: ‸\"27\" } }") },
+  { code: "WRONG_TYPE", title: "batch size", yaml: graph("  frames: { op: image.embed, in: media.frames, model: image, batch: { size: ‸0 } }") },
+  { code: "WRONG_TYPE", title: "backoff", yaml: graph("  a: { op: scene.cut, in: scores, on_error: { backoff: ‸10s..1s } }") },
+  { code: "WRONG_TYPE", title: "level", yaml: graph("  m: { op: vectors.mean, over: ‸scenes, in: frames }\n" + FRAMES), nearest: "scene", also: ["LEVEL_MISSING"] },
+  { code: "WRONG_TYPE", title: "enabled", yaml: graph("  a: { op: scene.cut, in: scores, enabled: ‸maybe }") },
+  { code: "WRONG_TYPE", title: "fps", yaml: graph("  frames: { op: image.embed, in: { frames: { from: media.frames, fps: ‸-1 } }, model: image }") },
+  { code: "NOT_SUPPORTED", title: "queue policy", yaml: graph("  a: { op: scene.cut, in: scores, queue: { policy: ‸drop-oldest } }") },
+  { code: "NOT_SUPPORTED", title: "stages", yaml: graph("", "runtime: { schedule: ‸stages }") },
+  { code: "NOT_SUPPORTED", title: "plugins", yaml: graph("", "‸plugins: [ ./x.js ]") },
+  { code: "NOT_SUPPORTED", title: "crop", yaml: graph("  frames: { op: image.embed, in: { frames: { from: media.frames, ‸crop: [0, 0, 8, 8] } }, model: image }") },
+  { code: "UNKNOWN_PARAM", yaml: graph("  a: { op: scene.cut, in: scores, with: { detector: ‸\"${params.inptu}\" } }").replace("‸\"", "\"‸"), nearest: "input" },
+  { code: "UNKNOWN_PARAM", title: "given", yaml: graph("").replace("params: {", "params: ‸{"), options: { params: { inptu: "b.mp4" } }, nearest: "input" },
+  { code: "PARAM_TYPE", yaml: graph("").replace("} }\nmodels", "}, d: { type: enum, of: [content, hash], default: ‸contnet } }\nmodels"), nearest: "content", also: ["UNUSED_PARAM"] },
+  { code: "PARAM_TYPE", title: "given", yaml: graph("").replace("} }\nmodels", "}, ‸k: { type: integer, default: 2 } }\nmodels"), options: { params: { k: "two" } }, also: ["UNUSED_PARAM"] },
+  { code: "PARAM_MISSING", yaml: graph("").replace("input: { type: media, default: a.mp4,", "‸input: { type: media,") },
+  { code: "NO_POSITIONAL", yaml: graph("").replace(", positional: true", "").replace("params: {", "params: ‸{"), options: { inputs: ["b.mp4"] } },
+  { code: "UNUSED_PARAM", yaml: graph("").replace("} }\nmodels", "}, spare: { type: integer, default: ‸2 } }\nmodels") },
+  { code: "ENV_UNRESOLVED", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"‸${env.NOT_SET_ANYWHERE}\" } }") },
+  { code: "BAD_REFERENCE", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"x‸${nodes.a}\" } }") },
+  { code: "UNKNOWN_PROFILE", yaml: graph("", "profiles:\n  ‸full: {}"), options: { profile: "ful" }, nearest: "full" },
+  { code: "UNKNOWN_OPERATOR", yaml: graph("  a: { op: ‸scene.cuts, in: scores }"), nearest: "scene.cut" },
+  { code: "OPERATOR_VERSION", yaml: graph("  a: { op: ‸scene.cut@7, in: scores }") },
+  { code: "UNKNOWN_NODE", yaml: graph("  a: { op: scene.cut, in: { scores: ‸score } }"), nearest: "scores" },
+  { code: "UNKNOWN_NODE", title: "in an output", yaml: graph("  j: { op: join, by: scene, in: { s: scenes } }", "outputs: { scene: { from: ‸jj } }"), nearest: "j" },
+  { code: "UNKNOWN_NODE", title: "in a profile", yaml: graph("", "profiles: { full: { nodes: { ‸score: { with: { detector: hash } } } } }"), nearest: "scores" },
+  { code: "UNKNOWN_NODE", title: "--only", yaml: `‸${graph("")}`, options: { only: ["scens"] }, nearest: "scenes" },
+  { code: "UNKNOWN_PORT", title: "output", yaml: graph("  a: { op: scene.scores, in: ‸media.frame }"), nearest: "frames" },
+  { code: "UNKNOWN_PORT", title: "input", yaml: graph("  a: { op: scene.cut, in: { scores: scores, ‸level: scores } }"), nearest: "levels" },
+  { code: "UNKNOWN_CASE", yaml: graph("  a: { switch: ‸measurd, cases: { measured: { op: scene.cut, in: scores } } }"), nearest: "measured" },
+  { code: "UNKNOWN_ROLE", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸imgae }"), nearest: "image" },
+  { code: "UNKNOWN_ROLE", title: "of the operator", yaml: graph("  a: { op: speech.turns, in: media.info, model: { ‸segmentaton: lite-turns, embedding: sound } }"), nearest: "segmentation", also: ["MODEL_MISSING"] },
+  { code: "UNKNOWN_ROLE", title: "no model wanted", yaml: graph("  a: { op: scene.cut, in: scores, model: ‸image }") },
+  { code: "UNKNOWN_MODEL", yaml: graph("").replace("image: lite-image", "image: ‸lite-imag"), nearest: "lite-image" },
+  { code: "MODEL_TASK", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸sound }") },
+  { code: "MODEL_MISSING", yaml: graph("  ‸frames: { op: image.embed, in: media.frames }") },
+  { code: "INPUT_MISSING", yaml: graph("  k: { op: scene.keyframes, ‸in: { scenes: scenes } }") },
+  { code: "INPUT_MISSING", title: "no in", yaml: graph("  ‸a: { op: scene.scores }") },
+  { code: "INPUT_TWICE", yaml: graph("  a: { op: join, by: scene, in: { x: [scenes, scenes.scenes, ‸scenes.scenes] } }") },
+  { code: "CYCLE", yaml: graph("  ‸a: { op: text.embed, in: { x: b }, model: text, with: { template: \"{x}\" } }\n  b: { op: text.embed, in: { x: a }, model: text, with: { template: \"{x}\" } }") },
+  { code: "KIND_MISMATCH", yaml: graph("  a: { op: scene.keyframes, in: { scenes: scenes, vectors: ‸scores } }") },
+  { code: "KIND_MISMATCH", title: "pixels into join", yaml: graph("  j: { op: join, by: scene, in: { x: ‸media.frames } }") },
+  { code: "KIND_MISMATCH", title: "fps of rows", yaml: graph("  a: { op: scene.cut, in: { scores: { from: scores, fps: ‸2 } } }") },
+  { code: "LEVEL_MISMATCH", title: "vector@frame into join", yaml: graph(`${FRAMES}\n  j: { op: join, by: scene, in: { x: ‸frames } }`) },
+  { code: "LEVEL_MISMATCH", title: "declared", yaml: graph(`${FRAMES}\n  v: { op: video.pool, in: { scenes: scenes, vectors: frames } }\n  a: { op: scene.keyframes, in: { scenes: scenes, vectors: ‸v } }`) },
+  { code: "LEVEL_MISMATCH", title: "output", yaml: graph("  j: { op: join, by: scene, in: { s: scenes } }", "outputs: { media: { from: ‸j } }") },
+  { code: "LEVEL_MISSING", yaml: graph("  ‸j: { op: join, in: { s: scenes } }") },
+  { code: "DIMS_MISMATCH", yaml: graph("  w: { op: audio.embed, in: media.audio, model: sound }\n  c: { op: vectors.check, in: ‸w }") },
+  { code: "NORM_MISMATCH", yaml: graph("  w: { op: vectors.raw, in: media.frames }\n  c: { op: vectors.check, in: ‸w }"), also: ["SPACE_MISMATCH"] },
+  { code: "SPACE_MISMATCH", yaml: graph(`${FRAMES}\n  c: { op: vectors.check, in: ‸frames }`) },
+  { code: "SAMPLE_RATE_MISMATCH", yaml: graph("  d: { op: audio.down, in: media.audio }\n  h: { op: audio.high, in: ‸d }") },
+  { code: "COLOR_MISMATCH", yaml: graph("  s: { op: image.swap, in: media.frames }\n  c: { op: scene.scores, in: ‸s }") },
+  { code: "GEOMETRY_MISMATCH", yaml: graph("  b: { op: image.boxes, in: media.frames }\n  c: { op: image.crops, in: ‸b }") },
+  { code: "COLUMNS_MISSING", yaml: graph("  b: { op: image.boxes, in: media.frames }\n  c: { op: image.widths, in: ‸b }") },
+  { code: "LINK_REFUSED", yaml: graph(`${FRAMES}\n  ‸r: { op: vectors.refuse, in: frames }`) },
+  { code: "SCENES_AMBIGUOUS", yaml: graph("  other: { op: scene.cut, in: scores, with: { detector: hash } }\n  levels: { op: audio.levels, in: media.audio }\n  ‸loud: { op: audio.loudness, over: scene, in: levels }") },
+  { code: "EXPRESSION", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.hasAudio &&‸\" }")) },
+  { code: "UNKNOWN_VARIABLE", title: "member", yaml: graph(SPEECH.replace(" } }", " }, when: ‸media.info.hasAudoi }")), nearest: "hasAudio" },
+  { code: "UNKNOWN_VARIABLE", title: "root", yaml: graph(SPEECH.replace(" } }", " }, when: \"true || ‸scen.duration > 1\" }")), nearest: "scene" },
+  { code: "UNKNOWN_VARIABLE", title: "expression field", yaml: graph("  a: { op: speech.turns, in: media.info, model: { segmentation: lite-turns, embedding: sound }, with: { filter: ‸speakr == 1 } }"), nearest: "speaker" },
+  { code: "TEMPLATE_PORT", yaml: graph(`${SPEECH}\n  t: { op: text.embed, in: { transcript: speech.text }, model: text, with: { template: "It says ‸{transcrip}" } }`), nearest: "transcript" },
+  { code: "SLOTS", yaml: graph(FRAMES, "runtime: { slots: ‸8 }") },
+  { code: "MEMORY_LIMIT", yaml: graph(FRAMES, "runtime: { limits: { rss: ‸1KB } }") },
+  { code: "UNUSED_NODE", yaml: graph(`  ‸levels: { op: audio.levels, in: media.audio }\n  j: { op: join, by: scene, in: { s: scenes } }`, "outputs: { scene: { from: j } }") },
+  { code: "DISABLED_UPSTREAM", yaml: graph(`${FRAMES.replace("model:", "enabled: false, model:")}\n  ‸k: { op: scene.keyframes, in: { scenes: scenes, vectors: frames } }`) },
+  { code: "OUTPUT_FIELD", title: "vector", yaml: graph(`${FRAMES}\n  v: { op: video.pool, in: { scenes: scenes, vectors: frames } }\n  j: { op: join, by: scene, in: { video: v } }`, "outputs: { scene: { from: j, vectors: { ‸vido: {} } } }"), nearest: "video" },
+  { code: "OUTPUT_FIELD", title: "no words", yaml: graph("  j: { op: join, by: scene, in: { cut: scenes } }", "outputs: { scene: { from: j, fulltext: [‸cut] } }") },
+  { code: "OUTPUT_FIELD", title: "index", yaml: graph("  j: { op: join, by: scene, in: { cut: scenes } }", "outputs: { scene: { from: j, index: [‸strat] } }"), nearest: "start" },
+];
+
+for (const { code, title, yaml, nearest, options, also = [] } of cases) {
+  test(`${code}${title ? `: ${title}` : ""}`, () => {
+    const before = yaml.slice(0, yaml.indexOf("‸"));
+    const line = before.split("\n").length;
+    const column = before.length - before.lastIndexOf("\n");
+    const { plan, problems } = load(yaml.replace("‸", ""), options);
+    const shown = JSON.stringify(problems, null, 1);
+    const found = problems.filter((problem) => problem.code === code);
+    assert.equal(found.length, 1, `exactly one ${code}: ${shown}`);
+    const [problem] = found;
+    assert.deepEqual({ line: problem?.line, column: problem?.column }, { line, column }, shown);
+    assert.equal(problem?.nearest, nearest);
+    assert.equal(problem?.file, "test.yaml");
+    assert.ok(problem?.hint, "a hint");
+    assert.equal(problem?.severity, PROBLEM_CODES[code].severity);
+    assert.equal(plan === null, PROBLEM_CODES[code].severity === "error" || also.length > 0 && problems.some((p) => p.severity === "error"));
+    const others = new Set(problems.map((p) => p.code));
+    others.delete(code);
+    for (const expected of also) others.delete(expected);
+    assert.deepEqual([...others], [], `no noise: ${shown}`);
+  });
+}
+
+test("every code of the table has a case", () => {
+  const covered = new Set(cases.map((entry) => entry.code));
+  assert.deepEqual(Object.keys(PROBLEM_CODES).filter((code) => !covered.has(code as ProblemCode)), []);
+});
+
+test("all problems at once, in the order of the file", () => {
+  const { problems } = load(graph("  a: { op: scene.cuts, in: scores }\n  b: { op: scene.cut, in: score, with: { treshold: 1 } }\n  c: { op: scene.keyframes, in: { scenes: scenes, vectors: scores } }", "runtime: { slotz: 1 }"));
+  assert.deepEqual(problems.map((problem) => problem.code), ["UNKNOWN_OPERATOR", "UNKNOWN_NODE", "UNKNOWN_KEY", "KIND_MISMATCH", "UNKNOWN_KEY"]);
+});
+
+test("a cycle is shown as a path", () => {
+  const { problems } = load(graph("  a: { op: text.embed, in: { x: c }, model: text, with: { template: \"{x}\" } }\n  b: { op: text.embed, in: { x: a }, model: text, with: { template: \"{x}\" } }\n  c: { op: text.embed, in: { x: b }, model: text, with: { template: \"{x}\" } }"));
+  assert.equal(problems[0]?.found, "a → c → b → a");
+});
+
+test("a level mistake names the bridge", () => {
+  const { problems } = load(graph("  frames: { op: image.embed, in: media.frames, model: image }\n  j: { op: join, by: scene, in: { x: frames } }"));
+  assert.match(problems[0]?.message ?? "", /Vector@frame into join by scene: add vectors\.mean over: scene/);
+});
+
+test("too few slots: the number that is needed is said, and it is enough", () => {
+  const nodes = "  frames: { op: image.embed, in: media.frames, model: image }";
+  const needed = Number(/at least (\d+)/.exec(load(graph(nodes, "runtime: { slots: 8 }")).problems[0]?.expected ?? "")?.[1]);
+  assert.ok(load(graph(nodes, `runtime: { slots: ${needed} }`)).plan);
+  assert.equal(load(graph(nodes, `runtime: { slots: ${needed - 1} }`)).plan, null);
+});
+
+test("billion laughs is refused quickly", () => {
+  const lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"];
+  for (let i = 1; i < 20; i++) lines.push(`a${i}: &a${i} [${Array.from({ length: 9 }, () => `*a${i - 1}`).join(", ")}]`);
+  const { plan, problems } = load(`flow: 1\n${lines.join("\n")}\n`);
+  assert.equal(plan, null);
+  assert.deepEqual(problems.map((problem) => problem.code), ["YAML_ALIAS_BOMB"]);
+  assert.equal(problems[0]?.line, 4);
+});
