@@ -41,9 +41,10 @@ export class Services {
     return condition(variables);
   }
 
+  // Intra-op 1, parallel by workers: more threads in one session do not give the same bits at every batch size.
   /** Started by the first item that needs it: a fully cached run never loads a model or starts a worker. */
   get pool(): InferencePool {
-    return (this.poolInstance ??= new InferencePool({ workers: this.plan.runtime.workers }));
+    return (this.poolInstance ??= new InferencePool({ workers: this.plan.runtime.workers, intraOpThreads: 1 }));
   }
 
   /** Rows sent to models by this run. */
