@@ -50,3 +50,8 @@ function isFolder(path: string): boolean {
     return false;
   }
 }
+
+/** Version of this program. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
+}

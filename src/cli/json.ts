@@ -193,7 +193,8 @@ export interface DiffDocument {
   maxDelta: number;
   onlyA: string[];
   onlyB: string[];
-  differing: unknown[];
+  /** The first of them: record, path of the field or `vectors.NAME`, both values. */
+  differing: { id: string; field: string; a?: unknown; b?: unknown; delta?: number }[];
   differingCount: number;
 }
 

@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 /** argv → one command. Only the named command's module is loaded; the exit code is set, never forced, so that handles can close. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { commands, type CommandEntry } from "./commands/index.js";
-import { packageRoot } from "./environment.js";
+import { packageVersion } from "./environment.js";
 import { badArguments, reportFailure } from "./failure.js";
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("flow")
     .description("Long video into searchable, per-scene multimodal records: operator graphs in YAML, streamed, batched, resumable.")
-    .version(version(), "-V, --version", "print the version")
+    .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .configureHelp({ subcommandTerm: (command) => command.name() })
@@ -38,10 +37,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     const error = badArguments(message, [...more.map((line) => line.replace(/^\(|\)$/g, "")), `See \`${help}\`.`].join(" "));
     process.exitCode = reportFailure(error, argv.includes("--json"));
   }
-}
-
-function version(): string {
-  return (JSON.parse(readFileSync(`${packageRoot()}/package.json`, "utf8")) as { version: string }).version;
 }
 
 // `flow show | head` closes our stdout: that is the reader's right, not an error.

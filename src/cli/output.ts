@@ -31,7 +31,7 @@ export interface TableOptions {
   /** Columns aligned right (numbers), by index. */
   right?: readonly number[];
   indent?: number;
-  /** The last column is cut to the terminal's width. */
+  /** On a terminal, wide columns are cut until a row fits one line. */
   fit?: boolean;
 }
 
@@ -40,20 +40,33 @@ export function table(rows: readonly (readonly string[])[], { head, right = [], 
   const all = head ? [head.map((cell) => colours.dim(cell)), ...rows] : rows;
   const widths: number[] = [];
   for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, visible(cell))));
-  const room = process.stdout.isTTY && fit ? (process.stdout.columns ?? 100) : Infinity;
+  if (fit && process.stdout.isTTY) narrow(widths, (process.stdout.columns ?? 100) - indent, right);
   return all
     .map((row) => {
-      let line = " ".repeat(indent);
-      row.forEach((cell, i) => {
-        const gap = " ".repeat(Math.max(0, (widths[i] ?? 0) - visible(cell)));
-        const last = i === row.length - 1;
-        const text = last && visible(line) + visible(cell) > room ? cut(cell, room - visible(line)) : cell;
-        line += right.includes(i) ? gap + text : last ? text : text + gap;
-        if (!last) line += "  ";
+      const cells = row.map((cell, i) => {
+        const width = widths[i] ?? 0;
+        const text = cut(cell, width);
+        const gap = " ".repeat(Math.max(0, width - visible(text)));
+        return right.includes(i) ? gap + text : text + gap;
       });
-      return line.trimEnd();
+      return (" ".repeat(indent) + cells.join("  ")).trimEnd();
     })
     .join("\n");
+}
+
+const NARROWEST = 6;
+
+/** Takes characters from the widest text column until the row fits the terminal; numbers stay whole. */
+function narrow(widths: number[], room: number, right: readonly number[]): void {
+  const total = (): number => widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
+  while (total() > room) {
+    let widest = -1;
+    widths.forEach((width, i) => {
+      if (i > 0 && !right.includes(i) && width > NARROWEST && (widest < 0 || width > (widths[widest] ?? 0))) widest = i;
+    });
+    if (widest < 0) return;
+    widths[widest]! -= 1;
+  }
 }
 
 const visible = (text: string): number => stripVTControlCharacters(text).length;

@@ -91,10 +91,10 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
     const state = states.get(node.name);
     const models = Object.values(node.models).map((model) => model.id).join(" ");
     const from = [...new Set(Object.values(node.inputs).map((input) => input.node))].join(" ");
-    const row = [colours.cyan(node.name), node.op.name, node.level, from, models];
-    return state ? [...row, STATE_COLOUR[state.state](state.state), colours.dim(state.why)] : row;
+    const row = [node.op.name, node.level, from, models];
+    return state ? [colours.cyan(node.name), STATE_COLOUR[state.state](state.state), ...row, colours.dim(state.why)] : [colours.cyan(node.name), ...row];
   });
-  print(table(rows, { head: ["node", "operator", "level", "reads", "model", ...(only ? ["state", "why"] : [])] }));
+  print(table(rows, { head: only ? ["node", "state", "operator", "level", "reads", "model", "why"] : ["node", "operator", "level", "reads", "model"] }));
   print();
   if (media.length === 0) print("no input media");
   for (const medium of media) {

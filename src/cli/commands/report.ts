@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { modelFolders, packageVersion } from "../environment.js";
 import type { WrittenDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson, size } from "../output.js";
@@ -24,8 +25,10 @@ export function command(): Command {
 
 /** Writes the page and says where. */
 export async function writeReport(storeDir: string, out = join(storeDir, "report.html")): Promise<WrittenDocument> {
-  const { renderReport } = await import("../../report/index.js");
-  const html = await withStore(storeDir, (store) => renderReport(store, {}));
+  const [{ renderReport }, { loadModels }] = await Promise.all([import("../../report/index.js"), import("../../models/manifest.js")]);
+  // Thresholds and calibration belong to the space, and so to the model that made it.
+  const spaces = [...loadModels(modelFolders()).values()].flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
+  const html = await withStore(storeDir, (store) => renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() }));
   try {
     writeFileSync(out, html);
   } catch (cause) {

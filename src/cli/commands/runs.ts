@@ -1,9 +1,10 @@
+import { basename } from "node:path";
 import type { Command } from "commander";
 import type { RunSummary } from "../../engine/index.js";
 import { act, define, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import type { RunsDocument } from "../json.js";
 import { withStore } from "../open-store.js";
-import { colours, elapsed, plural, print, printJson, table } from "../output.js";
+import { colours, count, elapsed, print, printJson, table } from "../output.js";
 
 export function command(): Command {
   const runs = define("runs", {
@@ -26,8 +27,8 @@ export function command(): Command {
       const status = { done: colours.green, "failed-items": colours.red, interrupted: colours.yellow } as Record<string, (text: string) => string>;
       print(
         table(
-          document.runs.map((run) => [colours.dim(run.id), run.at.slice(0, 19).replace("T", " "), (status[run.status] ?? String)(run.status), elapsed(run.durationMs), plural(run.media, "medium", "media"), plural(run.framesDecoded, "frame"), plural(run.inferences, "row"), run.digest.slice(0, 8), run.graph]),
-          { head: ["run", "started (UTC)", "status", "took", "media", "decoded", "inferred", "digest", "graph"], right: [3, 5, 6] },
+          document.runs.map((run) => [colours.dim(run.id), run.at.slice(0, 19).replace("T", " "), (status[run.status] ?? String)(run.status), elapsed(run.durationMs), count(run.media), count(run.framesDecoded), count(run.inferences), run.digest.slice(0, 8), basename(run.graph)]),
+          { head: ["run", "started (UTC)", "status", "took", "media", "frames", "rows", "digest", "graph"], right: [3, 4, 5, 6] },
         ),
       );
     }),
