@@ -47,8 +47,8 @@ export function usualSpec(fps = 2): DecodeSpec {
   };
 }
 
-/** Runs a decode to its end. `hold` may keep a delivery and release it later; without it each is released at once. */
-export async function collect(info: MediumInfo, spec: DecodeSpec, hold?: (delivery: Delivery) => void): Promise<Seen> {
+/** Runs a decode to its end. `hold` may keep a delivery and release it later (`starved` tells when it must); without it each is released at once. */
+export async function collect(info: MediumInfo, spec: DecodeSpec, hold?: (delivery: Delivery) => void, starved?: (output: string) => void): Promise<Seen> {
   const decode = openDecode(info, spec);
   const seen: Seen = { items: [], rows: {}, ends: {}, watermarks: {}, health: [], starving: 0, stats: decode.stats as DecodeStats, late: 0 };
   const reached = new Map<string, number>();
@@ -75,7 +75,10 @@ export async function collect(info: MediumInfo, spec: DecodeSpec, hold?: (delive
           (seen.watermarks[event.output] ??= []).push(event.ptsUs);
         } else if (event.type === "end") seen.ends[event.output] = { endUs: event.endUs, items: event.items };
         else if (event.type === "health") seen.health.push(event.message);
-        else if (event.type === "starving") seen.starving++;
+        else if (event.type === "starving") {
+          seen.starving++;
+          starved?.(event.output);
+        }
       },
       error: reject,
       complete: resolve,
