@@ -65,7 +65,7 @@ export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: L
 
   const linked = new Map<string, LinkedNode>();
   const cutters = [...drafts.values()].filter((draft) => draft.op?.run.form === "cut").map((draft) => draft.name);
-  const wiring: Wiring = { drafts, disabled, linked, roles, models: env.models, cutters, report };
+  const wiring: Wiring = { drafts, disabled, names, linked, roles, models: env.models, cutters, report };
   const { order, cycles } = topologicalOrder([...drafts.keys()], sourcesOf(drafts, cutters));
   for (const cycle of cycles) {
     const at = drafts.get(cycle[0] ?? "")?.keyAt ?? profiled.at;

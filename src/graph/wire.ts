@@ -25,6 +25,8 @@ export interface LinkedNode {
 export interface Wiring {
   drafts: ReadonlyMap<string, NodeDraft>;
   disabled: Set<string>;
+  /** All nodes of the file, broken ones too. */
+  names: ReadonlySet<string>;
   linked: Map<string, LinkedNode>;
   /** role of the graph → manifest, null when the manifest is unknown (and reported). */
   roles: ReadonlyMap<string, ModelManifest | null>;
@@ -61,12 +63,10 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
       sound = false;
       continue;
     }
-    if (!wiring.drafts.has(ref.node)) {
-      if (!disabled.has(ref.node)) {
-        report.add("UNKNOWN_NODE", ref.at, `The graph has no node ${ref.node}.`, { found: ref.node, among: [...wiring.drafts.keys(), ...disabled], hint: "Nodes may stand in any order; the name must match one." });
-        sound = false;
-        continue;
-      }
+    if (!wiring.names.has(ref.node)) {
+      report.add("UNKNOWN_NODE", ref.at, `The graph has no node ${ref.node}.`, { found: ref.node, among: wiring.names, hint: "Nodes may stand in any order; the name must match one." });
+      sound = false;
+      continue;
     }
     if (disabled.has(ref.node)) {
       const name = into ?? ref.node;

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { FlowError } from "../../src/contracts/index.js";
+import { compileExpression, mediaVariables, sceneVariables, type Variables } from "../../src/graph/index.js";
+
+const variables: Variables = { a: true, b: true, media: { info: { hasAudio: true } } };
+function evaluate(source: string, values: Record<string, unknown> = {}): unknown {
+  const compiled = compileExpression(source, variables);
+  if (!("evaluate" in compiled)) throw new Error(compiled.problem.message);
+  return compiled.evaluate(values);
+}
+
+test("values: comparison, arithmetic over whole and broken numbers, text, lists", () => {
+  assert.equal(evaluate("a > 2 && a < 2.5", { a: 2.25 }), true);
+  assert.equal(evaluate("a + 1", { a: 2 }), 3);
+  assert.equal(evaluate("1 + a * 2 - 0.5", { a: 2 }), 4.5);
+  assert.equal(evaluate("2 + 3"), 5);
+  assert.equal(evaluate("a.contains('night') || b", { a: "day", b: true }), true);
+  assert.equal(evaluate("a.exists(x, x.label == 'night' && x.value > 0.5)", { a: [{ label: "night", value: 0.9 }] }), true);
+  assert.equal(evaluate("media.info.hasAudio", { media: { info: { hasAudio: false } } }), false);
+});
+
+test("a member that is absent makes the result null, has() asks for it", () => {
+  assert.equal(evaluate("a.caption.contains('x')", { a: {} }), null);
+  assert.equal(evaluate("has(a.caption)", { a: {} }), false);
+});
+
+test("a comparison of unlike things is an error with a hint, not false", () => {
+  assert.throws(() => evaluate("a + 1", { a: "x" }), (thrown: unknown) => thrown instanceof FlowError && thrown.code === "EXPRESSION_FAILED" && thrown.hint !== "");
+});
+
+test("reads: every free variable with its members, not those a macro binds", () => {
+  const compiled = compileExpression("a.exists(x, x.y == b) && media.info.hasAudio", variables);
+  assert.ok("reads" in compiled);
+  assert.deepEqual(compiled.reads, [["a"], ["b"], ["media", "info", "hasAudio"]]);
+});
+
+test("problems: place inside the text, nearest name, all at once", () => {
+  const compiled = compileExpression("media.info.hasAudoi && c", variables, "where", { line: 3, column: 10 });
+  assert.ok("problems" in compiled);
+  assert.deepEqual(compiled.problems.map(({ code, line, column, nearest }) => ({ code, line, column, nearest })), [
+    { code: "UNKNOWN_VARIABLE", line: 3, column: 10, nearest: "hasAudio" },
+    { code: "UNKNOWN_VARIABLE", line: 3, column: 33, nearest: "a" },
+  ]);
+  for (const bad of ["", "a ==", "a === b", "foo(a)", "1 ? 2 : 3", "(".repeat(500)]) assert.ok("problem" in compileExpression(bad, variables), bad);
+});
+
+test("variables of when: seconds beside microseconds", () => {
+  assert.deepEqual(sceneVariables({ startUs: 500_000, endUs: 2_000_000 }), { startUs: 500_000, endUs: 2_000_000, start: 0.5, end: 2, duration: 1.5, startFrame: null, endFrame: null });
+  const info = { id: "x", uri: "u", name: "n", kind: "video", container: "mp4", sizeBytes: 1, durationUs: 3_000_000, startUs: 0, video: null, audio: null, subtitles: [], memoisable: true } as const;
+  const { info: shown } = mediaVariables({ ...info, subtitles: [] });
+  assert.deepEqual([shown["hasAudio"], shown["hasVideo"], shown["hasSubtitles"], shown["duration"]], [false, false, false, 3]);
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { formatDurationUs, parseDurationRangeUs, parseDurationUs } from "../../src/contracts/index.js";
+import { canonicalJson, nearestName, parseGraph } from "../../src/graph/index.js";
+import { editDistance } from "../../src/graph/problems.js";
+import { ego, load, planOf } from "./fixtures/load.js";
+
+const word = fc.constantFrom("flow", "nodes", "op", "in", "with", "a", "b", "media", "media.open", "join", "scene.cut", "by", "scene", "params", "type", "default", "${params.a}", "${env.X:-1}", "outputs", "from", "profiles", "switch", "cases", "model", "1", "null", "true", "&x", "*x", "<<", "__proto__", "constructor", "toString");
+const punctuation = fc.constantFrom(": ", "\n", "\n  ", "\n    ", "{ ", " }", "[", "]", ", ", "- ", "\"", "'", "#", "|", ">", "!!", "?", "\t", "\u0000", "é", "𝄞");
+
+test("text of any kind never throws, and every problem has a place inside the file", () => {
+  const text = fc.oneof(fc.string({ unit: "binary", maxLength: 300 }), fc.array(fc.oneof(word, punctuation), { maxLength: 120 }).map((parts) => parts.join("")));
+  fc.assert(
+    fc.property(text, (source) => {
+      const { syntax, problems } = parseGraph({ path: "x.yaml", text: source });
+      assert.ok(syntax !== null || problems.length > 0);
+      const lines = source.split("\n").length;
+      for (const { line, column } of [...problems, ...load(source).problems]) assert.ok(line >= 1 && line <= lines + 1 && column >= 1, `${line}:${column}`);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("graphs of any shape never throw", () => {
+  const tree = fc.letrec((tie) => ({
+    leaf: fc.oneof(fc.integer(), fc.boolean(), fc.constant(null), word),
+    node: fc.oneof({ depthSize: "small", withCrossShrink: true }, tie("leaf"), fc.array(tie("node"), { maxLength: 4 }), fc.dictionary(word, tie("node"), { maxKeys: 6 })),
+  })).node;
+  const nodes = fc.dictionary(word, fc.dictionary(fc.constantFrom("op", "in", "with", "model", "batch", "queue", "on_error", "enabled", "when", "by", "over", "missing", "switch", "cases"), tree));
+  const whole = fc.record({ flow: fc.constant(1), params: tree, models: tree, runtime: tree, nodes: fc.oneof(nodes, tree), outputs: tree, profiles: tree }, { requiredKeys: ["flow"] });
+  fc.assert(
+    fc.property(whole, (value) => {
+      const { plan, problems } = load(JSON.stringify(value), { profile: "a", params: { a: "1" }, inputs: ["b"] });
+      assert.ok(plan !== null || problems.some((problem) => problem.severity === "error"));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("one broken character in ego: a plan or a problem with a hint, never a throw", () => {
+  fc.assert(
+    fc.property(fc.nat(ego.length - 1), fc.constantFrom("", "x", " ", "{", "}", ":", "\"", "\n", "0"), (at, insert) => {
+      const { plan, problems } = load(ego.slice(0, at) + insert + ego.slice(at + 1));
+      assert.ok(plan !== null || problems.length > 0);
+      for (const problem of problems) assert.ok(problem.hint && problem.message);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("keys are stable: the order of nodes and of keys does not matter", () => {
+  const [head, nodes, tail] = [
+    "flow: 1\nmodels: { image: lite-image }\nnodes:\n",
+    ["  media: { op: media.open, with: { uri: a.mp4 } }", "  scores: { op: scene.scores, in: media.frames }", "  scenes: { in: scores, with: { min_scene: 1s, threshold: 20 }, op: scene.cut }", "  frames: { model: image, op: image.embed, in: media.frames }", "  scene: { op: join, in: { s: scenes, x: keys }, by: scene }", "  keys: { op: scene.keyframes, in: { vectors: frames, scenes: scenes } }"],
+    "outputs: { scene: { from: scene } }\n",
+  ] as const;
+  const reference = planOf(head + nodes.join("\n") + "\n" + tail);
+  fc.assert(
+    fc.property(fc.shuffledSubarray([...nodes], { minLength: nodes.length }), fc.boolean(), (order, outputsFirst) => {
+      const plan = planOf(outputsFirst ? tail + head + order.join("\n") + "\n" : head + order.join("\n") + "\n" + tail);
+      assert.equal(plan.hash, reference.hash);
+      for (const node of plan.nodes) assert.equal(node.key, reference.nodes.find((other) => other.name === node.name)?.key);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("canonical JSON: equal values have equal texts, whatever the order of keys", () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+      const reversed = Object.fromEntries(Object.entries(value).reverse());
+      assert.equal(canonicalJson(reversed), canonicalJson(value));
+      assert.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)));
+    }),
+  );
+});
+
+test("durations: text and back; nonsense is null", () => {
+  fc.assert(fc.property(fc.nat(2 ** 40), (us) => assert.equal(parseDurationUs(formatDurationUs(us)), us)));
+  assert.deepEqual(["0.6s", "40ms", "5m", "1h", 2, "12us", " 1.5 s "].map(parseDurationUs), [600_000, 40_000, 300_000_000, 3_600_000_000, 2_000_000, 12, 1_500_000]);
+  assert.deepEqual(["", "s", "5", "-1s", -1, Number.NaN, Infinity, "1e3s", null, "9".repeat(40) + "h"].map(parseDurationUs), Array.from({ length: 10 }, () => null));
+  assert.deepEqual([parseDurationRangeUs("1s..10s"), parseDurationRangeUs("2s"), parseDurationRangeUs("3s..1s"), parseDurationRangeUs("1s..2s..3s")], [[1e6, 1e7], [2e6, 2e6], null, null]);
+});
+
+test("edit distance: a metric on short words, and the nearest name is one of them", () => {
+  const short = fc.string({ maxLength: 6 });
+  fc.assert(
+    fc.property(short, short, (a, b) => {
+      assert.equal(editDistance(a, b), editDistance(b, a));
+      assert.equal(editDistance(a, b) === 0, a === b);
+      assert.ok(editDistance(a, b) <= Math.max(a.length, b.length));
+    }),
+  );
+  assert.equal(nearestName("treshold", ["detector", "threshold"]), "threshold");
+  assert.equal(nearestName("qqqqqqqq", ["detector", "threshold"]), null);
+});
