@@ -52,7 +52,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     using interrupts = new Interrupts({ log, before: () => bar.clear() });
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
-    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
+    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary: { ...summary, outputs: plan.outputs } });
     log.event("end", { status: summary.status, durationMs: summary.durationMs, records: summary.records }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
   } finally {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, withLog, withStore as withStoreOption, type LogOptions, type StoreOptions } from "../define.js";
+import type { RunDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson } from "../output.js";
 
@@ -12,11 +13,12 @@ export function command(): Command {
       ["flow retry --store /data/flow --json", "another store, for a script"],
     ],
   });
-  return act<StoreOptions & LogOptions>(withLog(withStoreOption(retry)), async (_, options) => {
+  return act<StoreOptions & LogOptions>(withLog(withStoreOption(retry)), async (_args, options) => {
     const { last, failures } = await withStore(options.store, (store) => ({ last: store.runs().next().value, failures: [...store.failures()].length }));
     if (!last) throw new FlowError("NO_RUN", `The store ${options.store} has no run to repeat.`, { hint: "Start one with `flow run GRAPH INPUT`.", exit: EXIT.badInput });
     if (failures === 0 && last.status === "done") {
-      if (options.json) return printJson(last.summary);
+      const { outputs: _, ...summary } = last.summary as RunDocument & { outputs?: unknown };
+      if (options.json) return printJson(summary);
       return print("nothing failed: there is nothing to try again");
     }
     const run = (await import("./run.js")).command();

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
+import type { FlowRecord, ModelManifest, OutputSpec } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
 import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { modelFolders } from "../environment.js";
@@ -73,9 +73,25 @@ async function find(store: Store, text: string, options: Options): Promise<Searc
   const unknown = (options.space ?? []).filter((name) => name !== WORDS && !spaces.has(name));
   if (unknown.length > 0) throw badArguments(`The store has no space ${unknown.join(", ")}.`, `Spaces: ${[WORDS, ...spaces.keys()].join(", ")}.`);
   if (options.space) filters.space = options.space;
+  const { fulltext, weights } = searchedOutputs(store);
   if (text.trim() !== "") filters.text = text;
+  if (fulltext.length > 0) filters.fulltext = fulltext;
   filters.vectors = await queryVectors(text, options, spaces);
+  for (const [name, query] of Object.entries(filters.vectors)) query.weight = weights.get(name) ?? 1;
   return searchStore(store, filters);
+}
+
+/** What the graphs that filled the store say is searched, and with which weight; the newest run's word counts. */
+function searchedOutputs(store: Store): { fulltext: string[]; weights: Map<string, number> } {
+  const fulltext = new Set<string>();
+  const weights = new Map<string, number>();
+  for (const { summary } of store.runs()) {
+    for (const output of (summary as { outputs?: OutputSpec[] } | null)?.outputs ?? []) {
+      for (const field of output.fulltext) fulltext.add(field);
+      for (const [name, { weight }] of Object.entries(output.vectors)) if (!weights.has(name)) weights.set(name, weight);
+    }
+  }
+  return { fulltext: [...fulltext], weights };
 }
 
 /** Only a condition: every scene for which it holds, in the order of time; nothing is ranked. */

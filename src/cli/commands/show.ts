@@ -1,13 +1,10 @@
 import type { Command } from "commander";
 import type { FlowRecord } from "../../contracts/index.js";
 import { act, define, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
-import { badArguments } from "../failure.js";
 import type { ShowDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, count, plural, print, printJson, table } from "../output.js";
-import { fieldText, findMedia, findRecord, isAttributes, shownRecords } from "../records.js";
-
-const KINDS = ["media", "scene", "frame", "detection", "item", "event"] as const;
+import { fieldText, findMedia, findRecord, isAttributes, KIND_NAMES, recordKind, shownRecords } from "../records.js";
 
 interface Options extends StoreOptions {
   kind?: string;
@@ -25,13 +22,12 @@ export function command(): Command {
     ],
   })
     .argument("[id]", "id of a record, or its beginning")
-    .option("--kind <kind>", `only records of one kind: ${KINDS.join(", ")}`)
+    .option("--kind <kind>", `only records of one kind: ${KIND_NAMES}`)
     .option("--in <media>", "only one medium: the beginning of its name, URI or id")
     .option("--limit <n>", "at most n records", wholeNumber(1));
   return act<Options>(withStoreOption(show), ([id], options) =>
     withStore(options.store, (store) => {
-      const kind = KINDS.find((name) => name === options.kind);
-      if (options.kind !== undefined && !kind) throw badArguments(`There is no kind ${options.kind}.`, `Kinds: ${KINDS.join(", ")}.`);
+      const kind = recordKind(options.kind);
       if (typeof id === "string") {
         const record = findRecord(store, id);
         return options.json ? printJson({ records: [record] } satisfies ShowDocument) : printRecord(record);

@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import type { ExportFormat, ExportOptions } from "../../store/index.js";
+import { act, define, names, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { badArguments } from "../failure.js";
+import type { ExportDocument } from "../json.js";
+import { withStore } from "../open-store.js";
+import { plural, print, printJson, size, table } from "../output.js";
+import { findMedia, KIND_NAMES, recordKind } from "../records.js";
+import { whereFilter } from "../where.js";
+
+/** Format → file that is written when -o names none. */
+const DEFAULT_FILES: Record<ExportFormat, string> = { jsonl: "records.jsonl", npz: "vectors.npz", parquet: "records.parquet", safetensors: "vectors.safetensors", webvtt: "transcript.vtt" };
+
+/** Lines of Python that read the file. */
+const PYTHON: Record<ExportFormat, (file: string) => string[]> = {
+  jsonl: (file) => ["import json", `records = [json.loads(line) for line in open("${file}")]`],
+  npz: (file) => ["import numpy as np", `data = np.load("${file}")`, "print({name: data[name].shape for name in data.files})"],
+  parquet: (file) => ["import pandas as pd", `records = pd.read_parquet("${file}")`],
+  safetensors: (file) => ["from safetensors.numpy import load_file", `vectors = load_file("${file}")`],
+  webvtt: (file) => ["import webvtt", `captions = list(webvtt.read("${file}"))`],
+};
+
+interface Options extends StoreOptions {
+  format: string;
+  out?: string;
+  kind?: string;
+  in?: string;
+  where?: string;
+  vectors?: string[];
+  text?: string;
+}
+
+export function command(): Command {
+  const formats = Object.keys(DEFAULT_FILES).join(", ");
+  const exporting = define("export", {
+    description: "jsonl holds whole records (vectors only when named); npz and safetensors hold vectors with their ids and times; parquet holds both; webvtt holds a text field as captions. A file appears whole or not at all.",
+    examples: [
+      ["flow export --format jsonl -o records.jsonl", "one record a line"],
+      ["flow export --format npz -o vectors.npz", "vectors for numpy"],
+      ["flow export --format parquet --in talk.mp4", "one medium as a table"],
+      ["flow export --format webvtt --text caption -o captions.vtt", "captions for a player"],
+      ["flow export --format safetensors --vectors video,text", "only some vectors"],
+    ],
+  })
+    .requiredOption("--format <format>", formats)
+    .option("-o, --out <file>", "file to write (default: by format, in the working folder)")
+    .option("--kind <kind>", `records of one kind: ${KIND_NAMES} (default: all in jsonl, else scene)`)
+    .option("--in <media>", "only one medium: the beginning of its name, URI or id")
+    .option("--where <expr>", "only records for which this is true (CEL), as in flow search")
+    .option("--vectors <names>", "only these vectors (a,b)", names)
+    .option("--text <field>", "webvtt: the field to show (default: transcript)");
+  return act<Options>(withStoreOption(exporting), (_, options) =>
+    withStore(options.store, async (store) => {
+      const { EXPORT_FORMATS, exportStore } = await import("../../store/index.js");
+      const format = EXPORT_FORMATS.find((name) => name === options.format);
+      if (!format) throw badArguments(`There is no format ${options.format}.`, `Formats: ${formats}.`);
+      const request: ExportOptions = { format, out: options.out ?? DEFAULT_FILES[format], kind: recordKind(options.kind), text: options.text, vectors: options.vectors };
+      if (options.in !== undefined) request.media = findMedia(store, options.in);
+      if (options.where !== undefined) request.where = await whereFilter(options.where, store);
+      const result: ExportDocument = await exportStore(store, request);
+      if (options.json) return printJson(result);
+      print(table(result.files.map(({ path, bytes }) => [path, size(bytes)]), { right: [1], indent: 0 }));
+      print(`${plural(result.records, "record")}. Python:`);
+      for (const line of PYTHON[format](result.files[0]?.path ?? request.out)) print(`  ${line}`);
+    }),
+  );
+}
