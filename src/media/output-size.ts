@@ -1,6 +1,6 @@
 import type { VideoDemand, VideoStreamInfo } from "../contracts/media.js";
 
-/** [width, height] of the pictures a demand yields. `longest`: aspect kept, even numbers, never larger than the source. */
+/** [width, height] of the pictures a demand yields. `longest`: aspect kept, never larger than the source. */
 export function outputSize(video: VideoStreamInfo, demand: Pick<VideoDemand, "size" | "geometry">): [number, number] {
   if (Array.isArray(demand.size)) return [demand.size[0], demand.size[1]];
   let width = video.orientedWidth;
@@ -10,7 +10,9 @@ export function outputSize(video: VideoStreamInfo, demand: Pick<VideoDemand, "si
     width = Math.max(1, Math.round((width * num) / den));
   }
   const scale = Math.min(1, demand.size.longest / Math.max(width, height));
-  return [even(width * scale), even(height * scale)];
+  // The scene reference rounds its raster; pictures that people see are kept even for encoders.
+  const round = demand.geometry === "coded" ? (length: number) => Math.max(1, Math.round(length)) : even;
+  return [round(width * scale), round(height * scale)];
 }
 
 function even(length: number): number {

@@ -28,15 +28,15 @@ export async function scoreRows(file: string, config = { hash: false, edges: fal
   const pts = probe.frames.map((frame) => Math.round(Number(frame.best_effort_timestamp_time) * 1e6));
   const zero = pts[0]!;
   const scale = Math.max(stream.width, stream.height) / 256;
-  const width = Math.max(2, Math.round(stream.width / scale / 2) * 2);
-  const height = Math.max(2, Math.round(stream.height / scale / 2) * 2);
+  const width = Math.round(stream.width / scale);
+  const height = Math.round(stream.height / scale);
   const tap = sceneScoresTap(config, { width, height });
   const bytes = width * height * 3;
   const data: number[] = [];
   const row = new Float32Array(tap.columns.length);
   let rest = Buffer.alloc(0);
   let frame = 0;
-  await collect(ffmpeg, ["-nostdin", "-v", "error", "-vsync", "0", "-i", file, "-map", "0:V:0", "-vf", `scale=${width}:${height}:flags=bilinear,format=rgb24`, "-f", "rawvideo", "pipe:1"], (chunk) => {
+  await collect(ffmpeg, ["-nostdin", "-v", "error", "-vsync", "0", "-i", file, "-map", "0:V:0", "-vf", `scale=${width}:${height}:flags=area,format=yuv420p,format=rgb24`, "-f", "rawvideo", "pipe:1"], (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     while (rest.length >= bytes) {
       tap.push(rest.subarray(0, bytes), pts[frame++]! - zero, row);
