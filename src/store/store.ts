@@ -110,7 +110,8 @@ export class Store implements AsyncDisposable {
     this.paths = table("paths");
     this.identities = {
       get: (path) => this.read<Identity>(this.paths, pathKey(path)),
-      put: (path, identity) => void this.paths.put(pathKey(path), pack(identity)),
+      // A reader may look at a file that no run has seen: it hashes again next time.
+      put: (path, identity) => void (this.lock && this.paths.put(pathKey(path), pack(identity))),
     };
   }
 
