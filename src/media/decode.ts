@@ -75,7 +75,8 @@ class FfmpegDecode implements Decode {
       if (!job.tracks.some((track) => track.output === output.key)) subscriber.next({ type: "end", output: output.key, endUs: 0, items: 0 });
     }
     if (job.tracks.length === 0) return subscriber.complete();
-    const worker = new Worker(new URL("./decode.worker.js", import.meta.url), { workerData: job, name: "flow-media" });
+    // Flags of a caller such as --input-type would be refused by a worker that runs a file.
+    const worker = new Worker(new URL("./decode.worker.js", import.meta.url), { workerData: job, name: "flow-media", execArgv: [] });
     this.#worker = worker;
     let finished = false;
     worker.on("message", (messages: WorkerMessage[]) => {

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { test } from "node:test";
 import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { mediaFile } from "./media-files.js";
 
 const skip = process.platform === "linux" ? false : "needs /proc";
 const decodeModule = new URL("../../src/media/guard.js", import.meta.url).href;
@@ -40,6 +43,40 @@ for (const [name, args, pipes] of [
     const deadline = performance.now() + 5000;
     while (groupAlive(pid) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(!groupAlive(pid), "ffmpeg outlived its owner");
-    assert.ok(!existsSync(`/proc/${pid}/cmdline`) || !groupAlive(pid));
   });
 }
+
+const dir = mkdtempSync(join(tmpdir(), "flow-guard-"));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Processes whose command line names this path. */
+const naming = (path: string): string[] =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(path);
+    } catch {
+      return false;
+    }
+  });
+
+const file = mediaFile("video/testvideo.mp4");
+
+test("a decode whose process is killed while its rings are full leaves no ffmpeg", { skip: skip || file.skip }, async () => {
+  const media = join(dir, "only-here.mp4");
+  symlinkSync(file.path, media);
+  const script = `
+import { openDecode, probe } from ${JSON.stringify(new URL("../../src/media/index.js", import.meta.url).href)};
+const info = { ...(await probe(${JSON.stringify(media)})), id: "x", memoisable: true };
+const demand = { size: [64, 64], fps: "all", geometry: "coded" };
+openDecode(info, { video: [{ key: "v", demand, slots: 2, deliver: true, taps: [] }], audio: [] }).events.subscribe((event) => event.type === "starving" && console.log("full"));
+`;
+  const node = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(node.stdout, "data");
+  const own = String(node.pid);
+  assert.ok(naming(media).filter((pid) => pid !== own).length > 0, "ffmpeg runs");
+  node.kill("SIGKILL");
+  await once(node, "exit");
+  const deadline = performance.now() + 5000;
+  while (naming(media).length > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(naming(media), []);
+});

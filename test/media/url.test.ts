@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { createReadStream, statSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
+import { identify } from "../../src/media/index.js";
+import { collect, usualSpec } from "./collect.js";
+import { mediaFile, openMedium } from "./media-files.js";
+
+const servers: Server[] = [];
+after(() => {
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+/** A file server with ranges; `etag` null: no validators. */
+async function serve(path: string, etag: string | null): Promise<string> {
+  const server = createServer((request, response) => {
+    if (!request.url?.startsWith("/clip.mp4")) return void response.writeHead(404).end();
+    const { size } = statSync(path);
+    const match = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
+    const start = match ? Number(match[1]) : 0;
+    const end = match?.[2] ? Number(match[2]) : size - 1;
+    const headers = { "accept-ranges": "bytes", "content-length": end - start + 1, ...(etag ? { etag } : {}), ...(match ? { "content-range": `bytes ${start}-${end}/${size}` } : {}) };
+    response.writeHead(match ? 206 : 200, headers);
+    if (request.method === "HEAD") response.end();
+    else createReadStream(path, { start, end }).on("error", () => response.destroy()).pipe(response);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/clip.mp4?token=secret`;
+}
+
+const file = mediaFile("video/chaplin.mp4");
+
+test("a URL decodes like the file behind it", { skip: file.skip }, async () => {
+  const url = await serve(file.path, '"v1"');
+  const info = await openMedium(url);
+  assert.equal(info.name, "clip.mp4");
+  const [remote, local] = [await collect(info, usualSpec()), await collect(await openMedium(file.path), usualSpec())];
+  assert.deepEqual(remote.rows, local.rows);
+  assert.equal(remote.items.length, local.items.length);
+});
+
+test("a URL is identified by its validators; without them it is not memoised", { skip: file.skip }, async () => {
+  const url = await serve(file.path, '"v1"');
+  const first = await identify(url, null);
+  assert.equal(first.memoisable, true);
+  assert.deepEqual(await identify(url, null), first);
+  const bare = await serve(file.path, null);
+  assert.equal((await identify(bare, null)).memoisable, false);
+  await assert.rejects(identify(url.replace("clip", "gone"), null), { code: "MEDIA_NOT_FOUND" });
+  await assert.rejects(openMedium(url.replace("clip", "gone")), (error: Error & { code?: string }) => error.code === "MEDIA_UNREADABLE" && !error.message.includes("secret"));
+});
