@@ -36,8 +36,8 @@ interface ExpressionFault {
   summary?: string;
 }
 
-/** Compiles CEL, checking every variable and member against `variables`. `place`: where the text starts in `file`. */
-export function compileExpression(source: string, variables: Variables, file = "expression", place: Place = { line: 1, column: 1 }): CompiledExpression | { problem: Problem; problems: Problem[] } {
+/** Compiles CEL, checking every variable and member against `variables` (null: lint has done so). `place`: where the text starts in `file`. */
+export function compileExpression(source: string, variables: Variables | null, file = "expression", place: Place = { line: 1, column: 1 }): CompiledExpression | { problem: Problem; problems: Problem[] } {
   const report = reporter(file);
   const at = (offset: number): Place => ({ line: place.line, column: place.column + offset });
   const refuse = (thrown: unknown): void => {
@@ -51,7 +51,7 @@ export function compileExpression(source: string, variables: Variables, file = "
     program = environment.parse(source);
     visit(program.ast, new Set(), (path, node) => {
       reads.push(path);
-      checkPath(path, variables, (name, depth, among) =>
+      if (variables) checkPath(path, variables, (name, depth, among) =>
         report.add("UNKNOWN_VARIABLE", at(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among }),
       );
     });
@@ -70,7 +70,7 @@ export function compileExpression(source: string, variables: Variables, file = "
         return plain(run(values));
       } catch (thrown) {
         const fault = thrown as ExpressionFault;
-        if (fault.code === "no_such_key") return null;
+        if (fault.code === "no_such_key" || fault.code === "unknown_variable") return null;
         throw new FlowError("EXPRESSION_FAILED", `${source}: ${fault.summary ?? String(fault.message).split("\n")[0]}`, { hint: "Compare values of one type; has(x.y) asks whether a member is there.", cause: thrown });
       }
     },

@@ -16,6 +16,10 @@ export interface InputRef {
   keyAt: At;
 }
 
+/** Names of nodes, inputs and parameters. No leading underscore: `__proto__` must not become a key of an object. */
+export const NAME = /^[A-Za-z][\w-]*$/;
+export const NAME_RULE = "letters, digits, _ and -, a letter first";
+
 const OPTIONS = ["from", "fps", "size", "crop"];
 
 /** Every form of `in:`. `levelKeys`: keys (by, over) that are options of the node, tolerated here. */
@@ -24,7 +28,8 @@ export function readInputs(tree: Tree, keyAt: At, levelKeys: ReadonlySet<string>
   if (tree.entries.has("from")) return readSource(tree, null, keyAt, report);
   const refs: InputRef[] = [];
   for (const [port, entry] of tree.entries) {
-    if (!levelKeys.has(port)) refs.push(...readSource(entry.value, port, entry.keyAt, report));
+    if (!NAME.test(port)) report.add("WRONG_TYPE", entry.keyAt, `${JSON.stringify(port)} cannot name an input.`, { found: port, expected: NAME_RULE });
+    else if (!levelKeys.has(port)) refs.push(...readSource(entry.value, port, entry.keyAt, report));
   }
   return refs;
 }

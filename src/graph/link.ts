@@ -1,4 +1,5 @@
 import type { ModelManifest, OperatorDefinition, Problem } from "../contracts/index.js";
+import { NAME, NAME_RULE } from "./inputs.js";
 import { readNode, type NodeDraft } from "./node-syntax.js";
 import { reach, topologicalOrder } from "./order.js";
 import { readOutputs, type LinkedOutput } from "./outputs.js";
@@ -189,7 +190,10 @@ function readNodes(tree: Tree | null, root: MapTree, scope: Scope, catalogue: Op
   }
   for (const [name, { keyAt, value }] of tree.entries) {
     nodes.names.add(name);
-    if (!/^[A-Za-z_][\w-]*$/.test(name)) report.add("WRONG_TYPE", keyAt, `${JSON.stringify(name)} cannot name a node.`, { found: name, expected: "letters, digits, _ and -, a letter first" });
+    if (!NAME.test(name)) {
+      report.add("WRONG_TYPE", keyAt, `${JSON.stringify(name)} cannot name a node.`, { found: name, expected: NAME_RULE });
+      continue;
+    }
     if (value.kind !== "map") {
       report.add("NOT_A_MAP", value.at, `The node ${name} is a mapping, not ${describe(value)}.`, { found: describe(value), expected: "{ op: … }" });
       continue;

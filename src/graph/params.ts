@@ -1,4 +1,5 @@
 import { parseDurationUs } from "../contracts/index.js";
+import { NAME, NAME_RULE } from "./inputs.js";
 import { coreScalar, substitute, type Scope } from "./substitute.js";
 import type { Reporter } from "./problems.js";
 import { child, describe, toValue, type At, type MapTree, type Tree } from "./tree.js";
@@ -39,7 +40,10 @@ export function resolveParams(root: MapTree, sources: ParamSources, scope: Scope
   for (const [name, value] of Object.entries(sources.given)) {
     if (!entries.has(name)) report.add("UNKNOWN_PARAM", declared?.at ?? root.at, `-p ${name}=${value}: the graph declares no parameter ${name}.`, { found: name, among: entries.keys() });
   }
-  for (const [name, entry] of entries) params.set(name, resolveParam(name, entry.keyAt, entry.value, fills === name ? sources.inputs : [], sources, scope, report));
+  for (const [name, entry] of entries) {
+    if (!NAME.test(name)) report.add("WRONG_TYPE", entry.keyAt, `${JSON.stringify(name)} cannot name a parameter.`, { found: name, expected: NAME_RULE });
+    else params.set(name, resolveParam(name, entry.keyAt, entry.value, fills === name ? sources.inputs : [], sources, scope, report));
+  }
   return params;
 }
 
@@ -60,7 +64,7 @@ function resolveParam(name: string, keyAt: At, spec: Tree, inputs: readonly stri
     report.add("PARAM_TYPE", at, `The parameter ${name} takes ${fitted.expected}, not ${show(value)} (${origin}).`, { found: show(value, false), expected: fitted.expected, ...(words.length > 0 ? { among: words } : {}) });
     return none(types);
   };
-  const text = sources.given[name];
+  const text = Object.hasOwn(sources.given, name) ? sources.given[name] : undefined;
   if (text !== undefined) return check(fromText(text, types), keyAt, "command line");
   if (inputs.length > 0) return check(inputs.length === 1 ? inputs[0] : [...inputs], keyAt, "command line");
   const fromEnvironment = sources.environment[`FLOW_PARAM_${name.toUpperCase()}`];

@@ -62,7 +62,7 @@ function resolve(reference: string, tree: ScalarTree, offset: number, scope: Sco
   const env = /^env\.([A-Za-z_]\w*)(?::-([\s\S]*))?$/.exec(reference.trim());
   if (env) {
     const [, name = "", fallback] = env;
-    const value = scope.environment[name];
+    const value = Object.hasOwn(scope.environment, name) ? scope.environment[name] : undefined;
     if (value !== undefined && value !== "") return { value: coreScalar(value), from: "environment" };
     if (fallback !== undefined) return { value: coreScalar(fallback), from: tree.at.from };
     if (!scope.quiet) {

@@ -1,11 +1,11 @@
 import { type Level, type ModelManifest, type OperatorDefinition, type PlanInput, type PortType } from "../contracts/index.js";
-import { compileExpression, type Variables } from "./expression.js";
 import { compareLevels, misfitOfMap, misfits, modeOf } from "./fit.js";
 import type { InputRef } from "./inputs.js";
+import { checkExpressionFields, checkTemplates, checkWhen, type WhenSource } from "./node-checks.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
-import { child, describe, type At, type Tree } from "./tree.js";
-import { MEDIA_VARIABLES, SCENE_VARIABLES } from "./when.js";
+import { chooseModels } from "./roles.js";
+import { MEDIA_VARIABLES } from "./when.js";
 
 /** A node whose edges, level, models and types are known. */
 export interface LinkedNode {
@@ -130,7 +130,7 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
     }
   }
   checkTemplates(draft, op, [...new Set([...edges.map((edge) => edge.entry), ...absent, ...draft.refs.map((ref) => (ref.listed ? ref.node : (ref.into ?? ref.node)))])], report);
-  const when = checkWhen(draft, level, edges, wiring);
+  const when = checkWhen(draft, level, whenSources(draft, edges, wiring), report);
   checkExpressionFields(draft, op, report);
   if (!sound || !models || report.problems.slice(errorsBefore).some((problem) => problem.severity === "error")) return;
   const scenes = level === "scene" ? chooseScenes(draft, op, edges, wiring) : null;
@@ -202,59 +202,6 @@ function chooseLevel(draft: NodeDraft, op: OperatorDefinition, edges: readonly E
   return null;
 }
 
-function chooseModels(draft: NodeDraft, op: OperatorDefinition, wiring: Wiring): Record<string, ModelManifest> | null {
-  const { report, roles, models } = wiring;
-  const wanted = Object.entries(op.models ?? {});
-  const hint = `flow explain ${op.name}`;
-  const tree = draft.model;
-  if (wanted.length === 0) {
-    if (!tree) return {};
-    report.add("UNKNOWN_ROLE", tree.at, `${op.name} uses no model.`, { found: describe(tree), expected: "no `model:`", hint });
-    return null;
-  }
-  const given = new Map<string, { tree: Tree; keyAt: At }>();
-  let good = true;
-  if (tree?.kind === "map") {
-    for (const [role, entry] of tree.entries) {
-      if (Object.hasOwn(op.models ?? {}, role)) given.set(role, { tree: entry.value, keyAt: entry.keyAt });
-      else {
-        report.add("UNKNOWN_ROLE", entry.keyAt, `${op.name} has no model role ${role}.`, { found: role, among: Object.keys(op.models ?? {}), hint });
-        good = false;
-      }
-    }
-  } else if (tree) {
-    const required = wanted.filter(([, role]) => !role.optional);
-    const [only] = required.length > 0 ? required : wanted;
-    if (required.length > 1) {
-      report.add("MODEL_MISSING", tree.at, `${op.name} needs ${required.length} models: ${required.map(([role]) => role).join(", ")}.`, { found: describe(tree), expected: `model: { ${required.map(([role]) => `${role}: …`).join(", ")} }`, hint });
-      return null;
-    }
-    if (only) given.set(only[0], { tree, keyAt: tree.at });
-  }
-  const chosen: Record<string, ModelManifest> = {};
-  for (const [role, { task, optional }] of wanted) {
-    const written = given.get(role)?.tree;
-    if (!written) {
-      if (optional) continue;
-      report.add("MODEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs a model for ${role} (${task}).`, { found: "nothing", expected: `model: ROLE`, among: roles.keys(), hint });
-      good = false;
-      continue;
-    }
-    if (written.kind === "scalar" && written.broken) return null;
-    const name = written.kind === "scalar" ? String(written.value) : describe(written);
-    const manifest = roles.has(name) ? roles.get(name) : models.get(name);
-    if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
-    if (!manifest) {
-      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
-      good = false;
-    } else if (manifest.task !== task) {
-      report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });
-      good = false;
-    } else chosen[role] = manifest;
-  }
-  return good ? chosen : null;
-}
-
 /** Whose scenes are the node's items; undefined when that is reported as unknowable. */
 function chooseScenes(draft: NodeDraft, op: OperatorDefinition, edges: readonly Edge[], wiring: Wiring): string | null | undefined {
   if (op.run.form === "cut") return draft.name;
@@ -283,44 +230,10 @@ function outputTypes(draft: NodeDraft, op: OperatorDefinition, models: Record<st
   }
 }
 
-function checkTemplates(draft: NodeDraft, op: OperatorDefinition, entries: readonly string[], report: Reporter): void {
-  const config = child(draft.tree, "with");
-  for (const field of Object.keys(op.templates ?? {})) {
-    const tree = child(config, field);
-    if (tree?.kind !== "scalar" || typeof tree.value !== "string" || tree.broken) continue;
-    for (const match of tree.value.matchAll(/\{\{|\}\}|\{([^{}]*)\}/g)) {
-      const name = match[1];
-      if (name === undefined || entries.includes(name)) continue;
-      const at = { ...tree.at, column: tree.at.column + match.index + (tree.quoted ? 1 : 0) };
-      report.add("TEMPLATE_PORT", tree.at.from.startsWith("param:") ? tree.at : at, `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: `Add it: in: { ${name}: NODE }.` });
-    }
-  }
-}
-
-function checkExpressionFields(draft: NodeDraft, op: OperatorDefinition, report: Reporter): void {
-  for (const [field, names] of Object.entries(op.expressions ?? {})) {
-    const tree = child(child(draft.tree, "with"), field);
-    if (tree?.kind !== "scalar" || typeof tree.value !== "string" || tree.broken) continue;
-    const variables: Variables = Object.fromEntries(names.map((name) => [name, true]));
-    const compiled = compileExpression(tree.value, variables, report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
-    if ("problems" in compiled) report.problems.push(...compiled.problems);
-  }
-}
-
-function checkWhen(draft: NodeDraft, level: Level, edges: readonly Edge[], wiring: Wiring): string | null {
-  const tree = draft.when;
-  if (!tree) return null;
-  const variables: Record<string, true | Variables> = {};
-  for (const edge of edges) {
-    const ports = wiring.linked.get(edge.ref.node)?.op.run.form === "source" ? MEDIA_VARIABLES : { ...((variables[edge.ref.node] as Variables | undefined) ?? {}), [edge.sourcePort]: true as const };
-    variables[edge.ref.node] = ports;
-  }
-  // A source that is broken or disabled is somebody else's problem.
-  for (const ref of draft.refs) if (!wiring.linked.has(ref.node)) variables[ref.node] = true;
-  if (level === "scene") variables["scene"] = SCENE_VARIABLES;
-  variables["media"] = MEDIA_VARIABLES;
-  const source = String(tree.value);
-  const compiled = compileExpression(source, variables, wiring.report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
-  if ("problems" in compiled) wiring.report.problems.push(...compiled.problems);
-  return source;
+function whenSources(draft: NodeDraft, edges: readonly Edge[], wiring: Wiring): WhenSource[] {
+  const known = edges.map(({ ref, sourcePort }): WhenSource => {
+    const opens = wiring.linked.get(ref.node)?.op.run.form === "source";
+    return { node: ref.node, ports: opens ? MEDIA_VARIABLES : { [sourcePort]: true } };
+  });
+  return [...known, ...draft.refs.flatMap(({ node }) => (wiring.linked.has(node) ? [] : [{ node, ports: null }]))];
 }

@@ -23,6 +23,9 @@ test("values: comparison, arithmetic over whole and broken numbers, text, lists"
 test("a member that is absent makes the result null, has() asks for it", () => {
   assert.equal(evaluate("a.caption.contains('x')", { a: {} }), null);
   assert.equal(evaluate("has(a.caption)", { a: {} }), false);
+  assert.equal(evaluate("a.caption == 1", {}), null, "a variable of a disabled node");
+  const unchecked = compileExpression("x.y == 1", null);
+  assert.ok("evaluate" in unchecked && unchecked.evaluate({ x: { y: 1 } }) === true);
 });
 
 test("a comparison of unlike things is an error with a hint, not false", () => {

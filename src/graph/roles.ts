@@ -1,0 +1,65 @@
+import type { ModelManifest, OperatorDefinition } from "../contracts/index.js";
+import type { NodeDraft } from "./node-syntax.js";
+import type { Reporter } from "./problems.js";
+import { describe, type At, type Tree } from "./tree.js";
+
+export interface ModelScope {
+  /** role of the graph → manifest, null when the manifest is unknown (and reported). */
+  roles: ReadonlyMap<string, ModelManifest | null>;
+  models: ReadonlyMap<string, ModelManifest>;
+  report: Reporter;
+}
+
+/** The operator's roles → manifests, by a role of the graph or a model's own name; null when something is missing or wrong. */
+export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: ModelScope): Record<string, ModelManifest> | null {
+  const { report, roles, models } = scope;
+  const wanted = Object.entries(op.models ?? {});
+  const hint = `flow explain ${op.name}`;
+  const tree = draft.model;
+  if (wanted.length === 0) {
+    if (!tree) return {};
+    report.add("UNKNOWN_ROLE", tree.at, `${op.name} uses no model.`, { found: describe(tree), expected: "no `model:`", hint });
+    return null;
+  }
+  const given = new Map<string, { tree: Tree; keyAt: At }>();
+  let good = true;
+  if (tree?.kind === "map") {
+    for (const [role, entry] of tree.entries) {
+      if (Object.hasOwn(op.models ?? {}, role)) given.set(role, { tree: entry.value, keyAt: entry.keyAt });
+      else {
+        report.add("UNKNOWN_ROLE", entry.keyAt, `${op.name} has no model role ${role}.`, { found: role, among: Object.keys(op.models ?? {}), hint });
+        good = false;
+      }
+    }
+  } else if (tree) {
+    const required = wanted.filter(([, role]) => !role.optional);
+    const [only] = required.length > 0 ? required : wanted;
+    if (required.length > 1) {
+      report.add("MODEL_MISSING", tree.at, `${op.name} needs ${required.length} models: ${required.map(([role]) => role).join(", ")}.`, { found: describe(tree), expected: `model: { ${required.map(([role]) => `${role}: …`).join(", ")} }`, hint });
+      return null;
+    }
+    if (only) given.set(only[0], { tree, keyAt: tree.at });
+  }
+  const chosen: Record<string, ModelManifest> = {};
+  for (const [role, { task, optional }] of wanted) {
+    const written = given.get(role)?.tree;
+    if (!written) {
+      if (optional) continue;
+      report.add("MODEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs a model for ${role} (${task}).`, { found: "nothing", expected: `model: ROLE`, among: roles.keys(), hint });
+      good = false;
+      continue;
+    }
+    if (written.kind === "scalar" && written.broken) return null;
+    const name = written.kind === "scalar" ? String(written.value) : describe(written);
+    const manifest = roles.has(name) ? roles.get(name) : models.get(name);
+    if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
+    if (!manifest) {
+      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
+      good = false;
+    } else if (manifest.task !== task) {
+      report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });
+      good = false;
+    } else chosen[role] = manifest;
+  }
+  return good ? chosen : null;
+}
