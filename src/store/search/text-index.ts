@@ -1,12 +1,13 @@
 /**
- * Full-text index in memory, built from the records when a search needs it. Our own postings instead of minisearch: that one has no phrases (it keeps
- * no positions), and its per-document maps cost ten times the memory. All words of all fields lie in one stream of word ids; postings are positions
- * in that stream (counting sort), so a phrase is a comparison of neighbours and 100,000 records take a second.
+ * Full-text index in memory, built from the records when a search needs it. Our own postings instead of minisearch: that one keeps no positions, hence
+ * no phrases. All words of all fields lie in one stream of word ids; postings are positions in that stream (counting sort), so a phrase is a comparison
+ * of neighbours. 100,000 records of 20 spoken words: 0.5 s; with 20 attributes each: 1.2 s (CPU, reading them from the store not counted).
  */
 import type { FlowRecord } from "../../contracts/index.js";
 import type { Query, Term } from "./query.js";
 import { recordTexts } from "./record-texts.js";
 import { eachWord, tokenise } from "./tokenise.js";
+import { WordTable } from "./word-table.js";
 
 /** Okapi BM25's usual constants. */
 const K1 = 1.2;
@@ -34,7 +35,7 @@ export class TextIndex {
   readonly ids: string[] = [];
   /** What the index was built from, so that evidence is quoted from the same fields. */
   readonly fulltext: ReadonlySet<string> | undefined;
-  private readonly words = new Map<string, number>();
+  private readonly words = new WordTable();
   private readonly stream: Int32Array;
   private readonly segmentAt: Int32Array;
   private readonly segmentDoc: number[] = [];
@@ -61,7 +62,7 @@ export class TextIndex {
       segments.push(segment);
       if (id !== GAP) length++;
     };
-    const pushWord = (word: string): void => push(this.idOf(word));
+    const pushWord = (folded: string, from: number, to: number): void => push(this.words.add(folded, from, to));
     for (const record of records) {
       const doc = this.ids.push(record.id) - 1;
       for (const text of recordTexts(record, this.fulltext)) {
@@ -70,7 +71,7 @@ export class TextIndex {
         for (const piece of text.pieces) {
           if (text.measured) {
             let ids = measuredIds.get(piece);
-            if (!ids) measuredIds.set(piece, (ids = tokenise(piece).map(({ word }) => this.idOf(word))));
+            if (!ids) measuredIds.set(piece, (ids = tokenise(piece).map(({ word }) => this.words.add(word, 0, word.length))));
             for (const id of ids) push(id);
           } else eachWord(piece, pushWord);
           push(GAP);
@@ -134,19 +135,13 @@ export class TextIndex {
     return docs;
   }
 
-  private idOf(word: string): number {
-    let id = this.words.get(word);
-    if (id === undefined) this.words.set(word, (id = this.words.size));
-    return id;
-  }
-
   private exactly(word: string): number[] {
-    const id = this.words.get(word);
-    return id === undefined ? [] : [id];
+    const id = this.words.find(word);
+    return id < 0 ? [] : [id];
   }
 
   private startingWith(prefix: string): number[] {
-    this.sorted ??= [...this.words.keys()].sort();
+    this.sorted ??= [...this.words.all()].sort();
     let low = 0;
     for (let high = this.sorted.length; low < high; ) {
       const middle = (low + high) >> 1;
@@ -154,7 +149,7 @@ export class TextIndex {
       else high = middle;
     }
     const ids: number[] = [];
-    for (let i = low; i < this.sorted.length && this.sorted[i]!.startsWith(prefix); i++) ids.push(this.words.get(this.sorted[i]!)!);
+    for (let i = low; i < this.sorted.length && this.sorted[i]!.startsWith(prefix); i++) ids.push(this.words.find(this.sorted[i]!));
     return ids;
   }
 }

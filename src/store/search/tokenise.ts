@@ -21,13 +21,19 @@ export function foldWord(word: string): string {
   return word.normalize("NFKD").replace(DIACRITICS, "").toLowerCase().replace(LETTER, (letter) => LETTERS[letter] ?? letter).normalize("NFC");
 }
 
-/** Calls `visit` for each word in order: the folded word and its span [start, end) in `text`, in UTF-16 units. */
-export function eachWord(text: string, visit: (word: string, start: number, end: number) => void): void {
+/**
+ * Calls `visit` for each word in order: the folded word is folded[from, to), and stands at [start, end) in `text` (UTF-16 units). Spans and no strings:
+ * an index sees millions of words, few of them new.
+ */
+export function eachWord(text: string, visit: (folded: string, from: number, to: number, start: number, end: number) => void): void {
   if (!ASCII_ONLY.test(text)) {
-    for (const match of text.matchAll(TOKEN)) visit(foldWord(match[0]), match.index, match.index + match[0].length);
+    for (const match of text.matchAll(TOKEN)) {
+      const word = foldWord(match[0]);
+      visit(word, 0, word.length, match.index, match.index + match[0].length);
+    }
     return;
   }
-  // Nearly all text of a store; a fifth of the regular expression's time.
+  // Nearly all text of a store: no match objects, no substrings.
   const lower = text.toLowerCase();
   let start = -1;
   for (let i = 0; i <= lower.length; i++) {
@@ -35,7 +41,7 @@ export function eachWord(text: string, visit: (word: string, start: number, end:
     const inWord = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
     if (inWord && start < 0) start = i;
     else if (!inWord && start >= 0) {
-      visit(lower.slice(start, i), start, i);
+      visit(lower, start, i, start, i);
       start = -1;
     }
   }
@@ -49,6 +55,6 @@ export interface Token {
 
 export function tokenise(text: string): Token[] {
   const tokens: Token[] = [];
-  eachWord(text, (word, start, end) => tokens.push({ word, start, end }));
+  eachWord(text, (folded, from, to, start, end) => tokens.push({ word: folded.slice(from, to), start, end }));
   return tokens;
 }
