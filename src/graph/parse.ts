@@ -68,8 +68,13 @@ function readYaml(source: GraphSource, report: Reporter): Tree | null {
       report.add("DUPLICATE_KEY", at, `The key ${JSON.stringify(word)} stands twice in one mapping.`, { found: word, hint: "Remove or rename one of the two." });
       continue;
     }
+    // Whatever the parser says after its first stumble is about the fall.
+    if (fatal) continue;
     fatal = true;
-    report.add("YAML_SYNTAX", at, problem.message.split("\n")[0] ?? problem.message, { hint: "Fix the YAML at this place first; the rest is checked after it parses." });
+    const brace = /(?<!["'])\$$/.test(source.text.slice(0, problem.pos[0])) && source.text[problem.pos[0]] === "{";
+    report.add("YAML_SYNTAX", at, `${problem.message.split("\n")[0] ?? problem.message}.`, {
+      hint: brace ? 'Inside { } a reference needs quotes: "${params.NAME}".' : "Fix the YAML at this place first; the rest is checked after it parses.",
+    });
   }
   if (fatal) return null;
   if (document.contents === null) {

@@ -4,22 +4,17 @@ import type { Variables } from "./expression.js";
 /** Members of `media.info` in `when:`. The engine fills them with `mediaVariables`. */
 const INFO: Variables = {
   id: true, uri: true, name: true, kind: true, container: true, sizeBytes: true, durationUs: true, duration: true, startUs: true,
-  hasAudio: true, hasVideo: true, hasSubtitles: true, video: true, audio: true, subtitles: true, memoisable: true,
+  hasAudio: true, hasVideo: true, hasSubtitles: true, has_audio: true, has_video: true, has_subtitles: true, video: true, audio: true, subtitles: true, memoisable: true,
 };
 export const MEDIA_VARIABLES: Variables = { info: INFO };
 export const SCENE_VARIABLES: Variables = { startUs: true, endUs: true, start: true, end: true, duration: true, startFrame: true, endFrame: true };
 
 /** Value of the variable `media`; `duration` is in seconds. */
 export function mediaVariables(info: MediumInfo): { info: Record<string, unknown> } {
-  return {
-    info: {
-      ...info,
-      duration: info.durationUs === null ? null : info.durationUs / 1e6,
-      hasAudio: info.audio !== null,
-      hasVideo: info.video !== null,
-      hasSubtitles: info.subtitles.some((stream) => stream.text),
-    },
-  };
+  const [hasAudio, hasVideo, hasSubtitles] = [info.audio !== null, info.video !== null, info.subtitles.some((stream) => stream.text)];
+  // Both spellings: YAML is written in snake case, records are read in camel case.
+  const has = { hasAudio, hasVideo, hasSubtitles, has_audio: hasAudio, has_video: hasVideo, has_subtitles: hasSubtitles };
+  return { info: { ...info, duration: info.durationUs === null ? null : info.durationUs / 1e6, ...has } };
 }
 
 /** Value of the variable `scene`: microseconds as stored, `start`, `end`, `duration` in seconds. */

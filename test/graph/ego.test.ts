@@ -24,9 +24,9 @@ for (const [title, env, options] of [["the fixtures", { catalogue, models, envir
   test(`ego with ${title}: nodes, levels and modes`, options, () => {
     const plan = load();
     assert.deepEqual(plan.inputs, ["./graphs/demo/clip.mp4"]);
-    assert.deepEqual(plan.nodes.map((node) => node.name).sort(), "attributes caption captionvec events frames global keyframes levels loudness media medium motion programme quality scene scenes scores sound speech text thumbs video windows".split(" "));
+    assert.deepEqual(plan.nodes.map((node) => node.name).sort(), "attributes audio caption captionvec events frames global keyframes levels loudness media medium motion programme quality scene scenes scores speech text thumbs video windows".split(" "));
     const level = (name: string): string => nodeOf(plan, name).level;
-    assert.deepEqual(["media", "scores", "scenes", "sound", "programme", "scene", "medium", "global"].map(level), ["media", "frame", "scene", "scene", "media", "scene", "media", "media"]);
+    assert.deepEqual(["media", "scores", "scenes", "audio", "programme", "scene", "medium", "global"].map(level), ["media", "frame", "scene", "scene", "media", "scene", "media", "media"]);
     const position = new Map(plan.nodes.map((node, i) => [node.name, i]));
     for (const node of plan.nodes) {
       for (const input of Object.values(node.inputs)) assert.ok((position.get(input.node) ?? 99) < (position.get(node.name) ?? -1), `${input.node} before ${node.name}`);
@@ -38,7 +38,7 @@ for (const [title, env, options] of [["the fixtures", { catalogue, models, envir
     const { vectors, images, scenes } = nodeOf(plan, "keyframes").inputs;
     assert.deepEqual([vectors?.mode, images?.mode, scenes?.mode], ["group", "group", "same"]);
     assert.equal(nodeOf(plan, "speech").inputs["subtitles"]?.mode, "broadcast");
-    assert.deepEqual(Object.values(nodeOf(plan, "global").inputs).map((input) => [input.node, input.into, input.mode]), [["video", "vectors", "group"], ["sound", "vectors", "group"], ["text", "vectors", "group"]]);
+    assert.deepEqual(Object.values(nodeOf(plan, "global").inputs).map((input) => [input.node, input.into, input.mode]), [["video", "vectors", "group"], ["audio", "vectors", "group"], ["text", "vectors", "group"]]);
     assert.equal(nodeOf(plan, "scene").inputs["silence"]?.port, "silence");
     assert.deepEqual(nodeOf(plan, "text").onError, { retry: 3, backoffMinMs: 1000, backoffMaxMs: 10_000, then: "dead_letter" });
     assert.deepEqual(plan.outputs.map((output) => [output.kind, output.from, Object.entries(output.vectors).map(([name, { weight }]) => [name, weight])]), [

@@ -151,6 +151,12 @@ test("all problems at once, in the order of the file", () => {
   assert.deepEqual(problems.map((problem) => problem.code), ["UNKNOWN_OPERATOR", "UNKNOWN_NODE", "UNKNOWN_KEY", "KIND_MISMATCH", "UNKNOWN_KEY"]);
 });
 
+test("YAML that does not parse is one problem, and ${…} without quotes is told how to be written", () => {
+  const { problems } = load(graph("  a: { op: scene.cut, in: scores, with: { threshold: ${params.t} } }\n  b: { op: join }"));
+  assert.deepEqual(problems.map((problem) => problem.code), ["YAML_SYNTAX"]);
+  assert.match(problems[0]?.hint ?? "", /needs quotes/);
+});
+
 test("a cycle is shown as a path", () => {
   const { problems } = load(graph("  a: { op: text.embed, in: { x: c }, model: text, with: { template: \"{x}\" } }\n  b: { op: text.embed, in: { x: a }, model: text, with: { template: \"{x}\" } }\n  c: { op: text.embed, in: { x: b }, model: text, with: { template: \"{x}\" } }"));
   assert.equal(problems[0]?.found, "a → c → b → a");
