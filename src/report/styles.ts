@@ -6,7 +6,7 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;f
 @media (prefers-color-scheme:dark){:root{--ground:#14171b;--surface:#1c2026;--sunken:#242930;--line:#333a43;--text:#e7e9ec;--muted:#a3abb6;--accent:#79c3da;--accent-soft:#1d3640;--warn:#f0b66b;--warn-soft:#3a2c18;--good:#86d0a2;--good-soft:#1c3527;
 --change:#a493d1;--motion:#d9a457;--loudness:#5bb0c8;--silence:#7a828d;--black:#000;--freeze:#4f86ad;--cue:#24382c;--cue-text:#bfe3cc;--cut:#574d75;--hit:#6b5413;--hit-text:#fff;--shadow:0 1px 2px #0006}}
 *,*::before,*::after{box-sizing:border-box}
-html{scroll-padding-top:64px;-webkit-text-size-adjust:100%}
+html{scroll-padding-top:72px;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--text);overflow-wrap:anywhere}
 h1,h2,h3,h4,h5,p,ul,ol,dl,dd,figure{margin:0;padding:0}
 ul,ol{list-style:none}
@@ -44,7 +44,7 @@ input[type=search]{font:inherit;font-size:.92rem;width:240px;padding:6px 12px;bo
 .uri{font-size:.82rem;margin-top:2px}
 .tag{display:inline-block;padding:0 8px;border-radius:9px;font-size:.76rem;line-height:1.55;font-weight:600;background:var(--accent-soft);color:var(--accent);vertical-align:middle}
 .tag.warn{background:var(--warn-soft);color:var(--warn)}.tag.same{background:var(--good-soft);color:var(--good)}
-.timeline{margin-top:18px;scroll-margin-top:60px}
+.timeline{margin-top:18px}
 .readout{display:flex;flex-wrap:wrap;gap:0 14px;min-height:1.6em;font-size:.85rem;color:var(--muted);margin:0 0 6px 132px}
 .readout b{color:var(--text);font-weight:600}
 .readout-text{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
@@ -68,7 +68,7 @@ a:hover .scene-mark text{fill:var(--text)}a:hover .scene-mark .ground{fill:var(-
 .tick{stroke:var(--muted)}.tick-name{font-size:11px;fill:var(--muted)}
 .cursor{position:absolute;top:0;bottom:20px;width:1px;background:var(--text);pointer-events:none}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(252px,1fr));grid-auto-flow:dense;gap:16px}
-.card{border:1px solid var(--line);border-radius:10px;overflow:hidden;background:var(--surface);scroll-margin-top:68px;transition:box-shadow .15s,border-color .15s}
+.card{border:1px solid var(--line);border-radius:10px;overflow:hidden;background:var(--surface);transition:box-shadow .15s,border-color .15s}
 .card:hover,.card[open]{border-color:color-mix(in srgb,var(--accent) 45%,var(--line));box-shadow:var(--shadow)}
 .card[open]{grid-column:1/-1}
 .card summary{display:block;cursor:pointer;list-style:none;border-radius:10px}
@@ -137,7 +137,7 @@ footer{padding-block:28px 48px;color:var(--muted);font-size:.82rem}
 .top,main,footer,.toolbar{padding-inline:14px}.top{padding-top:22px}
 .tiles{gap:6px 20px}.tiles strong{font-size:1.08rem}
 .toolbar{flex-wrap:wrap;gap:6px}.toolbar nav{width:100%}.filter{width:100%}input[type=search]{flex:1;min-width:0;width:auto;font-size:16px}
-html{scroll-padding-top:104px}.timeline,.card{scroll-margin-top:104px}
+html{scroll-padding-top:110px}
 .panel{padding:16px 14px;border-radius:10px;margin-top:16px}
 .readout{margin-left:0;min-height:3.1em;align-content:flex-end}.readout-text{white-space:normal}.lane{grid-template-columns:minmax(0,1fr);gap:1px;margin-top:8px}.lane-name{text-align:left}.lane-name small{display:inline;margin-left:4px}.lane-axis .lane-name{display:none}
 .cards{grid-template-columns:minmax(0,1fr);gap:12px}.card[open] summary{grid-template-columns:minmax(0,1fr)}

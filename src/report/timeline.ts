@@ -22,7 +22,7 @@ export function timeline(medium: MediumReport): Html {
     data.motion && lane("Motion", "movement", "motion", 36, area(scaled(data.motion, 0, Math.max(0.02, 1.15 * quantile(data.motion, 0.96))), 36)),
     data.loudness && lane("Loudness", `${LOUDNESS_FLOOR} – 0 LUFS`.replace("-", "−"), "loudness", 48, [spanMarks(data.silence ?? [], data, "shade", "silence"), area(scaled(data.loudness, LOUDNESS_FLOOR, 0), 48)]),
     data.silence && lane("Silence", "", "silence", 16, spanMarks(data.silence, data, "mark", "silence")),
-    (data.black || data.freeze) && lane("Black · frozen", "", "picture", 16, [spanMarks(data.freeze ?? [], data, "mark freeze", "frozen picture"), spanMarks(data.black ?? [], data, "mark black", "black")]),
+    (data.black || data.freeze) && lane("Black · frozen", "", "picture", 16, [spanMarks(data.black ?? [], data, "mark black", "black", [0, 50]), spanMarks(data.freeze ?? [], data, "mark freeze", "frozen picture", [50, 50])]),
     data.cues.length > 0 && lane(data.cuesFrom === "cues" ? "Subtitles" : "Transcript", data.cuesFrom === "cues" ? "" : "per scene", "cues", 24, cueMarks(data)),
     lane("", "", "axis", 20, ticks(data)),
   ];
@@ -57,8 +57,8 @@ function sceneMarks(data: TimelineData, shown: ReadonlySet<string>, posters: Rea
 
 const cutLines = (data: TimelineData): Part[] => data.scenes.slice(1).map(({ startUs }) => html`<line class="cut" x1="${percent(startUs, data)}" x2="${percent(startUs, data)}" y1="0" y2="100%"/>`);
 
-const spanMarks = (spans: readonly Interval[], data: TimelineData, className: string, what: string): Part[] =>
-  spans.map((span) => html`<rect class="${className}" x="${percent(span.startUs, data)}" width="${width(span, data)}" height="100%"><title>${what} ${range(span.startUs, span.endUs)}</title></rect>`);
+const spanMarks = (spans: readonly Interval[], data: TimelineData, className: string, what: string, [top, height] = [0, 100]): Part[] =>
+  spans.map((span) => html`<rect class="${className}" x="${percent(span.startUs, data)}" width="${width(span, data)}" y="${top}%" height="${height}%"><title>${what} ${range(span.startUs, span.endUs)}</title></rect>`);
 
 const cueMarks = (data: TimelineData): Part[] =>
   data.cues.map((cue) => html`<svg class="cue" x="${percent(cue.startUs, data)}" width="${width(cue, data)}" height="24"><rect width="100%" height="22" y="1" rx="3"/><text x="6" y="16">${cue.text}</text><title>${range(cue.startUs, cue.endUs)}: ${cue.text}</title></svg>`);
