@@ -85,7 +85,7 @@ export interface Plan {
   file: string;
   params: Record<string, { value: unknown; origin: Origin }>;
   profile: string | null;
-  /** Media URIs, folders, globs: the value of the params of type `media`, unexpanded. */
+  /** Media URIs, folders, globs that the plan's sources open, unexpanded. */
   inputs: string[];
   nodes: PlanNode[]; // topological order, only what an output or --only/--until reaches
   outputs: OutputSpec[];

@@ -59,13 +59,21 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   if (report.problems.some((problem) => problem.severity === "error")) return { plan: null, problems: report.problems };
   const runtime: Plan["runtime"] = { workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight };
   const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
-  const inputs = [...linked.params.values()].filter((param) => param.types.includes("media")).flatMap((param) => (Array.isArray(param.value) ? param.value : [param.value])) as string[];
+  const inputs = inputsOf(linked, nodes);
   const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, runtime, resolved: [], hash: planHash(nodes, outputs, runtime) };
   plan.resolved = resolvedValues(plan, linked.root);
   return { plan, problems: report.problems };
 }
 
 export const originOf = (at: At, file: string): Origin => ({ file, line: at.line, column: at.column, from: at.from });
+
+/** What is to be opened: as the sources say, whether a parameter fills it or the graph names it; else the media parameters. */
+function inputsOf(linked: LinkedGraph, nodes: readonly PlanNode[]): string[] {
+  const texts = (value: unknown): string[] => [value].flat().filter((item): item is string => typeof item === "string");
+  const opened = nodes.filter((node) => node.op.run.form === "source").flatMap((node) => texts((node.config as { uri?: unknown } | null)?.uri));
+  const given = [...linked.params.values()].filter((param) => param.types.includes("media")).flatMap((param) => texts(param.value));
+  return [...new Set(opened.length > 0 ? opened : given)];
+}
 
 /** Names of the nodes that will run. */
 function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Set<string> {

@@ -65,6 +65,10 @@ test("positional: one input is a text, several are a list, none is the default o
   assert.deepEqual(planOf(typed, {}, { CLIP: "c.mp4" }).inputs, ["c.mp4"]);
 });
 
+test("inputs: a graph may name its media itself", () => {
+  assert.deepEqual(planOf("flow: 1\nnodes: { media: { op: media.open, with: { uri: [b.mp4, c.mp4, b.mp4] } } }\n").inputs, ["b.mp4", "c.mp4"]);
+});
+
 test("templates: $${ writes ${, {{ is no port, and ${x} holds {x}", () => {
   assert.equal(config(typed.replace('{t}"', () => '{t} {{t}} $${"'), "text")["template"], "it says {t} {{t}} ${");
   assert.deepEqual(load(typed.replace('{t}"', () => '{t} $${x}"')).problems.map((problem) => problem.code), ["TEMPLATE_PORT"]);
