@@ -1,14 +1,14 @@
 /** The work of `flow run`, `flow retry` and `flow demo`: plan, run under Ctrl-C and a progress bar, log the run, print the summary. */
-import { resolve } from "node:path";
 import type { Plan, Problem } from "../contracts/index.js";
 import { exitCodeOf, runPlan, type RunSummary } from "../engine/index.js";
 import { Store } from "../store/index.js";
+import { absolute, repeatArguments, runCommand } from "./command-line.js";
 import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
 import { badArguments, GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
 import { Log } from "./log.js";
 import { requirePlan } from "./open-graph.js";
-import { coloursFor, note, printJson, shellWord } from "./output.js";
+import { coloursFor, note, printJson } from "./output.js";
 import { problemLines } from "./problems.js";
 import { ProgressBar } from "./progress.js";
 import { printSummary } from "./summary.js";
@@ -29,7 +29,7 @@ export async function execute(graph: string, inputs: string[], options: ExecuteO
   else if (!options.quiet) printSummary(summary, plan, options.store, sourceUs);
   else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
   if (summary.status === "interrupted") {
-    const command = resumeCommand(graph, inputs, options);
+    const command = runCommand(graph, inputs, options);
     logOf(options).event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
   }
   return exitCodeOf(summary);
@@ -52,7 +52,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     using interrupts = new Interrupts({ log, before: () => bar.clear() });
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
-    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(resolve(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary: { ...summary, outputs: plan.outputs } });
+    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary: { ...summary, outputs: plan.outputs } });
     log.event("end", { status: summary.status, durationMs: summary.durationMs, records: summary.records }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
   } finally {
@@ -61,21 +61,3 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
 }
 
 const logOf = ({ quiet, log }: ExecuteOptions): Log => new Log(quiet ? "off" : log);
-
-/** The command line that continues or repeats this run. */
-const resumeCommand = (graph: string, inputs: readonly string[], options: ExecuteOptions): string =>
-  ["flow", "run", ...repeatArguments(graph, inputs, options), ...(options.store === "./.flow" ? [] : ["--store", options.store])].map(shellWord).join(" ");
-
-/** Arguments of `flow run` that repeat this run in its store; --force is not among them: what it dropped is dropped. */
-function repeatArguments(graph: string, inputs: readonly string[], options: ExecuteOptions): string[] {
-  const words = [graph, ...inputs];
-  if (options.only) words.push("--only", options.only.join(","));
-  if (options.from) words.push("--from", options.from);
-  if (options.until) words.push("--until", options.until);
-  for (const [name, value] of Object.entries(options.param ?? {})) words.push("-p", `${name}=${value}`);
-  if (options.profile) words.push("--profile", options.profile);
-  return words;
-}
-
-/** Runs are logged with paths that hold from any folder. */
-const absolute = (input: string): string => (/^[a-z][a-z0-9+.-]+:\/\//i.test(input) ? input : resolve(input));

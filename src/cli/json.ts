@@ -177,6 +177,7 @@ export interface ClipDocument extends WrittenDocument {
 
 /** `flow errors`. */
 export interface ErrorsDocument {
+  /** `medium` is empty for one that could not be opened in the last run. */
   failures: { id: string; node: string; operator: string; medium: string; uri: string; startUs: number; endUs: number; error: FlowErrorData; permanent: boolean; at: string }[];
 }
 

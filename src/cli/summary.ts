@@ -1,6 +1,7 @@
 import type { NodeCounts, Plan } from "../contracts/index.js";
 import type { RunSummary } from "../engine/index.js";
-import { colours, count, elapsed, plural, print, shellWord, table } from "./output.js";
+import { storeOption } from "./command-line.js";
+import { colours, count, elapsed, plural, print, table } from "./output.js";
 
 const COLUMNS = ["in", "done", "cached", "skipped", "dropped", "failed"] as const;
 
@@ -14,9 +15,9 @@ export function printSummary(summary: RunSummary, plan: Plan, store: string, sou
   const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
   print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
   print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);
-  for (const failure of summary.failures) print(`${colours.red("failed")} ${failure.uri}: ${failure.message}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
+  for (const failure of summary.failures) print(`${colours.red("failed")} ${failure.message.includes(failure.uri) ? "" : `${failure.uri}: `}${failure.message}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
   for (const text of summary.notes) print(`${colours.dim("note:")} ${text}`);
-  const at = store === "./.flow" ? "" : ` --store ${shellWord(store)}`;
+  const at = storeOption(store);
   const next = summary.status === "failed-items" ? [`flow errors${at}`, `flow retry${at}`] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
   if (summary.status !== "interrupted") print(`${colours.dim("next:")} ${next.join("   ")}`);
 }

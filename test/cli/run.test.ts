@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import type { ClipDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
+import type { ClipDocument, ErrorsDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-run-"));
@@ -113,6 +113,24 @@ describe("a run on the bundled clip", () => {
     assert.equal(code, 2);
     assert.match(stdout, /nothing\.mp4/);
   });
+});
+
+test("a medium that cannot be read beside one that can: exit 1, named by errors, tried again by retry", async () => {
+  const failing = join(dir, "failing");
+  const noise = join(dir, "noise.mp4");
+  writeFileSync(noise, "this is no video");
+  const run = await json<RunDocument>(["run", graph, "graphs/demo/clip.mp4", noise, "--store", failing], 1);
+  assert.equal(run.status, "failed-items");
+  assert.equal(run.media, 1);
+  assert.deepEqual(run.failures.map((failure) => failure.uri), [noise]);
+  const { failures } = await json<ErrorsDocument>(["errors", "--store", failing]);
+  assert.deepEqual(failures.map(({ uri, node }) => [uri, node]), [[noise, "media"]]);
+  assert.ok(failures[0]?.error.hint);
+  copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), noise);
+  const retried = await json<RunDocument>(["retry", "--store", failing]);
+  assert.equal(retried.status, "done");
+  assert.equal(retried.framesDecoded, 0, "the same bytes under another name");
+  assert.deepEqual((await json<ErrorsDocument>(["errors", "--store", failing])).failures, []);
 });
 
 test("Ctrl-C: exit 130, one document, the resume command; the same command then ends like an uninterrupted run", async () => {

@@ -1,11 +1,12 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
 import type { FlowRecord } from "../../contracts/index.js";
+import { storeOption } from "../command-line.js";
 import { act, define, withLog, withStore as withStoreOption, type LogOptions, type StoreOptions } from "../define.js";
 import { packageRoot } from "../environment.js";
 import type { DemoDocument } from "../json.js";
 import { withStore } from "../open-store.js";
-import { clock, colours, cut, elapsed, note, plural, print, printJson, shellWord, table } from "../output.js";
+import { clock, colours, cut, elapsed, note, plural, print, printJson, table } from "../output.js";
 import { fieldText } from "../records.js";
 import { checkAgainstTruth, checkText, readTruth, type Truth } from "../truth.js";
 
@@ -62,7 +63,7 @@ function printFound(truth: Truth, scenes: readonly FlowRecord[]): void {
 /** Three commands whose answers are known from the truth and were looked up in this store. */
 function printNext(store: string, truth: Truth, scenes: readonly FlowRecord[]): void {
   const flow = process.env["npm_lifecycle_event"] ? "npx flow" : "flow";
-  const at = store === "./.flow" ? "" : ` --store ${shellWord(store)}`;
+  const at = storeOption(store);
   const spoken = (words: string): FlowRecord | undefined => scenes.find((scene) => fieldText(scene.fields["transcript"]).toLowerCase().includes(words));
   const rows: string[][] = [];
   const car = spoken("red car");

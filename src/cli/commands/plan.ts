@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
+import { runCommand } from "../command-line.js";
 import { act, define, names, withGraph, withStore as withStoreOption, type GraphOptions, type StoreOptions } from "../define.js";
 import type { PlanDocument, PlanNodeDocument, ResolvedDocument } from "../json.js";
 import { requirePlan } from "../open-graph.js";
 import { withStore } from "../open-store.js";
-import { clock, colours, plural, print, printJson, shellWord, table } from "../output.js";
+import { clock, colours, plural, print, printJson, table } from "../output.js";
 import { problemLines } from "../problems.js";
 
 interface Options extends GraphOptions, StoreOptions {
@@ -55,7 +56,7 @@ export function command(): Command {
     if (problems.length > 0) print(`${problemLines(problems, colours)}\n`);
     printPlan(planned, decodes, media);
     print();
-    print(`${colours.dim("next:")} flow run ${[typed, ...given].map(shellWord).join(" ")}`);
+    print(`${colours.dim("next:")} ${runCommand(typed, given, options)}`);
   });
 }
 

@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import type { FlowRecord, ModelManifest, OutputSpec } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
+import { storeOption } from "../command-line.js";
 import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { modelFolders } from "../environment.js";
 import { badArguments } from "../failure.js";
 import type { SearchDocument } from "../json.js";
 import { withStore } from "../open-store.js";
-import { clock, colours, plural, print, printJson, shellWord, table } from "../output.js";
+import { clock, colours, plural, print, printJson, table } from "../output.js";
 import { fieldText, findMedia } from "../records.js";
 import { whereFilter } from "../where.js";
 
@@ -160,7 +161,7 @@ function printHits(store: Store, { hits, notUnderstood, reason }: SearchResult, 
   if (rows.length > 0) print(table(rows, { right: [0], head: ["#", "id", "time", ...(several ? ["medium"] : []), "score", "why"] }));
   if (notUnderstood.length > 0) print(`${colours.yellow("not understood:")} ${notUnderstood.join(", ")} ${colours.dim("(no record has it; lite models know words as they are written, not things)")}`);
   if (hits.length === 0) return print(`no hits: ${reason ?? "no evidence"}`);
-  const at = dir === "./.flow" ? "" : ` --store ${shellWord(dir)}`;
+  const at = storeOption(dir);
   const medium = several ? "" : ` in ${hits[0]!.uri}`;
   print(`${plural(hits.length, "hit")}${medium}. ${colours.dim("next:")} flow clip ${hits[0]!.id.slice(0, 8)} -o hit.mp4${at}`);
 }

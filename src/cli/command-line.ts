@@ -1,0 +1,33 @@
+import { resolve } from "node:path";
+import { shellWord } from "./output.js";
+
+/** What of a command line decides what a run does. */
+export interface Repeatable {
+  param?: Record<string, string>;
+  profile?: string;
+  only?: string[];
+  from?: string;
+  until?: string;
+}
+
+/** Arguments of `flow run` that repeat a run in its store; --force is not among them: what it dropped is dropped. */
+export function repeatArguments(graph: string, inputs: readonly string[], options: Repeatable): string[] {
+  const words = [graph, ...inputs];
+  if (options.only) words.push("--only", options.only.join(","));
+  if (options.from) words.push("--from", options.from);
+  if (options.until) words.push("--until", options.until);
+  for (const [name, value] of Object.entries(options.param ?? {})) words.push("-p", `${name}=${value}`);
+  if (options.profile) words.push("--profile", options.profile);
+  return words;
+}
+
+/** The command that runs this, or goes on with it. */
+export const runCommand = (graph: string, inputs: readonly string[], options: Repeatable & { store: string }): string => ["flow", "run", ...repeatArguments(graph, inputs, options), ...storeWords(options.store)].map((word) => shellWord(word)).join(" ");
+
+const storeWords = (store: string): string[] => (store === "./.flow" ? [] : ["--store", store]);
+
+/** ` --store DIR` for a suggested command; nothing for the default store. */
+export const storeOption = (store: string): string => storeWords(store).map((word) => ` ${shellWord(word)}`).join("");
+
+/** Runs are logged with paths that hold from any folder. */
+export const absolute = (input: string): string => (/^[a-z][a-z0-9+.-]+:\/\//i.test(input) ? input : resolve(input));
