@@ -144,10 +144,9 @@ class ItemFailure {
   ) {}
 }
 
-/** Lint has checked the names; here the variables may have any shape. */
+/** Lint has checked the names; a variable of a disabled node is null. */
 function compileCondition(node: PlanNode): Condition {
-  const readable = Object.fromEntries(["media", "scene", ...Object.values(node.inputs).map((input) => input.node)].map((name) => [name, true as const]));
-  const compiled = compileExpression(node.when!, readable);
+  const compiled = compileExpression(node.when!, null);
   if ("problem" in compiled) throw new FlowError(compiled.problem.code, compiled.problem.message, { node: node.name, hint: compiled.problem.hint, exit: EXIT.badInput });
   return (variables) => compiled.evaluate(variables) === true;
 }
