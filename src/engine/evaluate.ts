@@ -5,7 +5,7 @@
  * What bounds memory: items in evaluation × (their series ≤ max_length + their values).
  */
 import {
-  isSkip, skip, toFlowError, type EachInputs, type Interval, type MediumInfo, type OperatorContext, type Outcome, type OutputValues, type PlanInput, type PlanNode, type Series, type Skip,
+  FlowError, isSkip, skip, toFlowError, type EachInputs, type Interval, type MediumInfo, type OperatorContext, type Outcome, type OutputValues, type PlanInput, type PlanNode, type Series, type Skip,
 } from "../contracts/index.js";
 import type { Store } from "../store/index.js";
 import { checkValue } from "./check.js";
@@ -61,6 +61,8 @@ export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope)
       }),
     );
   }
+  // All of them first: with `then: fail` one may reject while others still run.
+  await Promise.allSettled(running.values());
   const done = new Map<string, Evaluated>();
   for (const [name, promise] of running) done.set(name, await promise);
   return done;
@@ -119,6 +121,7 @@ async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: Pl
     void scope.store.putMemo(key, outcome);
   } catch (thrown) {
     const error = toFlowError(thrown);
+    if (node.onError.then === "fail") throw new FlowError(error.code, error.message, { hint: error.hint, node: node.name, cause: error, permanent: error.permanent });
     outcome = { kind: "failed", error: { ...error.toJSON(), node: node.name }, permanent: error.permanent };
     scope.services.deadLetter(node, scope.info, scope.interval, error);
   }

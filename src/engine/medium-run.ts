@@ -279,6 +279,7 @@ export class MediumRun {
       return { kind: "done", value: value as Float32Array };
     } catch (thrown) {
       const error = toFlowError(thrown);
+      if (node.onError.then === "fail") throw error;
       if (!stop.aborted) services.deadLetter(node, info, { startUs: delivery.ptsUs, endUs: delivery.ptsUs }, error);
       return { kind: "failed", error: { ...error.toJSON(), node: node.name }, permanent: error.permanent };
     }

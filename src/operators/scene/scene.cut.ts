@@ -28,11 +28,11 @@ const config = z
     silence_level: z.number().max(0).default(-50).describe("audio: RMS in dBFS below which it is silent."),
     file: z.string().optional().describe('JSON for `detector: file`: [{start, end}], {"NAME": [{start, end}]} or [{path, scenes}]; seconds or "hh:mm:ss.sss".'),
   })
-  .refine((c) => c.detector !== "file" || c.file !== undefined, { path: ["file"], message: "detector `file` needs a `file`" })
+  .refine((c) => c.detector !== "file" || (c.file ?? "") !== "", { path: ["file"], message: "detector `file` needs a `file`" })
   .refine((c) => c.max_length > 0 && c.window > 0, { path: ["max_length"], message: "max_length and window must be longer than 0" })
   .transform((c) => ({
     ...c,
-    file: c.file ?? null,
+    file: c.file || null,
     threshold: c.threshold === CONTENT_DEFAULT ? (DEFAULT_THRESHOLDS[c.detector] ?? CONTENT_DEFAULT) : c.threshold,
   }));
 export type SceneCutConfig = z.output<typeof config>;
