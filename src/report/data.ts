@@ -70,8 +70,6 @@ export interface ReportData {
   media: MediumReport[];
   shownScenes: number;
   sceneCount: number;
-  /** What stands for similarity; null when no two scenes can be compared. */
-  similarity: { vector: string; space: string; calibrated: boolean } | null;
   run: RunReport | null;
   runCount: number;
   failures: FailureRow[];
@@ -100,7 +98,7 @@ export function reportData(store: Store, options: ReportOptions = {}): ReportDat
   }
   const cards = media.flatMap((medium) => medium.scenes);
   pictures.fill(cards);
-  const similarity = linkSimilar(store, cards, options.spaces ?? []);
+  linkSimilar(store, cards, options.spaces ?? []);
 
   const failures = [...store.failures()];
   const runs = [...store.runs()];
@@ -117,7 +115,6 @@ export function reportData(store: Store, options: ReportOptions = {}): ReportDat
     media,
     shownScenes: cards.length,
     sceneCount: totals.records["scene"] ?? 0,
-    similarity,
     run: runs[0] ? runReport(runs[0], operators) : null,
     runCount: runs.length,
     failures: failures.slice(0, MAX_FAILURES),

@@ -40,6 +40,8 @@ export interface SceneReport extends Interval {
   /** Index into keyframes of the main picture; −1 without. */
   poster: number;
   similar: SimilarScene[];
+  /** The vectors that `similar` compares; null for a scene without any. */
+  similarBy: { vector: string; space: string; calibrated: boolean } | null;
   vectors: FlowRecord["vectors"];
   /** Fields that the page has no place of its own for, as short text. */
   other: [string, string][];
@@ -80,6 +82,7 @@ export function sceneReport(record: FlowRecord, place: { number: number; anchor:
     keyframes,
     poster: keyframes.length > 0 ? 0 : -1,
     similar: [],
+    similarBy: null,
     vectors: record.vectors,
     other: Object.entries(fields).flatMap(([name, value]): [string, string][] => {
       if (KNOWN.has(name) || value === null || value === undefined) return [];

@@ -13,38 +13,37 @@ export interface SpaceInfo {
 const TOP = 5;
 
 /**
- * Fills `similar` of each scene: the nearest others on the page by the cosine of their `video` vectors (or of the first vector that scenes
- * have), across media. Scores are calibrated as the space says: 0 = a typical foreign pair, 1 = identical. n² pairs, n bounded by the page.
+ * Fills `similar` of each scene: the nearest others on the page, across media, by the cosine of their `video` vectors (a scene without one: of
+ * its first vector). Scores are calibrated as the space says: 0 = a typical foreign pair, 1 = identical. n² pairs, n bounded by the page.
  */
-export function linkSimilar(store: Store, scenes: readonly SceneReport[], spaces: readonly SpaceInfo[]): { vector: string; space: string; calibrated: boolean } | null {
-  const names = new Set(scenes.flatMap((scene) => Object.keys(scene.vectors)));
-  const name = names.has("video") ? "video" : [...names][0];
-  if (name === undefined) return null;
-  const vectors = vectorsOf(store, scenes, name);
+export function linkSimilar(store: Store, scenes: readonly SceneReport[], spaces: readonly SpaceInfo[]): void {
   const known = new Map(spaces.map((space) => [space.name, space]));
-  let [pairs, firstSpace] = [0, ""];
+  const names = new Set(scenes.flatMap((scene) => compared(scene) ?? []));
+  const vectors = new Map([...names].map((name) => [name, vectorsOf(store, scenes, name)]));
   for (const scene of scenes) {
-    const own = vectors.get(scene.id);
-    const ref = scene.vectors[name];
-    if (!own || !ref) continue;
-    const space = known.get(ref.space);
-    firstSpace ||= ref.space;
-    const nearest = scenes
+    const name = compared(scene);
+    if (name === undefined) continue;
+    const own = vectors.get(name)?.get(scene.id);
+    const spaceName = scene.vectors[name]!.space;
+    if (!own) continue;
+    const space = known.get(spaceName);
+    scene.similar = scenes
       .flatMap((other) => {
-        const vector = vectors.get(other.id);
-        return vector && other.id !== scene.id && other.vectors[name]?.space === ref.space && vector.length === own.length ? [{ other, score: cosine(own, vector) }] : [];
+        const vector = vectors.get(name)?.get(other.id);
+        return vector && other.id !== scene.id && other.vectors[name]?.space === spaceName && vector.length === own.length ? [{ other, score: cosine(own, vector) }] : [];
       })
       .sort((a, b) => b.score - a.score || a.other.startUs - b.other.startUs)
-      .slice(0, TOP);
-    pairs += nearest.length;
-    scene.similar = nearest.map(({ other, score }) => ({
-      id: other.id, number: other.number, medium: other.medium, anchor: other.anchor, startUs: other.startUs, endUs: other.endUs,
-      score: space ? calibrate(score, space) : score,
-      same: space !== undefined && score >= space.threshold,
-    }));
+      .slice(0, TOP)
+      .map(({ other, score }) => ({
+        id: other.id, number: other.number, medium: other.medium, anchor: other.anchor, startUs: other.startUs, endUs: other.endUs,
+        score: space ? calibrate(score, space) : score,
+        same: space !== undefined && score >= space.threshold,
+      }));
+    scene.similarBy = { vector: name, space: spaceName, calibrated: space !== undefined };
   }
-  return pairs > 0 ? { vector: name, space: firstSpace, calibrated: known.has(firstSpace) } : null;
 }
+
+const compared = ({ vectors }: SceneReport): string | undefined => ("video" in vectors ? "video" : Object.keys(vectors)[0]);
 
 /** 0 for a typical foreign pair (and below it), 1 for identical ones. */
 export function calibrate(score: number, { calibration: { foreignMedian, identical } }: SpaceInfo): number {

@@ -34,7 +34,7 @@ ${labels.length > 0 && html`<span class="chips">${labels.slice(0, MOST_CHIPS).ma
 <div class="detail">
 ${keyframes(scene)}
 <div class="columns">
-${similar(scene, medium, data)}
+${similar(scene, medium)}
 ${sound(scene)}
 ${measured(scene)}
 ${identity(scene, data)}
@@ -64,13 +64,13 @@ function keyframes(scene: SceneReport): Part {
   })}</div>`;
 }
 
-function similar(scene: SceneReport, medium: MediumReport, data: ReportData): Part {
-  if (!data.similarity || scene.similar.length === 0) return null;
-  const { calibrated } = data.similarity;
+function similar(scene: SceneReport, medium: MediumReport): Part {
+  if (!scene.similarBy || scene.similar.length === 0) return null;
+  const { calibrated, vector, space } = scene.similarBy;
   return html`<section><h4>Similar scenes</h4><ol class="similar">${scene.similar.map(
     (other) => html`<li><a href="#s-${other.id}"><img data-copy="${other.id}" alt="" hidden><span class="similar-text"><strong>Scene ${other.number}</strong> <span class="time">${range(other.startUs, other.endUs)}</span>${other.anchor !== medium.anchor && html` <span class="name">${other.medium}</span>`}${other.same && html` <span class="tag same">alike</span>`}
 <span class="score">${bar(Math.max(0, other.score), "share")}<span class="value">${other.score.toFixed(2).replace("-", "−")}</span></span></span></a></li>`,
-  )}</ol><p class="hint">${calibrated ? "0 = a typical pair of unrelated scenes, 1 = identical" : "cosine"}, by <code>${data.similarity.vector}</code> (${data.similarity.space})</p></section>`;
+  )}</ol><p class="hint">${calibrated ? "0 = a typical pair of unrelated scenes, 1 = identical" : "cosine"}, by <code>${vector}</code> (${space})</p></section>`;
 }
 
 /** A bar whose length is a share; SVG, because the page's policy allows no style attributes. */

@@ -16,13 +16,14 @@ export function timeline(medium: MediumReport): Html {
   if (!data) return html``;
   const shown = new Set(medium.scenes.map((scene) => scene.id));
   const posters = new Set(medium.scenes.filter((scene) => scene.keyframes[scene.poster]?.uri).map((scene) => scene.id));
+  const sceneHeight = posters.size > 0 ? 58 : 24;
   const lanes: Part[] = [
-    lane("Scenes", "", "scenes", 58, sceneMarks(data, shown, posters)),
+    lane("Scenes", "", "scenes", sceneHeight, sceneMarks(data, shown, posters, sceneHeight)),
     data.change && lane("Change", "frame to frame", "change", 44, [cutLines(data), area(scaled(data.change, 0, Math.max(40, peak(data.change))), 44)]),
     data.motion && lane("Motion", "movement", "motion", 36, area(scaled(data.motion, 0, Math.max(0.02, 1.15 * quantile(data.motion, 0.96))), 36)),
     data.loudness && lane("Loudness", `${LOUDNESS_FLOOR} – 0 LUFS`.replace("-", "−"), "loudness", 48, [spanMarks(data.silence ?? [], data, "shade", "silence"), area(scaled(data.loudness, LOUDNESS_FLOOR, 0), 48)]),
     data.silence && lane("Silence", "", "silence", 16, spanMarks(data.silence, data, "mark", "silence")),
-    (data.black || data.freeze) && lane("Black · frozen", "", "picture", 16, [spanMarks(data.black ?? [], data, "mark black", "black", [0, 50]), spanMarks(data.freeze ?? [], data, "mark freeze", "frozen picture", [50, 50])]),
+    medium.kind === "video" && (data.black || data.freeze) && lane("Black · frozen", "", "picture", 16, [spanMarks(data.black ?? [], data, "mark black", "black", [0, 50]), spanMarks(data.freeze ?? [], data, "mark freeze", "frozen picture", [50, 50])]),
     data.cues.length > 0 && lane(data.cuesFrom === "cues" ? "Subtitles" : "Transcript", data.cuesFrom === "cues" ? "" : "per scene", "cues", 24, cueMarks(data)),
     lane("", "", "axis", 20, ticks(data)),
   ];
@@ -46,11 +47,11 @@ function lane(name: string, unit: string, key: string, height: number, content: 
 const percent = (us: number, data: TimelineData): string => `${Number(((100 * us) / data.durationUs).toFixed(3))}%`;
 const width = ({ startUs, endUs }: Interval, data: TimelineData, least = LEAST_SHARE): string => `${Number((100 * Math.max(least, (Math.min(endUs, data.durationUs) - startUs) / data.durationUs)).toFixed(3))}%`;
 
-function sceneMarks(data: TimelineData, shown: ReadonlySet<string>, posters: ReadonlySet<string>): Part[] {
+function sceneMarks(data: TimelineData, shown: ReadonlySet<string>, posters: ReadonlySet<string>, height: number): Part[] {
   return data.scenes.map((scene) => {
     const { id, number } = scene;
     const wide = (scene.endUs - scene.startUs) / data.durationUs;
-    const body = html`<svg x="${percent(scene.startUs, data)}" width="${width(scene, data)}" height="58" class="scene-mark${number % 2 === 0 ? " even" : ""}"><rect class="ground" width="100%" height="100%"/>${posters.has(id) && wide > 0.012 && html`<image data-copy="${id}" width="100%" height="42" preserveAspectRatio="xMidYMid slice"/>`}<rect class="edge" width="1" height="100%"/>${wide > 0.024 && html`<text x="5" y="54">${number}</text>`}<title>Scene ${number}, ${range(scene.startUs, scene.endUs)}</title></svg>`;
+    const body = html`<svg x="${percent(scene.startUs, data)}" width="${width(scene, data)}" height="${height}" class="scene-mark${number % 2 === 0 ? " even" : ""}"><rect class="ground" width="100%" height="100%"/>${posters.has(id) && wide > 0.012 && html`<image data-copy="${id}" width="100%" height="${height - 16}" preserveAspectRatio="xMidYMid slice"/>`}<rect class="edge" width="1" height="100%"/>${wide > 0.024 && html`<text x="5" y="${height - 4}">${number}</text>`}<title>Scene ${number}, ${range(scene.startUs, scene.endUs)}</title></svg>`;
     return shown.has(id) ? html`<a href="#s-${id}" tabindex="-1">${body}</a>` : body;
   });
 }
