@@ -446,6 +446,7 @@ export class MediumRun {
     const records = { media: 1, scene: this.sceneCount };
     await store.putMedium(info.id, {
       info, uris, complete: true, plan: doneKey(plan, givenScenes),
+      outputs: plan.outputs,
       nodes: Object.fromEntries(plan.nodes.map((node) => [node.name, { op: node.op.name, key: node.key, rate: rateName(node) }])),
     });
     if (!Object.values(counts).some((c) => c.failed > 0)) await store.putDone(info.id, doneKey(plan, givenScenes), { counts, records, digest, digestNumbers } satisfies DoneMark);

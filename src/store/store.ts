@@ -3,15 +3,19 @@
  * tells when one is durable in the sense of LMDB (visible to readers, whole after kill -9).
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
-import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome } from "../contracts/index.js";
+import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
+import { inspectFile } from "./inspect-file.js";
 import { lockWriter, type WriterLock } from "./lock.js";
+import { WriteJournal } from "./write-journal.js";
 
 /** Bump when a layout changes; a store of another version is refused. */
 const SCHEMA_VERSION = 1;
+/** The table that is made first, so that every store has it. */
+const FIRST_TABLE = "marks";
 /** Rows per packed value: 32 vectors of 2 KB cost 1.06 × their bytes, one per value 2.0 ×. */
 const ROWS_PER_CHUNK = 32;
 /** LMDB keys end here; the highest array element sorts after strings and numbers. */
@@ -31,6 +35,8 @@ export interface MediumRow {
   complete: boolean;
   /** Key of the plan whose results the records are: another plan's done mark says nothing about what the records hold now. */
   plan?: string;
+  /** What that plan says about searching its records. */
+  outputs?: OutputSpec[];
   /** Node name → operator and block key of that plan, for readers that draw its rows. */
   nodes?: Record<string, { op: string; key: string; rate: string }>;
 }
@@ -79,6 +85,7 @@ export class Store implements AsyncDisposable {
   /** Path → content id, valid while size, mtime and inode are the same. */
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
 
+  private readonly journal = new WriteJournal();
   private readonly marks: Table;
   private readonly media: Table;
   private readonly blocks: Table;
@@ -97,7 +104,7 @@ export class Store implements AsyncDisposable {
     private readonly lock: WriterLock | null,
   ) {
     const table = (name: string): Table => root.openDB({ name, encoding: "binary" }) as unknown as Table;
-    this.marks = table("marks");
+    this.marks = table(FIRST_TABLE);
     this.media = table("media");
     this.blocks = table("blocks");
     this.memo = table("memo");
@@ -111,7 +118,7 @@ export class Store implements AsyncDisposable {
     this.identities = {
       get: (path) => this.read<Identity>(this.paths, pathKey(path)),
       // A reader may look at a file that no run has seen: it hashes again next time.
-      put: (path, identity) => void (this.lock && this.paths.put(pathKey(path), pack(identity))),
+      put: (path, identity) => void (this.lock && this.journal.watch(this.paths.put(pathKey(path), pack(identity)))),
     };
   }
 
@@ -119,11 +126,12 @@ export class Store implements AsyncDisposable {
   static async open(dir: string, options: { readOnly?: boolean } = {}): Promise<Store> {
     const path = resolve(dir);
     const file = join(path, "data.mdb");
-    if (options.readOnly && !existsSync(file)) {
+    const exists = existsSync(file) && statSync(file).size > 0;
+    if (options.readOnly && !exists) {
       throw new FlowError("STORE_MISSING", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT --store DIR`, or name the right folder with --store.", exit: EXIT.badInput });
     }
     if (!options.readOnly) {
-      if (!existsSync(file) && existsSync(path) && readdirSync(path).some((name) => !name.startsWith("lock.mdb") && !name.startsWith("report"))) {
+      if (!exists && existsSync(path) && readdirSync(path).some((name) => !OURS.test(name))) {
         throw new FlowError("STORE_INCOMPATIBLE", `${dir} exists, is not empty and is not a flow store.`, { hint: "Give an empty or new folder with --store.", exit: EXIT.badInput });
       }
       try {
@@ -134,6 +142,10 @@ export class Store implements AsyncDisposable {
     }
     const lock = options.readOnly ? null : await lockWriter(path);
     try {
+      const wrong = exists ? inspectFile(file, FIRST_TABLE) : null;
+      if (wrong !== null) {
+        throw new FlowError("STORE_INCOMPATIBLE", `${dir} cannot be opened as a flow store: ${wrong}.`, { hint: "Give another folder with --store, or restore this one from a copy.", exit: EXIT.environment });
+      }
       const root = open<Buffer, string>({ path: file, noSubdir: true, encoding: "binary", maxDbs: 16, readOnly: options.readOnly ?? false, compression: false });
       const store = new Store(path, root, lock);
       await store.checkVersion(options.readOnly ?? false);
@@ -147,7 +159,7 @@ export class Store implements AsyncDisposable {
 
   private async checkVersion(readOnly: boolean): Promise<void> {
     const version = this.read<number>(this.marks, ["schema"]);
-    if (version === undefined && !readOnly) await this.marks.put(["schema"], pack(SCHEMA_VERSION));
+    if (version === undefined && !readOnly) await this.journal.watch(this.marks.put(["schema"], pack(SCHEMA_VERSION)));
     else if (version !== SCHEMA_VERSION) {
       throw new FlowError("STORE_INCOMPATIBLE", `The store ${this.dir} has layout ${version ?? "?"}; this flow reads layout ${SCHEMA_VERSION}.`, { hint: "Use the flow that made it, or make a new store.", exit: EXIT.environment });
     }
@@ -163,7 +175,7 @@ export class Store implements AsyncDisposable {
     const known = this.getMedium(id);
     const merged = { ...row, uris: [...new Set([...(known?.uris ?? []), ...row.uris])] };
     if (known && known.plan === row.plan && known.uris.length === merged.uris.length && known.complete === merged.complete && known.info.uri === row.info.uri) return;
-    await this.media.put(id, pack(merged));
+    await this.journal.watch(this.media.put(id, pack(merged)));
   }
 
   *mediaRows(): IterableIterator<MediumRow & { id: string }> {
@@ -177,8 +189,8 @@ export class Store implements AsyncDisposable {
     return bytes === undefined ? undefined : decodeBlock(bytes);
   }
 
-  async putBlock(medium: string, nodeKey: string, index: number, block: Block): Promise<void> {
-    await this.blocks.put([medium, nodeKey, index], encodeBlock(block));
+  putBlock(medium: string, nodeKey: string, index: number, block: Block): Promise<void> {
+    return this.journal.watch(this.blocks.put([medium, nodeKey, index], encodeBlock(block)));
   }
 
   /** Indices, ascending. */
@@ -189,9 +201,9 @@ export class Store implements AsyncDisposable {
   async removeBlocks(medium: string, nodeKey: string): Promise<void> {
     const blocks = this.listBlocks(medium, nodeKey);
     const ends = [...this.marks.getKeys({ start: ["end", medium, nodeKey], end: ["end", medium, nodeKey, AFTER as unknown as string] })];
-    await this.root.transaction(() => {
-      for (const index of blocks) void this.blocks.remove([medium, nodeKey, index]);
-      for (const key of ends) void this.marks.remove(key);
+    await this.transact(() => {
+      for (const index of blocks) this.drop(this.blocks, [medium, nodeKey, index]);
+      for (const key of ends) this.drop(this.marks, key);
     });
   }
 
@@ -200,16 +212,16 @@ export class Store implements AsyncDisposable {
     return this.read(this.marks, ["end", medium, nodeKey, rate]);
   }
 
-  async putGridEnd(medium: string, nodeKey: string, rate: string, end: { endUs: number; blocks: number }): Promise<void> {
-    await this.marks.put(["end", medium, nodeKey, rate], pack(end));
+  putGridEnd(medium: string, nodeKey: string, rate: string, end: { endUs: number; blocks: number }): Promise<void> {
+    return this.journal.watch(this.marks.put(["end", medium, nodeKey, rate], pack(end)));
   }
 
   getDone(medium: string, planKey: string): unknown {
     return this.read(this.marks, ["done", medium, planKey]);
   }
 
-  async putDone(medium: string, planKey: string, mark: unknown): Promise<void> {
-    await this.marks.put(["done", medium, planKey], pack(mark));
+  putDone(medium: string, planKey: string, mark: unknown): Promise<void> {
+    return this.journal.watch(this.marks.put(["done", medium, planKey], pack(mark)));
   }
 
   /** What decoders complained about, over all runs; no result depends on it. */
@@ -217,8 +229,8 @@ export class Store implements AsyncDisposable {
     return this.read<{ message: string; atUs: number }[]>(this.marks, ["health", medium]) ?? [];
   }
 
-  async putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
-    await this.marks.put(["health", medium], pack(health));
+  putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
+    return this.journal.watch(this.marks.put(["health", medium], pack(health)));
   }
 
   // -- memo -----------------------------------------------------------------------------------------------------------------
@@ -227,8 +239,8 @@ export class Store implements AsyncDisposable {
     return this.read<Outcome>(this.memo, key);
   }
 
-  async putMemo(key: string, outcome: Outcome): Promise<void> {
-    await this.memo.put(key, pack(outcome));
+  putMemo(key: string, outcome: Outcome): Promise<void> {
+    return this.journal.watch(this.memo.put(key, pack(outcome)));
   }
 
   // -- records --------------------------------------------------------------------------------------------------------------
@@ -236,37 +248,45 @@ export class Store implements AsyncDisposable {
   /** A record, its vectors, pictures and memo rows in one transaction; the same record again overwrites itself. */
   async commitRecord({ record, vectors, blobs, memo }: RecordCommit): Promise<void> {
     const key = [record.kind, record.media, record.startUs, record.id];
-    await this.root.transaction(() => {
-      void this.recordTable.put(key, pack(record));
-      void this.recordKeys.put(record.id, pack(key));
-      for (const [name, vector] of Object.entries(vectors)) this.appendVector(`${record.kind}.${name}`, record.media, record.id, vector);
-      for (const [sha, bytes] of Object.entries(blobs ?? {})) void this.blobs.put(sha, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-      for (const { key: memoKey, outcome } of memo ?? []) void this.memo.put(memoKey, pack(outcome));
+    // lmdb commits what a transaction wrote before it threw: everything that can throw comes first.
+    const packedRecord = pack(record);
+    const packedKey = pack(key);
+    const packedMemo = (memo ?? []).map((row) => ({ key: row.key, bytes: pack(row.outcome) }));
+    await this.transact(() => {
+      const known = this.recordKeys.doesExist(record.id);
+      this.put(this.recordTable, key, packedRecord);
+      this.put(this.recordKeys, record.id, packedKey);
+      for (const [name, vector] of Object.entries(vectors)) this.appendVector(`${record.kind}.${name}`, record.media, record.id, vector, known);
+      for (const [sha, bytes] of Object.entries(blobs ?? {})) this.put(this.blobs, sha, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      for (const row of packedMemo) this.put(this.memo, row.key, row.bytes);
     });
   }
 
-  /** Inside a write transaction: into the row of the same record, else behind the last row, else into a new chunk. */
-  private appendVector(name: string, media: string, id: string, vector: Float32Array): void {
-    let last = -1;
-    let tail: VectorRows | null = null;
-    for (const { key, value } of this.vectors.getRange({ start: [name, media], end: [name, media, AFTER as unknown as string] })) {
-      const chunk = decodeVectors(value);
-      last = (key as [string, string, number])[2];
-      tail = chunk;
-      const row = chunk.ids.indexOf(id);
-      if (row < 0) continue;
-      if (chunk.dims === vector.length) {
+  /**
+   * Inside a write transaction: into the row of the same record (looked for only if the record is `known`: the search reads every chunk), else
+   * behind the last row, else into a new chunk.
+   */
+  private appendVector(name: string, media: string, id: string, vector: Float32Array, known: boolean): void {
+    const end = [name, media, AFTER as unknown as string];
+    if (known) {
+      for (const { key, value } of this.vectors.getRange({ start: [name, media], end })) {
+        const chunk = decodeVectors(value);
+        const row = chunk.ids.indexOf(id);
+        if (row < 0 || chunk.dims !== vector.length) continue;
         chunk.data.set(vector, row * chunk.dims);
-        void this.vectors.put(key, encodeVectors(chunk));
+        this.put(this.vectors, key, encodeVectors(chunk));
         return;
       }
     }
-    if (tail && tail.ids.length < ROWS_PER_CHUNK && tail.dims === vector.length) {
-      const data = new Float32Array(tail.data.length + vector.length);
-      data.set(tail.data);
-      data.set(vector, tail.data.length);
-      void this.vectors.put([name, media, last], encodeVectors({ ids: [...tail.ids, id], dims: tail.dims, data }));
-    } else void this.vectors.put([name, media, last + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
+    const [tail] = this.vectors.getRange({ start: end, end: [name, media], reverse: true, limit: 1 });
+    const last = tail ? (tail.key as [string, string, number])[2] : -1;
+    const chunk = tail ? decodeVectors(tail.value) : null;
+    if (chunk && chunk.ids.length < ROWS_PER_CHUNK && chunk.dims === vector.length) {
+      const data = new Float32Array(chunk.data.length + vector.length);
+      data.set(chunk.data);
+      data.set(vector, chunk.data.length);
+      this.put(this.vectors, [name, media, last], encodeVectors({ ids: [...chunk.ids, id], dims: chunk.dims, data }));
+    } else this.put(this.vectors, [name, media, last + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
   }
 
   /** Drops a medium's records of a kind that `keep` does not name (scenes of an old cut), with their vectors. */
@@ -274,16 +294,16 @@ export class Store implements AsyncDisposable {
     const gone = [...this.records({ kind, media })].filter((record) => !keep.has(record.id));
     if (gone.length === 0) return 0;
     const ids = new Set(gone.map((record) => record.id));
-    await this.root.transaction(() => {
+    await this.transact(() => {
       for (const record of gone) {
-        void this.recordTable.remove([record.kind, record.media, record.startUs, record.id]);
-        void this.recordKeys.remove(record.id);
+        this.drop(this.recordTable, [record.kind, record.media, record.startUs, record.id]);
+        this.drop(this.recordKeys, record.id);
       }
       const names = new Set(gone.flatMap((record) => Object.keys(record.vectors).map((name) => `${kind}.${name}`)));
       for (const name of names) {
         const chunks = [...this.vectors.getRange({ start: [name, media], end: [name, media, AFTER as unknown as string] })].map(({ key, value }) => ({ key, rows: decodeVectors(value) }));
-        for (const { key } of chunks) void this.vectors.remove(key);
-        for (const { rows } of chunks) rows.ids.forEach((id, i) => ids.has(id) || this.appendVector(name, media, id, rows.data.subarray(i * rows.dims, (i + 1) * rows.dims)));
+        for (const { key } of chunks) this.drop(this.vectors, key);
+        for (const { rows } of chunks) rows.ids.forEach((id, i) => ids.has(id) || this.appendVector(name, media, id, rows.data.subarray(i * rows.dims, (i + 1) * rows.dims), false));
       }
     });
     return gone.length;
@@ -330,8 +350,8 @@ export class Store implements AsyncDisposable {
 
   // -- failures and runs ----------------------------------------------------------------------------------------------------
 
-  async putFailure(failure: FailureRow): Promise<void> {
-    await this.failureTable.put([failure.medium, failure.node, failure.startUs], pack(failure));
+  putFailure(failure: FailureRow): Promise<void> {
+    return this.journal.watch(this.failureTable.put([failure.medium, failure.node, failure.startUs], pack(failure)));
   }
 
   *failures(): IterableIterator<FailureRow> {
@@ -340,11 +360,11 @@ export class Store implements AsyncDisposable {
 
   async clearFailures(medium: string): Promise<void> {
     const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })];
-    await Promise.all(keys.map((key) => this.failureTable.remove(key)));
+    await Promise.all(keys.map((key) => this.journal.watch(this.failureTable.remove(key))));
   }
 
-  async putRun(run: RunRow): Promise<void> {
-    await this.runTable.put([run.startedMs, run.id], pack(run));
+  putRun(run: RunRow): Promise<void> {
+    return this.journal.watch(this.runTable.put([run.startedMs, run.id], pack(run)));
   }
 
   /** Newest first. */
@@ -354,19 +374,38 @@ export class Store implements AsyncDisposable {
 
   // -- life -----------------------------------------------------------------------------------------------------------------
 
-  /** Resolves when everything written so far is committed. */
+  /** Resolves when everything written so far is committed. @throws FlowError STORE_WRITE_FAILED */
   async flushed(): Promise<void> {
-    await this.root.committed;
+    await this.journal.flushed();
   }
 
+  /** Ends in any case; @throws FlowError STORE_WRITE_FAILED if a write was lost. */
   async close(): Promise<void> {
-    if (this.lock) await this.root.flushed;
-    await this.root.close();
-    await this.lock?.release();
+    try {
+      await this.journal.flushed();
+      if (this.lock) await this.root.flushed;
+    } finally {
+      // After a failed commit lmdb's own close waits for ever for it; the process is about to end and the lock is what others wait for.
+      if (!this.journal.failed) await this.root.close();
+      await this.lock?.release();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  private transact(body: () => void): Promise<void> {
+    return this.journal.watch(this.root.transaction(body));
+  }
+
+  /** Inside a transaction: what fails there fails the transaction, whose promise the journal watches. */
+  private put(table: Table, key: (string | number)[] | string, bytes: Buffer): void {
+    void Promise.resolve(table.put(key, bytes)).catch(() => undefined);
+  }
+
+  private drop(table: Table, key: (string | number)[] | string): void {
+    void Promise.resolve(table.remove(key)).catch(() => undefined);
   }
 
   private read<T>(table: Table, key: (string | number)[] | string): T | undefined {
@@ -374,6 +413,9 @@ export class Store implements AsyncDisposable {
     return bytes === undefined ? undefined : (unpack(bytes) as T);
   }
 }
+
+/** What a store's folder may hold before its data: traces of a run that was killed at its very start, and reports. */
+const OURS = /^(data\.mdb|lock\.mdb|writer\.pid|report)/;
 
 /** LMDB keys are bounded (1978 bytes); a path is not. */
 const pathKey = (path: string): string => (path.length < 500 ? path : createHash("sha256").update(path).digest("hex"));
