@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { FlowRecord, Interval } from "../contracts/index.js";
+import type { Store } from "../store/index.js";
 import { fieldText } from "./records.js";
 
 /** graphs/demo/truth.json: what the clip's script put into it. Spans are half open, microseconds. */
@@ -50,6 +51,31 @@ export function checkAgainstTruth(truth: Truth, scenes: readonly FlowRecord[], m
     { name: "scenes", right: scenesRight.length, of: truth.segments.length, extra: scenes.length - scenesRight.length },
     { name: "silence", right: silenceRight.length, of: truth.silence.length, extra: silence.length - silenceRight.length },
     { name: "subtitles", right: subtitlesRight.length, of: truth.subtitles.length, extra: 0 },
+  ];
+}
+
+/** Asks the store what the truth knows the answer of: a scene shown twice must find its other showing first, words must find the scene that has them. */
+export async function checkAnswers(truth: Truth, scenes: readonly FlowRecord[], store: Store): Promise<Check[]> {
+  const { searchStore } = await import("../store/index.js");
+  const media = [truth.sha256];
+  const showing = (name: string): FlowRecord | undefined => {
+    const segment = truth.segments.find((s) => s.scenes.includes(name));
+    return scenes.find((scene) => segment && Math.abs(scene.startUs - segment.startUs) <= 1_000_000 / truth.fps);
+  };
+  const repeatedRight = truth.repeated.filter(([first, second]) => {
+    const [a, b] = [showing(first), showing(second)];
+    const query = a && store.vector(a, "video");
+    if (!a || !b || !query) return false;
+    return searchStore(store, { vectors: { video: { query } }, media, where: (record) => record.id !== a.id, top: 1 }).hits[0]?.id === b.id;
+  });
+  const questionsRight = truth.queries.filter(({ query, segment }) => {
+    const [hit] = searchStore(store, { text: query, media, top: 1 }).hits;
+    const wanted = truth.segments[segment];
+    return hit && wanted && Math.abs(hit.startUs - wanted.startUs) <= 1_000_000 / truth.fps;
+  });
+  return [
+    { name: "seen twice", right: repeatedRight.length, of: truth.repeated.length, extra: 0 },
+    { name: "questions", right: questionsRight.length, of: truth.queries.length, extra: 0 },
   ];
 }
 

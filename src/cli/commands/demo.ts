@@ -8,7 +8,7 @@ import type { DemoDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, cut, elapsed, note, plural, print, printJson, table } from "../output.js";
 import { fieldText } from "../records.js";
-import { checkAgainstTruth, checkText, readTruth, type Truth } from "../truth.js";
+import { checkAgainstTruth, checkAnswers, checkText, readTruth, type Truth } from "../truth.js";
 
 const GRAPH = "graphs/ego.yaml";
 const CLIP = "graphs/demo/clip.mp4";
@@ -28,11 +28,11 @@ export function command(): Command {
     if (!options.json && !options.quiet) print(`${colours.bold("flow run")} ${GRAPH} ${clip}  ${colours.dim(`→ ${options.store}`)}`);
     const { summary } = await runGraphFile(GRAPH, [clip], options);
     const truth = readTruth(join(packageRoot(), "graphs/demo/truth.json"));
-    const media = await withStore(options.store, (store) => {
+    const { scenes, checks } = await withStore(options.store, async (store) => {
       const medium = [...store.records({ kind: "media" })].find((record) => record.media === truth.sha256);
-      return { medium, scenes: [...store.records({ kind: "scene", media: truth.sha256 })] };
+      const found = [...store.records({ kind: "scene", media: truth.sha256 })];
+      return { scenes: found, checks: medium ? [...checkAgainstTruth(truth, found, medium), ...(await checkAnswers(truth, found, store))] : [] };
     });
-    const checks = media.medium ? checkAgainstTruth(truth, media.scenes, media.medium) : [];
     const report = await import("./report.js").then(({ writeReport }) => writeReport(options.store)).catch((thrown: unknown) => {
       if (process.env["FLOW_DEBUG"]) note(String((thrown as Error).stack));
       return null;
@@ -43,11 +43,11 @@ export function command(): Command {
       const speed = (truth.durationUs / 1000 / Math.max(1, summary.durationMs)).toFixed(1);
       const work = cached ? colours.green("cached 100 %, 0 frames decoded") : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} sent to models, ${speed}× real time`;
       print(`${summary.status} in ${elapsed(summary.durationMs)}: ${work}`);
-      printFound(truth, media.scenes);
+      printFound(truth, scenes);
       const wrong = checks.some((check) => check.right < check.of);
       print(`checked against truth: ${wrong ? colours.yellow(checkText(checks)) : colours.green(checkText(checks))}`);
       print(report ? `report: ${colours.bold(report.path)} (open it in a browser)` : "report: flow report");
-      printNext(options.store, truth, media.scenes);
+      printNext(options.store, truth, scenes);
     }
     return exitCodeOf(summary);
   });
