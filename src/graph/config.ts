@@ -84,7 +84,7 @@ function expectation(issue: Issue): string {
     const parts = new Set(issue.errors.flatMap((alternative) => alternative.slice(0, 1).map(expectation)));
     if (parts.size > 0) return [...parts].join(" or ");
   }
-  return issue.message.replace(/^Invalid (input|option|string): /, "").replace(/, received .*$/, "").replace(/ expected$/, "");
+  return issue.message.replace(/^Invalid (input|option|string): /, "").replace(/^expected /, "").replace(/, received .*$/, "").replace(/ expected$/, "");
 }
 
 function schemaAt(schema: ConfigSchema, path: readonly PropertyKey[]): ConfigSchema {

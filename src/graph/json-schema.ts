@@ -15,6 +15,7 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
     type: "object",
     required: ["flow", "nodes"],
     additionalProperties: false,
+    patternProperties: { "^x-": true },
     properties: {
       flow: { const: 1, description: "Version of the language." },
       name: { type: "string" },

@@ -106,7 +106,8 @@ function checkRoot(root: MapTree, report: Reporter): void {
     if (key === "plugins") {
       if (entry.value.kind !== "list" || entry.value.items.length > 0) report.add("NOT_SUPPORTED", entry.keyAt, "Plugins come later.", { found: "plugins", hint: "Leave `plugins` out." });
     } else if (key === "inputs") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`inputs:`) come later.", { found: "inputs", hint: "Leave `inputs` out; media come from a parameter with positional: true." });
-    else if (!ROOT_KEYS.includes(key)) report.add("UNKNOWN_KEY", entry.keyAt, `A graph has no key ${key}.`, { found: key, among: ROOT_KEYS });
+    // x-… holds anchors, as in other YAML formats.
+    else if (!ROOT_KEYS.includes(key) && !key.startsWith("x-")) report.add("UNKNOWN_KEY", entry.keyAt, `A graph has no key ${key}.`, { found: key, among: ROOT_KEYS });
   }
   const profiles = child(root, "profiles");
   if (!profiles) return;

@@ -94,8 +94,12 @@ function readYaml(source: GraphSource, report: Reporter): Tree | null {
     }
     if (isAlias(node)) {
       const target = node.resolve(document) as Node | undefined;
-      if (++aliases > MAX_ALIASES || !target || open.has(target)) {
-        const why = !target ? `The alias *${node.source} has no anchor.` : open.has(target) ? `The alias *${node.source} contains itself.` : `The file uses more than ${MAX_ALIASES} aliases.`;
+      if (!target) {
+        report.add("YAML_SYNTAX", at, `The alias *${node.source} has no anchor before it.`, { found: `*${node.source}`, expected: `&${node.source} before this line`, hint: "Texts that begin with * need quotes." });
+        return null;
+      }
+      if (++aliases > MAX_ALIASES || open.has(target)) {
+        const why = open.has(target) ? `The alias *${node.source} contains itself.` : `The file uses more than ${MAX_ALIASES} aliases.`;
         report.add("YAML_ALIAS_BOMB", at, why, { hint: "Write the values out, or use a profile for what repeats." });
         return null;
       }

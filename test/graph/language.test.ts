@@ -221,6 +221,11 @@ test("runtime: read, and defaults that hold", () => {
   assert.equal(planOf(graph(FRAMES), { workers: 5 }).runtime.workers, 5);
 });
 
+test("anchors: a value may be written once, also under a key x-…", () => {
+  const plan = planOf(graph("  a: { op: scene.cut, in: scores, with: *strict }", "").replace("name: small", "x-strict: &strict { threshold: 40 }"));
+  assert.equal((nodeOf(plan, "a").config as { threshold: number }).threshold, 40);
+});
+
 test("pins: op: x@1 is the same node", () => {
   assert.equal(nodeOf(planOf(graph("  a: { op: scene.cut@1, in: scores }")), "a").key, nodeOf(planOf(graph("  a: { op: scene.cut, in: scores }")), "a").key);
 });

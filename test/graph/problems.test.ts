@@ -21,6 +21,7 @@ const FRAMES = `  frames: { op: image.embed, in: media.frames, model: image }`;
 const cases: Case[] = [
   { code: "YAML_SYNTAX", title: "unclosed", yaml: "flow: 1\nnodes:\n  a: { op: join }}‸\n".replace("}‸", "‸}") },
   { code: "YAML_SYNTAX", title: "tab", yaml: "flow: 1\nnodes:\n‸\ta: 1\n" },
+  { code: "YAML_SYNTAX", title: "an alias without anchor", yaml: graph("  a: { op: scene.cut, in: ‸*scores }") },
   { code: "YAML_ALIAS_BOMB", title: "an alias in itself", yaml: "flow: 1\nnodes: &n\n  a: ‸*n\n" },
   { code: "DUPLICATE_KEY", yaml: graph("  ‸scenes: { op: scene.cut, in: { scores: scores } }") },
   { code: "DUPLICATE_KEY", title: "inside with", yaml: graph("  more: { op: scene.cut, in: scores, with: { threshold: 1, ‸threshold: 2 } }") },
