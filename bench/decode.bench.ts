@@ -1,16 +1,23 @@
 // Decode + scene scores against the same ffmpeg command into readers that discard. Fresh child processes, alternating rounds. Budget: ratio >= 0.9.
-// node dist/bench/decode.bench.js [FILE] [--rounds 5]   (default: FLOW_MEDIA_DIR/video/issue-195-aspect-ratio.mp4). Prints JSON.
-import { spawn } from "node:child_process";
+// node dist/bench/decode.bench.js [FILE] [--rounds 5] [--loops 5]   (default: FLOW_MEDIA_DIR/video/testvideo.mp4, played 5 times). Prints JSON.
+// BENCH_TAP=0 leaves the scores out, BENCH_DELIVER=1 lends every frame to the main thread too.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Readable } from "node:stream";
 import type { DecodeSpec, MediumInfo } from "../src/contracts/media.js";
 import { abilities, ffmpegArgs, ffmpegPath, openDecode, probe } from "../src/media/index.js";
 
-const [file = join(process.env["FLOW_MEDIA_DIR"] ?? "", "video/issue-195-aspect-ratio.mp4")] = process.argv.slice(2).filter((arg) => !arg.startsWith("--") && !/^\d+$/.test(arg));
-const roundsAt = process.argv.indexOf("--rounds");
-const rounds = roundsAt > 0 ? Number(process.argv[roundsAt + 1]) : 5;
+const option = (name: string, fallback: number): number => {
+  const at = process.argv.indexOf(name);
+  return at > 0 ? Number(process.argv[at + 1]) : fallback;
+};
+const [file = join(process.env["FLOW_MEDIA_DIR"] ?? "", "video/testvideo.mp4")] = process.argv.slice(2).filter((arg) => !/^(--.*|\d+)$/.test(arg));
+const rounds = option("--rounds", 5);
+const loops = option("--loops", 5);
 const role = process.env["BENCH_ROLE"];
 
 const tap = { module: new URL("../src/operators/scene/scene.scores.tap.js", import.meta.url).href, export: "sceneScoresTap", config: { hash: false, edges: false } };
@@ -58,12 +65,17 @@ if (role) {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   console.log(JSON.stringify({ ...result, wallMs, ownCpuMs: (userCPUTime + systemCPUTime) / 1000, mainUtilisation: performance.eventLoopUtilization().utilization }));
 } else {
+  // Long enough that starting a worker and ffmpeg (about 0.1 s) does not decide the ratio.
+  const dir = mkdtempSync(join(tmpdir(), "flow-bench-"));
+  const looped = join(dir, "looped.mkv");
+  writeFileSync(join(dir, "list.txt"), `file '${resolve(file)}'\n`.repeat(loops));
+  execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-f", "concat", "-safe", "0", "-i", join(dir, "list.txt"), "-map", "0:V:0", "-c", "copy", looped]);
   const one = (name: string): Promise<{ frames: number; rows: number; wallMs: number; ownCpuMs: number; mainUtilisation: number }> =>
-    new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [fileURLToPath(import.meta.url), file], { env: { ...process.env, BENCH_ROLE: name }, stdio: ["ignore", "pipe", "inherit"] });
+    new Promise((done, reject) => {
+      const child = spawn(process.execPath, [fileURLToPath(import.meta.url), looped], { env: { ...process.env, BENCH_ROLE: name }, stdio: ["ignore", "pipe", "inherit"] });
       let text = "";
       child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      child.once("close", (code) => (code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`${name} ended with ${code}`))));
+      child.once("close", (code) => (code === 0 ? done(JSON.parse(text)) : reject(new Error(`${name} ended with ${code}`))));
     });
   const times: Record<"decode" | "discard", number[]> = { decode: [], discard: [] };
   const ratios: number[] = [];
@@ -80,12 +92,14 @@ if (role) {
     }
     ratios.push((times.discard.at(-1) as number) / (times.decode.at(-1) as number));
   }
+  rmSync(dir, { recursive: true });
   const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
   const round = (value: number): number => Math.round(value * 1000) / 1000;
   console.log(
     JSON.stringify({
       bench: "decode",
       file,
+      loops,
       cpu: cpus()[0]?.model,
       cores: cpus().length,
       node: process.version,

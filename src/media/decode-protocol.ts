@@ -30,6 +30,8 @@ export interface VideoTrackJob extends TrackCommon {
   fps: number | "all";
   /** Frame duration where the frames do not tell, microseconds. */
   frameUs: number;
+  /** Container duration: tells where the last sampled frame's cell is cut off. */
+  durationUs: number | null;
   /** Frame numbers are true: every frame, from the start. */
   numbered: boolean;
 }

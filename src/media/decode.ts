@@ -158,7 +158,7 @@ function decodeJob(info: MediumInfo, spec: DecodeSpec, ffmpeg: string, passthrou
       const { width, height, crcFd, rawFd, demand } = pipe;
       const ring = deliver ? createRing(slots, width * height * 3) : null;
       const numbered = demand.fps === "all" && !spec.resume;
-      return { kind: "video", output: key, crcFd, rawFd, deliver, ring, taps, width, height, fps: demand.fps, frameUs: Math.round(1e6 / fps), numbered };
+      return { kind: "video", output: key, crcFd, rawFd, deliver, ring, taps, width, height, fps: demand.fps, frameUs: Math.round(1e6 / fps), durationUs: info.durationUs, numbered };
     }
     const { key, deliver, slots, taps } = spec.audio[pipe.index] as DecodeSpec["audio"][number];
     const { crcFd, rawFd, demand } = pipe;

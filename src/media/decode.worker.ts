@@ -136,6 +136,7 @@ async function attempt(index: number): Promise<"again" | "end"> {
       permanent: true,
     });
   }
+  if (received === 0) post({ type: "health", message: "the decoder found no frame and no sound", atUs: -1 });
   if (end.exitCode !== 0) post({ type: "health", message: `ffmpeg ended early (exit code ${end.exitCode ?? "none"})`, atUs: densest(tracks)?.lastUs || -1 });
   return "end";
 }

@@ -132,7 +132,12 @@ export class VideoTrack extends Track {
 
   protected finish(): number {
     this.abandon();
-    return Number.isNaN(this.#lastUs) ? 0 : this.#lastUs + this.#deltaUs;
+    if (Number.isNaN(this.#lastUs)) return 0;
+    const endUs = this.#lastUs + this.#deltaUs;
+    const { fps, durationUs } = this.job;
+    if (fps === "all" || durationUs === null) return endUs;
+    // Frames behind the last sample were never seen here: the container says where they end, within the sample's cell.
+    return Math.max(endUs, Math.min(durationUs, Math.round(((this.#cell + 1) / fps) * 1e6) + this.#deltaUs));
   }
 
   abandon(): void {
