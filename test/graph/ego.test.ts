@@ -139,5 +139,10 @@ test("editor schema: covers every operator and every key that lint knows", () =>
 
 test("graphs/flow.schema.json is fresh", real, () => {
   const text = readFileSync(new URL("graphs/flow.schema.json", root), "utf8");
-  assert.equal(text, `${JSON.stringify(graphJsonSchema(operators), null, 1)}\n`, "write it anew: node dist/test/graph/write-schema.js");
+  assert.equal(text, `${JSON.stringify(graphJsonSchema(operators), null, 1)}\n`, "write it anew: npm run generate");
+});
+
+test("graphs/OPERATORS.md is fresh", real, () => {
+  const text = readFileSync(new URL("graphs/OPERATORS.md", root), "utf8");
+  assert.equal(text, `${operatorReference(operators).trimEnd()}\n`, "write it anew: npm run generate");
 });
