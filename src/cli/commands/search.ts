@@ -116,37 +116,44 @@ function vectorSpaces(store: Store): Map<string, { kind: FlowRecord["kind"]; spa
   return spaces;
 }
 
-/** The query as each space that can read it reads it, by the model that made the space; a text space is asked only by name, since lite-text knows spelling and no meaning. */
+/** A model of the lite set measures spelling, not meaning: its space answers every query with something, so it is asked only by name. */
+const knowsMeaning = (manifest: ModelManifest): boolean => !manifest.id.startsWith("lite-");
+
+interface Reader {
+  /** What a space must read to be asked. */
+  reads: "image" | "audio" | "text";
+  encode: (manifest: ModelManifest) => Promise<Float32Array | null>;
+}
+
+/** The query as each space that can read it reads it, by the model that made the space. */
 async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<NonNullable<SearchOptions["vectors"]>> {
   const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
-  const byText = text.trim() !== "" && options.space !== undefined && asked.length > 0;
-  if (!options.image && !options.audio && !byText) return {};
-  const [{ loadModels }, { encodeAudio, encodeImage, encodeText }] = await Promise.all([import("../../models/manifest.js"), import("../query-vector.js")]);
-  const models = [...loadModels(modelFolders()).values()];
+  const { loadModels } = await import("../../models/manifest.js");
+  const models = new Map([...loadModels(modelFolders()).values()].map((model) => [model.space?.name, model]));
+  // Workers and decoders are loaded when a model is asked.
+  const encoders = () => import("../query-vector.js");
+  const readers: Reader[] = [];
+  if (options.image !== undefined) readers.push({ reads: "image", encode: async (manifest) => (await encoders()).encodeImage(options.image!, manifest) });
+  if (options.audio !== undefined) readers.push({ reads: "audio", encode: async (manifest) => (await encoders()).encodeAudio(options.audio!, manifest) });
+  if (text.trim() !== "") readers.push({ reads: "text", encode: async (manifest) => (await encoders()).encodeText(text, manifest) });
+
   const vectors: NonNullable<SearchOptions["vectors"]> = {};
-  const encoded = new Map<string, Promise<Float32Array | null>>();
-  const encode = (reads: string, manifest: ModelManifest, make: () => Promise<Float32Array | null>): Promise<Float32Array | null> => {
-    const key = `${reads} ${manifest.id}`;
-    if (!encoded.has(key)) encoded.set(key, make());
-    return encoded.get(key)!;
-  };
-  let readers = 0;
-  for (const [name, { kind, space }] of asked) {
-    const manifest = models.find((model) => model.space?.name === space);
-    const reads = manifest?.space?.reads ?? [];
-    if (!manifest?.space) continue;
-    const made = [
-      options.image && reads.includes("image") ? encode("image", manifest, () => encodeImage(options.image!, manifest)) : null,
-      options.audio && reads.includes("audio") ? encode("audio", manifest, () => encodeAudio(options.audio!, manifest)) : null,
-      byText && reads.includes("text") ? encode("text", manifest, () => encodeText(text, manifest)) : null,
-    ].filter((vector) => vector !== null);
-    if (made.length === 0) continue;
-    readers += 1;
-    const query = await made[0]!;
-    if (query) vectors[name] = { query, kind, calibration: manifest.space.calibration };
-  }
-  if (readers === 0 && (options.image || options.audio)) {
-    throw badArguments(`No vectors of the store can be asked by ${options.image ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);
+  for (const { reads, encode } of readers) {
+    const encoded = new Map<string, Promise<Float32Array | null>>();
+    let asking = 0;
+    for (const [name, { kind, space }] of asked) {
+      const manifest = models.get(space);
+      if (!manifest?.space?.reads.includes(reads) || manifest.preprocess.kind !== reads) continue;
+      if (reads === "text" && !options.space && !knowsMeaning(manifest)) continue;
+      asking += 1;
+      if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
+      const query = await encoded.get(manifest.id);
+      // A silent sound has no direction: the search says so.
+      vectors[name] = { query: query ?? new Float32Array(manifest.output.dims), kind, calibration: manifest.space.calibration };
+    }
+    if (asking === 0 && reads !== "text") {
+      throw badArguments(`No vectors of the store can be asked by ${reads === "image" ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);
+    }
   }
   return vectors;
 }
