@@ -13,8 +13,8 @@ export interface RunGraphOptions {
   inputs?: string[];
   params?: Record<string, string>;
   profile?: string;
-  /** Operators beside the built-in ones; each defined in a module of its own that workers can import. */
-  operators?: readonly OperatorDefinition[];
+  /** Operators beside the built-in ones; each defined in a module of its own that workers can import. `any`: each has its own config type, which its schema checks. */
+  operators?: readonly OperatorDefinition<any>[];
   /** Folders of manifests beside the built-in models. */
   models?: readonly string[];
   force?: readonly string[];
