@@ -146,7 +146,8 @@ export class Store implements AsyncDisposable {
       if (wrong !== null) {
         throw new FlowError("STORE_INCOMPATIBLE", `${dir} cannot be opened as a flow store: ${wrong}.`, { hint: "Give another folder with --store, or restore this one from a copy.", exit: EXIT.environment });
       }
-      const root = open<Buffer, string>({ path: file, noSubdir: true, encoding: "binary", maxDbs: 16, readOnly: options.readOnly ?? false, compression: false });
+      // eventTurnBatching off: it holds a promise of lmdb's own that a failed commit rejects and nobody can catch, which would end the process.
+      const root = open<Buffer, string>({ path: file, noSubdir: true, encoding: "binary", maxDbs: 16, readOnly: options.readOnly ?? false, compression: false, eventTurnBatching: false });
       const store = new Store(path, root, lock);
       await store.checkVersion(options.readOnly ?? false);
       return store;
