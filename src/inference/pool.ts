@@ -13,7 +13,7 @@ import type { ModelWire, PoolCall, PoolResult, WorkerReply, WorkerSetup, WorkerT
 export interface PoolOptions {
   /** Threads; each runs one call at a time. Default: the machine's cores. */
   workers?: number;
-  /** ONNX Runtime threads per worker. Default max(1, ⌊cores / workers⌋); results are byte-equal at every batch size only with 1. */
+  /** ONNX Runtime threads per worker. Default 1, parallel by workers: only then are rows byte-equal at every batch size. */
   intraOpThreads?: number;
   /** Calls that may wait for a worker. Default 64 per worker. */
   maxQueue?: number;
@@ -51,7 +51,7 @@ export class InferencePool implements AsyncDisposable {
   constructor(options: PoolOptions = {}) {
     const cores = availableParallelism();
     this.workers = options.workers ?? cores;
-    this.intraOpThreads = options.intraOpThreads ?? Math.max(1, Math.floor(cores / this.workers));
+    this.intraOpThreads = options.intraOpThreads ?? 1;
     const setup: WorkerSetup = { stop: this.#stop, intraOpThreads: this.intraOpThreads };
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL("./worker.js", import.meta.url)),
