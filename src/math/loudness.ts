@@ -33,11 +33,14 @@ export class LoudnessMeter {
   #weighted = 0;
   #plain = 0;
   #peak = 0;
+  /** Both channels have been the same so far (mono sound as stereo): the first is measured for both. */
+  #twins: boolean;
   readonly #recent: number[] = []; // meanSquareK of the last rows, at most four
 
   constructor(channels: 1 | 2) {
     if (channels !== 1 && channels !== 2) throw new RangeError(`the meter takes mono or stereo, got ${String(channels)} channels`);
     this.#channels = channels;
+    this.#twins = channels === 2;
     this.#state = new Float64Array(4 * channels);
     this.#peaks = Array.from({ length: channels }, () => new TruePeak());
   }
@@ -53,9 +56,10 @@ export class LoudnessMeter {
     const scale = samples instanceof Int16Array ? 1 / 32768 : 1;
     for (let at = 0; at < frames; ) {
       const n = Math.min(frames - at, STEP - this.#filled);
-      for (let c = 0; c < channels; c++) {
+      if (this.#twins && !equalChannels(samples, at * channels, n)) this.#part();
+      for (let c = 0; c < (this.#twins ? 1 : channels); c++) {
         this.#filter(samples, at * channels + c, n, c, scale);
-        this.#peak = Math.max(this.#peak, this.#peaks[c]!.push(samples, at * channels + c, n, channels, scale));
+        this.#peak = this.#peaks[c]!.push(samples, at * channels + c, n, channels, scale, this.#peak);
       }
       this.#filled += n;
       at += n;
@@ -88,6 +92,13 @@ export class LoudnessMeter {
     return row;
   }
 
+  /** From here on the channels differ: the second goes on from where the first stands. */
+  #part(): void {
+    this.#twins = false;
+    this.#state.copyWithin(4, 0, 4);
+    this.#peaks[1]!.resume(this.#peaks[0]!);
+  }
+
   /** Both biquads of one channel, transposed direct form II; adds to the sums of squares. */
   #filter(samples: Float32Array | Int16Array, from: number, n: number, channel: number, scale: number): void {
     const [b0, b1, b2, a1, a2] = SHELF;
@@ -116,9 +127,16 @@ export class LoudnessMeter {
     this.#state[base + 1] = Math.abs(s2) < 1e-30 ? 0 : s2;
     this.#state[base + 2] = Math.abs(t1) < 1e-30 ? 0 : t1;
     this.#state[base + 3] = Math.abs(t2) < 1e-30 ? 0 : t2;
-    this.#weighted += weighted;
-    this.#plain += plain;
+    for (let times = this.#twins ? 2 : 1; times > 0; times--) {
+      this.#weighted += weighted;
+      this.#plain += plain;
+    }
   }
+}
+
+function equalChannels(samples: Float32Array | Int16Array, from: number, frames: number): boolean {
+  for (let i = 0, p = from; i < frames; i++, p += 2) if (samples[p] !== samples[p + 1]) return false;
+  return true;
 }
 
 /** Mean squares over every run of `span` consecutive rows, one per row step. */

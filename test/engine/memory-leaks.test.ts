@@ -31,7 +31,7 @@ async function run(dir: string, name: string, film: string, options: BranchOptio
   const failures = [...store.failures()].map(({ startUs }) => startUs / 40_000).sort((a, b) => a - b);
   const rows: Ran["rows"] = {};
   for (const medium of store.mediaRows()) {
-    for (const [node, { key }] of Object.entries(medium.nodes)) {
+    for (const [node, { key }] of Object.entries(medium.nodes ?? {})) {
       const found = (rows[node] = new Map<number, string>());
       for (const index of store.listBlocks(medium.id, key)) {
         const { ptsUs, width, data, failures: failed } = store.getBlock(medium.id, key, index)!;
