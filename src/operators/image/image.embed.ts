@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { Frames, Vector, defineOperator } from "../../contracts/index.js";
-import { imageBatch, imagePreprocess } from "../../models/preprocess-image.js";
+import { Scratch, imageBatch, imagePreprocess } from "../../models/preprocess-image.js";
 import { splitRows } from "../../models/rows.js";
+
+/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
+const scratch = new Scratch();
 
 export const imageEmbed = defineOperator({
   name: "image.embed",
@@ -24,7 +27,7 @@ export const imageEmbed = defineOperator({
     const model = models["image"]!;
     const preprocess = imagePreprocess(model.manifest);
     const [width, height] = preprocess.size;
-    const data = imageBatch(items.map((i) => i.slot), preprocess);
+    const data = imageBatch(items.map((i) => i.slot), preprocess, scratch);
     const outputs = await model.run({ [model.manifest.inputs[0]!.name]: { data, dims: [items.length, 3, height, width] } });
     return splitRows(outputs, model.manifest, items.length);
   },
