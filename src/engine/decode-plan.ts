@@ -23,6 +23,10 @@ export function rateName(node: PlanNode): string {
   return "video" in input ? String(input.video.fps) : "all";
 }
 
+/** Block size of plans that do not ask for another; part of the key of others, whose blocks have other bounds. */
+const USUAL_BLOCK_US = 16_000_000;
+export const blockKey = (node: PlanNode, blockUs: number): string => (blockUs === USUAL_BLOCK_US ? node.key : `${node.key}~${blockUs}`);
+
 const videoKey = (info: MediumInfo, d: VideoDemand): string => `v:${(info.video ? outputSize(info.video, d) : [0, 0]).join("x")}:${d.geometry}:${d.fps}`;
 const audioKey = (d: AudioDemand): string => `a:${d.sampleRate}:${d.channels}:${d.windowUs}:${d.hopUs}`;
 
@@ -63,12 +67,14 @@ export function planDecode(info: MediumInfo, streams: readonly GridStream[], slo
   // One time for all outputs: what a seek skips is skipped for sound as well, even though sound is decoded from its start.
   const fromUs = videoStreams.length > 0 ? Math.min(...missing.map((stream) => stream.resumeUs)) : 0;
   if (fromUs > 0) {
-    // The stream that stands exactly at the resume point knows the frame before it; the densest one is the surest witness.
-    const witness = videoStreams
-      .filter((stream) => stream.resumeUs === fromUs && stream.verify !== null)
-      .sort((a, b) => b.verify!.ptsUs - a.verify!.ptsUs)[0];
-    const output = witness && [...consumers].find(([, list]) => list.includes(witness))?.[0];
-    spec.resume = { fromUs, verify: witness && output ? { output, ...witness.verify! } : null };
+    // Every stream that is at least as far knows the frame before that point; the densest one is the surest witness.
+    const [witness] = videoStreams
+      .flatMap((stream) => {
+        const frame = stream.witness(fromUs);
+        return frame ? [{ frame, output: [...consumers].find(([, list]) => list.includes(stream))![0] }] : [];
+      })
+      .sort((a, b) => b.frame.ptsUs - a.frame.ptsUs);
+    spec.resume = { fromUs, verify: witness ? { output: witness.output, ...witness.frame } : null };
   }
   return { spec, consumers };
 }

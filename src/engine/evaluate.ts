@@ -44,8 +44,15 @@ export interface Evaluated {
   /** Where the outcome is memoised; null when it is not (failed, join). */
   memoKey: string | null;
   digests: Record<string, string>;
+  /** Resolves when the outcome can be read from the memo. */
+  written: Promise<void>;
+  /** The node's policy is `then: fail`: this ends the medium. */
+  fatal?: FlowError;
 }
 
+const NOTHING_WRITTEN = Promise.resolve();
+
+/** Runs every node on one item; resolves when each has its outcome and what is memoised is committed. @throws FlowError of a node with `then: fail`, STORE_WRITE_FAILED */
 export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope): Promise<Map<string, Evaluated>> {
   const running = new Map<string, Promise<Evaluated>>();
   for (const node of nodes) {
@@ -55,16 +62,18 @@ export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope)
       evaluateNode(node, scope, async (input) => {
         const upstream = running.get(input.node);
         return upstream ? fromUpstream(await upstream, input) : fromOutside(await scope.outside(input), input);
-      }).then((evaluated) => {
-        scope.ledger.close(node.name, evaluated.outcome);
-        return evaluated;
-      }),
+      })
+        .catch((thrown: unknown) => failed(node, scope, null, thrown))
+        .then((evaluated) => {
+          scope.ledger.close(node.name, evaluated.outcome);
+          return evaluated;
+        }),
     );
   }
-  // All of them first: with `then: fail` one may reject while others still run.
-  await Promise.allSettled(running.values());
   const done = new Map<string, Evaluated>();
   for (const [name, promise] of running) done.set(name, await promise);
+  for (const { written } of done.values()) await written;
+  for (const { fatal } of done.values()) if (fatal) throw fatal;
   return done;
 }
 
@@ -96,19 +105,24 @@ async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: Pl
     if (node.when !== null && input.node !== scope.sourceName) variables[input.node] = { ...(variables[input.node] as object | undefined), [input.port]: arrived.value ?? null };
     if (arrived.value === undefined && !input.nullable && !input.optional && node.op.run.form !== "join") missing ??= arrived.because ?? `${input.node} gave nothing`;
   }
-  if (node.when !== null && !scope.services.when(node, variables)) return { outcome: { kind: "skipped", reason: "when" }, memoKey: null, digests: {} };
-  if (missing !== null) return { outcome: { kind: "skipped", reason: missing }, memoKey: null, digests: {} };
+  if (node.when !== null && !scope.services.when(node, variables)) return { outcome: { kind: "skipped", reason: "when" }, memoKey: null, digests: {}, written: NOTHING_WRITTEN };
+  if (missing !== null) return { outcome: { kind: "skipped", reason: missing }, memoKey: null, digests: {}, written: NOTHING_WRITTEN };
 
   if (node.op.run.form === "join") {
     const record = Object.fromEntries([...node.absent, ...Object.keys(inputs)].map((name) => [name, inputs[name] ?? null]));
-    return { outcome: { kind: "done", value: { record } }, memoKey: null, digests: { record: digestValue(digests) } };
+    return { outcome: { kind: "done", value: { record } }, memoKey: null, digests: { record: digestValue(digests) }, written: NOTHING_WRITTEN };
   }
 
   const key = memoKey(node.key, scope.info.id, scope.interval, digests);
-  const stored = scope.services.forced(node) ? undefined : scope.store.getMemo(key);
+  const stored = scope.services.forced(node, scope.info) ? undefined : scope.store.getMemo(key);
+  // What failed for good stays failed, and stays on the list of failures.
+  if (stored?.kind === "failed" && node.onError.then !== "fail") {
+    scope.services.deadLetter(node, scope.info, scope.interval, stored.error, true);
+    return { outcome: stored, memoKey: key, digests: {}, written: NOTHING_WRITTEN };
+  }
   if (stored && stored.kind !== "failed" && stored.kind !== "dropped") {
     const outcome = { ...stored, cached: true } as Outcome<OutputValues>;
-    return { outcome, memoKey: key, digests: portDigests(outcome) };
+    return { outcome, memoKey: key, digests: portDigests(outcome), written: NOTHING_WRITTEN };
   }
   let outcome: Outcome<OutputValues>;
   try {
@@ -118,14 +132,22 @@ async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: Pl
       for (const [port, type] of Object.entries(node.outputs)) checkValue(node.name, port, type, value[port]);
       outcome = { kind: "done", value };
     }
-    void scope.store.putMemo(key, outcome);
   } catch (thrown) {
-    const error = toFlowError(thrown);
-    if (node.onError.then === "fail") throw new FlowError(error.code, error.message, { hint: error.hint, node: node.name, cause: error, permanent: error.permanent });
-    outcome = { kind: "failed", error: { ...error.toJSON(), node: node.name }, permanent: error.permanent };
-    scope.services.deadLetter(node, scope.info, scope.interval, error);
+    return failed(node, scope, key, thrown);
   }
-  return { outcome, memoKey: key, digests: portDigests(outcome) };
+  return { outcome, memoKey: key, digests: portDigests(outcome), written: scope.store.putMemo(key, outcome) };
+}
+
+/** A failure that a rerun should try again leaves nothing in the memo; one that ends the medium neither. */
+function failed(node: PlanNode, scope: ItemScope, key: string | null, thrown: unknown): Evaluated {
+  const error = toFlowError(thrown);
+  const outcome: Outcome<OutputValues> = { kind: "failed", error: { ...error.toJSON(), node: node.name }, permanent: error.permanent };
+  if (node.onError.then === "fail") {
+    const fatal = new FlowError(error.code, error.message, { hint: error.hint, node: node.name, cause: error, permanent: error.permanent });
+    return { outcome, memoKey: null, digests: {}, written: NOTHING_WRITTEN, fatal };
+  }
+  scope.services.deadLetter(node, scope.info, scope.interval, outcome.error, error.permanent);
+  return { outcome, memoKey: key, digests: {}, written: key !== null && error.permanent ? scope.store.putMemo(key, outcome) : NOTHING_WRITTEN };
 }
 
 /** An entry of a list input (`vectors: [video, sound]`) goes into that input under its own name. */

@@ -1,8 +1,8 @@
 import { toFlowError, type Plan, type PlanNode } from "../contracts/index.js";
 import { expandInputs, identify } from "../media/index.js";
 import type { Store } from "../store/index.js";
-import { isVideoFed, rateName } from "./decode-plan.js";
-import { doneKey } from "./medium-run.js";
+import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
+import { doneKey } from "./done.js";
 
 export type State = "new" | "stale" | "cached" | "partial" | "failed" | "unknown";
 
@@ -27,7 +27,7 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
   const states: MediumPlanState[] = [];
   for (const item of await expandInputs(inputs)) {
     try {
-      const { id } = await identify(item.uri, store?.identities ?? null);
+      const { id, memoisable } = await identify(item.uri, store?.identities ?? null);
       const medium = store?.getMedium(id);
       if (!store || !medium) {
         const reason = store ? "this medium is not in the store" : "there is no store yet";
@@ -35,7 +35,7 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
         continue;
       }
       const key = doneKey(plan, item.scenes ?? null);
-      const done = medium.plan === key && store.getDone(id, key) !== undefined;
+      const done = memoisable && medium.plan === key && store.getDone(id, key) !== undefined;
       const failures = new Map<string, number>();
       for (const failure of store.failures()) if (failure.medium === id) failures.set(failure.node, (failures.get(failure.node) ?? 0) + 1);
       const nodes = plan.nodes.map((node) => nodeState(node, plan, store, id, done, failures.get(node.name) ?? 0, medium.info.video !== null, medium.info.audio !== null));
@@ -54,8 +54,9 @@ function nodeState(node: PlanNode, plan: Plan, store: Store, medium: string, don
   if (node.level === "frame") {
     if (isVideoFed(node) ? !hasVideo : !hasAudio) return { node: name, state: "cached", why: `the medium has no ${isVideoFed(node) ? "video" : "audio"}`, stored: 0 };
     const rate = rateName(node);
-    const blocks = store.listBlocks(medium, node.key);
-    const end = store.getGridEnd(medium, node.key, rate);
+    const key = blockKey(node, plan.runtime.blockUs);
+    const blocks = store.listBlocks(medium, key);
+    const end = store.getGridEnd(medium, key, rate);
     if (end) return { node: name, state: "cached", why: `${end.blocks} blocks`, stored: end.blocks };
     if (blocks.length > 0) return { node: name, state: "partial", why: `${blocks.length} blocks of ${plan.runtime.blockUs / 1e6} s are stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, stored: blocks.length };
     return { node: name, state: "new", why: "nothing stored under this configuration", stored: 0 };

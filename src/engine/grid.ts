@@ -6,20 +6,21 @@
  */
 import type { Outcome, PlanNode, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
+import { assemble, indexOfPts, mergeBlocks, newDraft, rowsAt, valueAt, type BlockDraft } from "./blocks.js";
 import type { Ledger } from "./ledger.js";
+
+export type GridOutcome = Outcome<Float32Array | Uint8Array>;
 
 interface OpenItem {
   ptsUs: number;
   settled: boolean;
 }
 
-interface BlockDraft {
+/** Rows of one block inside an interval. */
+interface Piece {
   pts: number[];
-  values: (Float32Array | Uint8Array | null)[];
-  failures: { ptsUs: number; outcome: Outcome }[];
-  open: number;
-  adler: number;
-  committing: boolean;
+  values: (Float32Array | Uint8Array)[];
+  failed: number;
 }
 
 /** Decoded blocks kept per stream, so that scene after scene does not unpack the same 16 s again. */
@@ -27,6 +28,8 @@ const CACHED_BLOCKS = 6;
 
 export interface GridOptions {
   node: PlanNode;
+  /** Under what its blocks are stored. */
+  key: string;
   medium: string;
   /** "all" or frames a second, as the block's coverage names it. */
   rate: string;
@@ -35,6 +38,8 @@ export interface GridOptions {
   ledger: Ledger;
   /** Called whenever `settledUs` moved or a block was committed. */
   moved: () => void;
+  /** A block could not be written: going on would only fill memory. */
+  broken: (error: unknown) => void;
 }
 
 export class GridStream {
@@ -44,8 +49,8 @@ export class GridStream {
   readonly resumeUs: number;
   /** The whole medium is in the store for this rate. */
   readonly complete: boolean;
-  /** PTS and checksum of the last stored frame before `resumeUs`: how a seek is verified. */
-  readonly verify: { ptsUs: number; adler: number } | null;
+  /** Items in the store that failed for good. */
+  readonly failures: readonly { ptsUs: number; outcome: Outcome }[];
 
   private readonly drafts = new Map<number, BlockDraft>();
   private readonly open: OpenItem[] = [];
@@ -53,35 +58,46 @@ export class GridStream {
   private watermarkUs: number;
   private endedAtUs: number | null;
   private nextBlock: number;
+  private endMarked: boolean;
   private readonly blockCache = new Map<number, Block | null>();
   private readonly writes = new Set<Promise<unknown>>();
-  private failedItems = 0;
+  private retryable = 0;
+  /** Items at this rate without a result because they failed, in this run or for good in an earlier one. */
+  failedItems = 0;
 
   constructor(private readonly options: GridOptions) {
     this.node = options.node;
     this.rate = options.rate;
-    const { store, medium, node, blockUs } = options;
+    const { store, medium, key, blockUs, ledger } = options;
     let index = 0;
-    let verify: { ptsUs: number; adler: number } | null = null;
+    const failures: { ptsUs: number; outcome: Outcome }[] = [];
     let rows = 0;
-    for (const stored of store.listBlocks(medium, node.key)) {
+    for (const stored of store.listBlocks(medium, key)) {
       if (stored !== index) break;
-      const block = store.getBlock(medium, node.key, index);
-      const covered = block?.rates[this.rate];
-      if (!block || covered === undefined) break;
-      rows += covered === "all" ? block.ptsUs.length : covered.length;
-      const last = block.ptsUs.at(-1);
-      if (last !== undefined) verify = block.adler === null ? null : { ptsUs: last, adler: block.adler };
+      const block = store.getBlock(medium, key, index);
+      if (!block || block.rates[this.rate] === undefined) break;
+      const failed = new Map(block.failures.map((f) => [f.ptsUs, f]));
+      for (const i of rowsAt(block, this.rate)) {
+        const failure = failed.get(block.ptsUs[i]!);
+        if (failure) failures.push(failure);
+        else rows += 1;
+      }
       index += 1;
     }
-    const end = store.getGridEnd(medium, node.key, this.rate);
+    const end = store.getGridEnd(medium, key, this.rate);
     this.complete = end !== undefined && index >= end.blocks;
+    this.endMarked = this.complete;
     this.endedAtUs = this.complete ? end!.endUs : null;
     this.resumeUs = index * blockUs;
     this.nextBlock = index;
-    this.verify = verify;
+    this.failures = failures;
+    this.failedItems = failures.length;
     this.watermarkUs = this.complete ? Number.POSITIVE_INFINITY : this.resumeUs;
-    if (rows > 0) options.ledger.cached(node.name, rows);
+    if (rows > 0) ledger.cached(this.node.name, rows);
+    for (const { outcome } of failures) {
+      ledger.open(this.node.name);
+      ledger.close(this.node.name, outcome);
+    }
   }
 
   /** End of the stream (µs), once known. */
@@ -95,24 +111,43 @@ export class GridStream {
     return oldest === undefined ? this.watermarkUs : Math.min(oldest.ptsUs, this.watermarkUs);
   }
 
-  get finished(): boolean {
-    return this.complete || (this.endedAtUs !== null && this.open.length === this.openHead && this.drafts.size === 0 && this.writes.size === 0);
+  /**
+   * PTS and checksum of the last stored frame before `fromUs`, a boundary of blocks at or before `resumeUs`: how a seek is verified. Null when
+   * no frame of this rate with a checksum lies there.
+   */
+  witness(fromUs: number): { ptsUs: number; adler: number } | null {
+    for (let index = Math.floor(Math.min(fromUs, this.resumeUs) / this.options.blockUs) - 1; index >= 0; index--) {
+      const block = this.block(index);
+      if (!block || block.ptsUs.length === 0 || block.adler === null) continue;
+      const last = block.ptsUs.length - 1;
+      // The checksum is of the last frame of all rates; at this one it may never be seen.
+      const covered = block.rates[this.rate];
+      if (covered === "all" || covered?.at(-1) === last) return { ptsUs: block.ptsUs[last]!, adler: block.adler };
+    }
+    return null;
   }
 
-  /** A result stored earlier (by another rate of the same node) for exactly this frame. */
-  stored(ptsUs: number): Float32Array | Uint8Array | null {
+  /** An outcome stored earlier (by another rate of the same node) for exactly this frame; null: it has to be made. */
+  stored(ptsUs: number): GridOutcome | null {
     const block = this.block(Math.floor(ptsUs / this.options.blockUs));
     const i = block ? indexOfPts(block.ptsUs, ptsUs) : -1;
-    if (!block || i < 0 || block.failures.some((f) => f.ptsUs === ptsUs)) return null;
-    return block.data ? block.data.slice(i * block.width, (i + 1) * block.width) : (block.bytes?.[i] ?? null);
+    if (!block || i < 0) return null;
+    const failure = block.failures.find((f) => f.ptsUs === ptsUs);
+    if (!failure) return { kind: "done", value: valueAt(block, i).slice(), cached: true };
+    return failure.outcome.kind === "failed" && failure.outcome.permanent ? failure.outcome : null;
   }
 
   /** An item arrived. Returns what must be called exactly once with its outcome; null when the item was settled before (pre-roll of another node). */
-  take(ptsUs: number, adler: number): ((outcome: Outcome<Float32Array | Uint8Array>) => void) | null {
+  take(ptsUs: number, adler: number): ((outcome: GridOutcome) => void) | null {
     if (ptsUs < this.resumeUs) return null;
     const { ledger, node } = this.options;
+    const index = Math.floor(ptsUs / this.options.blockUs);
     ledger.open(node.name);
-    const draft = this.draft(Math.floor(ptsUs / this.options.blockUs));
+    if (index < this.nextBlock) {
+      ledger.close(node.name, LATE);
+      return null;
+    }
+    const draft = this.draft(index);
     draft.open += 1;
     draft.adler = adler;
     const position = draft.pts.length;
@@ -127,7 +162,8 @@ export class GridStream {
       if (outcome.kind === "done") draft.values[position] = outcome.value;
       else {
         draft.failures.push({ ptsUs, outcome });
-        if (outcome.kind === "failed" && !outcome.permanent) this.failedItems += 1;
+        if (outcome.kind === "failed") this.failedItems += 1;
+        if (outcome.kind === "failed" && !outcome.permanent) this.retryable += 1;
       }
       draft.open -= 1;
       this.advance();
@@ -141,7 +177,13 @@ export class GridStream {
     for (let i = 0; i < series.ptsUs.length; i++) {
       const ptsUs = series.ptsUs[i]!;
       if (ptsUs < this.resumeUs) continue;
-      const draft = this.draft(Math.floor(ptsUs / blockUs));
+      const index = Math.floor(ptsUs / blockUs);
+      if (index < this.nextBlock) {
+        ledger.open(node.name);
+        ledger.close(node.name, LATE);
+        continue;
+      }
+      const draft = this.draft(index);
       draft.pts.push(ptsUs);
       draft.values.push(series.data!.subarray(i * series.width, (i + 1) * series.width));
       draft.adler = adler?.[i] ?? 0;
@@ -163,39 +205,51 @@ export class GridStream {
 
   /** Results with startUs ≤ pts < endUs at this node's rate; failed and skipped items are left out. */
   series(startUs: number, endUs: number): Series {
-    const { blockUs } = this.options;
-    const width = this.width();
     const pts: number[] = [];
     const values: (Float32Array | Uint8Array)[] = [];
-    const lastBlock = Number.isFinite(endUs) ? Math.floor(Math.max(startUs, endUs - 1) / blockUs) : Math.max(this.nextBlock - 1, ...this.drafts.keys());
-    for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
-      const draft = this.drafts.get(index);
-      if (draft) {
-        for (let i = 0; i < draft.pts.length; i++) {
-          const value = draft.values[i];
-          if (value && draft.pts[i]! >= startUs && draft.pts[i]! < endUs) pts.push(draft.pts[i]!), values.push(value);
-        }
-        continue;
-      }
-      const block = this.block(index);
-      if (!block) continue;
-      const covered = block.rates[this.rate] ?? [];
-      const failed = new Set(block.failures.map((f) => f.ptsUs));
-      const visit = (i: number): void => {
-        const ptsUs = block.ptsUs[i]!;
-        if (ptsUs < startUs || ptsUs >= endUs || failed.has(ptsUs)) return;
-        pts.push(ptsUs);
-        values.push(block.data ? block.data.subarray(i * block.width, (i + 1) * block.width) : block.bytes![i]!);
-      };
-      if (covered === "all") for (let i = 0; i < block.ptsUs.length; i++) visit(i);
-      else for (const i of covered) visit(i);
+    for (const piece of this.pieces(startUs, endUs)) {
+      for (const ptsUs of piece.pts) pts.push(ptsUs);
+      for (const value of piece.values) values.push(value);
     }
-    return assemble(pts, values, width, this.columns());
+    return assemble(pts, values, this.width(), this.columns());
   }
 
-  /** Waits until everything settled so far is committed. */
+  /** The same, block by block: for readers of a whole medium. */
+  *parts(startUs: number, endUs: number): Generator<Series> {
+    for (const { pts, values } of this.pieces(startUs, endUs)) if (pts.length > 0) yield assemble(pts, values, this.width(), this.columns());
+  }
+
+  /** Items of the interval without a result because they failed. */
+  failedIn(startUs: number, endUs: number): number {
+    let failed = 0;
+    for (const piece of this.pieces(startUs, endUs)) failed += piece.failed;
+    return failed;
+  }
+
+  /** Waits until everything settled so far is committed. @throws FlowError STORE_WRITE_FAILED */
   async flushed(): Promise<void> {
     while (this.writes.size > 0) await Promise.all(this.writes);
+  }
+
+  private *pieces(startUs: number, endUs: number): Generator<Piece> {
+    const { blockUs } = this.options;
+    const lastBlock = Number.isFinite(endUs) ? Math.floor(Math.max(startUs, endUs - 1) / blockUs) : Math.max(this.nextBlock - 1, ...this.drafts.keys());
+    for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
+      const piece: Piece = { pts: [], values: [], failed: 0 };
+      const draft = this.drafts.get(index);
+      const block = draft ? null : this.block(index);
+      const failures = (draft ?? block)?.failures ?? [];
+      const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
+      const visit = (ptsUs: number, value: Float32Array | Uint8Array | null | undefined): void => {
+        if (ptsUs < startUs || ptsUs >= endUs) return;
+        const failure = failed.get(ptsUs);
+        if (failure !== undefined) piece.failed += failure ? 1 : 0;
+        else if (value) piece.pts.push(ptsUs), piece.values.push(value);
+      };
+      if (draft) draft.pts.forEach((ptsUs, i) => visit(ptsUs, draft.values[i]));
+      else if (block) for (const i of rowsAt(block, this.rate)) visit(block.ptsUs[i]!, valueAt(block, i));
+      yield piece;
+    }
   }
 
   private columns(): readonly string[] | undefined {
@@ -203,6 +257,7 @@ export class GridStream {
     return run.form === "tap" ? run.columns : undefined;
   }
 
+  /** 0: the port promises no length; the first value tells. */
   private width(): number {
     return this.columns()?.length ?? Object.values(this.node.outputs)[0]?.dims ?? 0;
   }
@@ -210,7 +265,7 @@ export class GridStream {
   private block(index: number): Block | null {
     const cached = this.blockCache.get(index);
     if (cached !== undefined) return cached;
-    const block = this.options.store.getBlock(this.options.medium, this.node.key, index) ?? null;
+    const block = this.options.store.getBlock(this.options.medium, this.options.key, index) ?? null;
     if (this.blockCache.size >= CACHED_BLOCKS) this.blockCache.delete(this.blockCache.keys().next().value!);
     this.blockCache.set(index, block);
     return block;
@@ -218,7 +273,7 @@ export class GridStream {
 
   private draft(index: number): BlockDraft {
     let draft = this.drafts.get(index);
-    if (!draft) this.drafts.set(index, (draft = { pts: [], values: [], failures: [], open: 0, adler: 0, committing: false }));
+    if (!draft) this.drafts.set(index, (draft = newDraft()));
     return draft;
   }
 
@@ -227,93 +282,49 @@ export class GridStream {
     if (this.openHead > 1024 && this.openHead * 2 > this.open.length) this.open.splice(0, this.openHead), (this.openHead = 0);
     const { blockUs } = this.options;
     // A block is whole when the stream has passed its end and each of its items has an outcome. Empty ones are written too: a gap is known, not missing.
-    const ended = this.endedAtUs !== null;
-    const lastDraft = Math.max(-1, ...this.drafts.keys());
-    while (ended ? this.nextBlock <= Math.max(lastDraft, Math.ceil(this.endedAtUs! / blockUs) - 1) : this.watermarkUs >= (this.nextBlock + 1) * blockUs) {
+    const last = this.endedAtUs === null ? Math.floor(this.watermarkUs / blockUs) - 1 : Math.max(...this.drafts.keys(), Math.ceil(this.endedAtUs / blockUs) - 1);
+    while (!this.complete && this.nextBlock <= last) {
       const draft = this.draft(this.nextBlock);
       if (draft.open > 0) break;
-      this.commit(this.nextBlock, draft, ended);
+      this.commit(this.nextBlock, draft);
       this.nextBlock += 1;
     }
+    if (this.endedAtUs !== null && this.nextBlock > last) this.markEnd(this.endedAtUs);
     this.options.moved();
   }
 
-  private commit(index: number, draft: BlockDraft, last: boolean): void {
-    if (draft.committing) return;
-    draft.committing = true;
-    const { store, medium, node } = this.options;
-    const earlier = store.getBlock(medium, node.key, index);
+  private commit(index: number, draft: BlockDraft): void {
+    const { store, medium, key } = this.options;
     const retryable = draft.failures.some((f) => f.outcome.kind === "failed" && !f.outcome.permanent);
-    const block = mergeBlocks(earlier, draft, this.rate, this.width(), this.columns(), !retryable);
-    const blocks = this.nextBlock + 1;
-    const write = store.putBlock(medium, node.key, index, block).then(async () => {
-      if (last && index === this.lastBlockIndex() && this.failedItems === 0) await store.putGridEnd(medium, node.key, this.rate, { endUs: this.endedAtUs!, blocks });
-      this.blockCache.delete(index);
-      this.drafts.delete(index);
-    });
+    const block = mergeBlocks(store.getBlock(medium, key, index), draft, this.rate, this.width(), this.columns(), !retryable);
+    this.write(
+      store.putBlock(medium, key, index, block).then(() => {
+        this.blockCache.delete(index);
+        this.drafts.delete(index);
+      }),
+    );
+  }
+
+  /** Behind the blocks in the store's queue, so it is never there without them. A medium without a single item has a mark and no block. */
+  private markEnd(endUs: number): void {
+    if (this.endMarked || this.retryable > 0) return;
+    this.endMarked = true;
+    const { store, medium, key } = this.options;
+    this.write(store.putGridEnd(medium, key, this.rate, { endUs, blocks: this.nextBlock }));
+  }
+
+  private write(write: Promise<void>): void {
     this.writes.add(write);
-    void write.finally(() => {
+    const settled = (): void => {
       this.writes.delete(write);
       this.options.moved();
+    };
+    write.then(settled, (error: unknown) => {
+      this.options.broken(error);
+      settled();
     });
   }
-
-  private lastBlockIndex(): number {
-    return Math.max(this.nextBlock - 1, Math.ceil((this.endedAtUs ?? 0) / this.options.blockUs) - 1);
-  }
 }
 
-function indexOfPts(ptsUs: Float64Array, wanted: number): number {
-  let low = 0;
-  let high = ptsUs.length - 1;
-  while (low <= high) {
-    const mid = (low + high) >> 1;
-    const at = ptsUs[mid]!;
-    if (at === wanted) return mid;
-    if (at < wanted) low = mid + 1;
-    else high = mid - 1;
-  }
-  return -1;
-}
-
-/** Union of what the block held (other rates) and what this run made; a failed item keeps a zero row, its pts stands in `failures`. */
-function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate: string, width: number, columns: readonly string[] | undefined, covered: boolean): Block {
-  const byPts = new Map<number, Float32Array | Uint8Array | null>();
-  if (earlier) earlier.ptsUs.forEach((ptsUs, i) => byPts.set(ptsUs, earlier.data ? earlier.data.subarray(i * earlier.width, (i + 1) * earlier.width) : (earlier.bytes?.[i] ?? null)));
-  draft.pts.forEach((ptsUs, i) => {
-    const value = draft.values[i];
-    if (value || !byPts.has(ptsUs)) byPts.set(ptsUs, value ?? null);
-  });
-  const pts = [...byPts.keys()].sort((a, b) => a - b);
-  const isBytes = [...byPts.values()].some((v) => v instanceof Uint8Array);
-  const rates: Block["rates"] = {};
-  const position = new Map(pts.map((p, i) => [p, i]));
-  for (const [name, indices] of Object.entries(earlier?.rates ?? {})) {
-    rates[name] = indices === "all" && pts.length === earlier!.ptsUs.length ? "all" : (indices === "all" ? [...earlier!.ptsUs] : indices.map((i) => earlier!.ptsUs[i]!)).map((p) => position.get(p)!);
-  }
-  if (covered) rates[rate] = draft.pts.length === pts.length ? "all" : draft.pts.map((p) => position.get(p)!);
-  const failures = [...(earlier?.failures ?? []).filter((f) => !draft.pts.includes(f.ptsUs)), ...draft.failures];
-  const block: Block = { ptsUs: Float64Array.from(pts), width, rates, adler: draft.pts.length > 0 ? draft.adler : null, failures };
-  if (columns) block.columns = columns;
-  if (isBytes) block.bytes = pts.map((p) => (byPts.get(p) as Uint8Array | null) ?? new Uint8Array(0));
-  else {
-    const data = new Float32Array(pts.length * width);
-    pts.forEach((p, i) => {
-      const value = byPts.get(p);
-      if (value) data.set(value as Float32Array, i * width);
-    });
-    block.data = data;
-  }
-  return block;
-}
-
-function assemble(pts: number[], values: (Float32Array | Uint8Array)[], width: number, columns: readonly string[] | undefined): Series {
-  const series: Series = { ptsUs: Float64Array.from(pts), width };
-  if (columns) series.columns = columns;
-  if (values[0] instanceof Uint8Array) series.bytes = values as Uint8Array[];
-  else {
-    series.data = new Float32Array(values.length * width);
-    values.forEach((value, i) => series.data!.set(value as Float32Array, i * width));
-  }
-  return series;
-}
+/** Timestamps that run backwards over a whole block: its results are stored, this one cannot join them. */
+const LATE: GridOutcome = { kind: "dropped", reason: "timestamp behind what is stored" };

@@ -5,6 +5,8 @@ const zero = (): NodeCounts => ({ in: 0, done: 0, cached: 0, skipped: 0, dropped
 /** The books: every item a node takes in ends in exactly one column, and `in` is their sum at any moment. */
 export class Ledger {
   private readonly counts = new Map<string, NodeCounts>();
+  /** Failures that a rerun will try again. */
+  retryable = 0;
 
   constructor(nodes: Iterable<string>) {
     for (const name of nodes) this.counts.set(name, zero());
@@ -23,6 +25,7 @@ export class Ledger {
     if (outcome.kind === "done") c[outcome.cached ? "cached" : "done"] += 1;
     else if (outcome.kind === "skipped" && outcome.cached) c.cached += 1;
     else c[outcome.kind] += 1;
+    if (outcome.kind === "failed" && !outcome.permanent) this.retryable += 1;
   }
 
   /** `n` items that need no work at all. */

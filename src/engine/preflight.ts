@@ -50,7 +50,7 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
 /** Identity and probe; a file that has not changed is neither hashed nor probed again. */
 async function open(item: InputItem, store: Store): Promise<MediumInfo> {
   const identity = await identify(item.uri, store.identities);
-  const known = store.getMedium(identity.id);
+  const known = identity.memoisable ? store.getMedium(identity.id) : undefined;
   if (known && known.info.uri === item.uri) return known.info;
   const info = known ? { ...known.info } : await probe(item.uri);
   return { ...info, id: identity.id, uri: item.uri, name: item.name, memoisable: identity.memoisable };

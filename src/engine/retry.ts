@@ -5,11 +5,19 @@ import { FlowError, toFlowError, type PlanNode } from "../contracts/index.js";
 const BREAKER_FAILURES = 20;
 const BREAKER_HALF_OPEN_MS = 10_000;
 
+/** Code of an item that was not tried again because the run was stopped. */
+export const INTERRUPTED = "INTERRUPTED";
+
 /** One policy per node: bounded retry with exponential backoff inside, a circuit breaker around it. */
 export class NodePolicy {
   private readonly policy: IPolicy;
+  /** Rejects each item that sits in a back-off; a try that has begun is waited for. */
+  private readonly resting = new Set<() => void>();
 
-  constructor(private readonly node: PlanNode) {
+  constructor(
+    private readonly node: PlanNode,
+    private readonly stop: AbortSignal,
+  ) {
     // A permanent failure (a corrupt item) says nothing about the node's health and is worth no second try.
     const transient = handleWhen((error) => !toFlowError(error).permanent);
     const breaker = circuitBreaker(transient, { halfOpenAfter: BREAKER_HALF_OPEN_MS, breaker: new ConsecutiveBreaker(BREAKER_FAILURES) });
@@ -18,11 +26,28 @@ export class NodePolicy {
       attempts > 0
         ? wrap(breaker, retry(transient, { maxAttempts: attempts, backoff: new ExponentialBackoff({ initialDelay: backoffMinMs, maxDelay: backoffMaxMs }) }))
         : breaker;
+    stop.addEventListener("abort", () => this.resting.forEach((wake) => wake()), { once: true });
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** `work` is told whether it was tried before. @throws FlowError */
+  async run<T>(work: (again: boolean) => Promise<T>): Promise<T> {
+    let tries = 0;
+    let wake = (): void => undefined;
+    const woken = new Promise<never>((_, reject) => {
+      wake = () => reject(this.interrupted());
+    });
+    const attempt = async (): Promise<T> => {
+      this.resting.delete(wake);
+      if (tries > 0 && this.stop.aborted) throw this.interrupted();
+      tries += 1;
+      try {
+        return await work(tries > 1);
+      } finally {
+        if (!this.stop.aborted) this.resting.add(wake);
+      }
+    };
     try {
-      return await this.policy.execute(work);
+      return await Promise.race([this.policy.execute(attempt, this.stop), woken]);
     } catch (error) {
       if (error instanceof BrokenCircuitError) {
         throw new FlowError("BREAKER_OPEN", `${this.node.name} failed ${BREAKER_FAILURES} items in a row; this one was not tried.`, {
@@ -31,6 +56,12 @@ export class NodePolicy {
         });
       }
       throw toFlowError(error, "OPERATOR_FAILED");
+    } finally {
+      this.resting.delete(wake);
     }
+  }
+
+  private interrupted(): FlowError {
+    return new FlowError(INTERRUPTED, `${this.node.name} was stopped before its next try.`, { node: this.node.name, hint: "Run the same command again; it continues where it stopped." });
   }
 }

@@ -1,9 +1,11 @@
 /** Runs a plan over its inputs: pre-flight, media side by side, one summary. */
+import { setMaxListeners } from "node:events";
 import { from, lastValueFrom, mergeMap, toArray } from "rxjs";
 import { EXIT, FlowError, toFlowError, type NodeCounts, type Plan } from "../contracts/index.js";
 import { combineDigests, type Store } from "../store/index.js";
 import { Ledger, unbalanced } from "./ledger.js";
-import { MediumRun, type MediumProgress, type MediumResult } from "./medium-run.js";
+import type { MediumProgress, MediumResult } from "./medium-context.js";
+import { MediumRun } from "./medium-run.js";
 import { preflight, type Source } from "./preflight.js";
 import { Services } from "./services.js";
 
@@ -51,7 +53,9 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   const { plan, store } = options;
   const started = performance.now();
   const stop = options.stop ?? new AbortController().signal;
-  const services = new Services(plan, store, new Set(options.force ?? []), () => Date.now());
+  const services = new Services(plan, store, new Set(options.force ?? []), () => Date.now(), stop);
+  // One listener per node and per medium in flight.
+  setMaxListeners(0, stop);
   try {
     const { sources, failures } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
     const total = new Ledger(plan.nodes.map((node) => node.name));

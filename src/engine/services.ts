@@ -4,7 +4,7 @@ import { EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem,
 import { compileExpression } from "../graph/index.js";
 import { Batcher, InferencePool, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
-import { NodePolicy } from "./retry.js";
+import { INTERRUPTED, NodePolicy } from "./retry.js";
 
 type Condition = (variables: Record<string, unknown>) => boolean;
 type PoolItem = GridItem | EachItem;
@@ -15,23 +15,23 @@ export class Services {
   private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private poolInstance: InferencePool | null = null;
-  /** Set by the first Ctrl-C: nothing new is begun. */
-  stopping = false;
 
   constructor(
     private readonly plan: Plan,
     private readonly store: Store,
     private readonly force: ReadonlySet<string>,
     private readonly nowMs: () => number,
+    private readonly stop: AbortSignal,
   ) {}
 
-  forced(node: PlanNode): boolean {
-    return this.force.has(node.name);
+  /** Nothing stored counts for this node: it was asked to run again, or the medium may have changed behind its address. */
+  forced(node: PlanNode, info: MediumInfo): boolean {
+    return !info.memoisable || this.force.has(node.name);
   }
 
   policy(node: PlanNode): NodePolicy {
     let policy = this.policies.get(node.name);
-    if (!policy) this.policies.set(node.name, (policy = new NodePolicy(node)));
+    if (!policy) this.policies.set(node.name, (policy = new NodePolicy(node, this.stop)));
     return policy;
   }
 
@@ -70,30 +70,39 @@ export class Services {
 
   /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company. */
   async inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
-    const batcher = this.batcher(node);
     const result = this.submit(node, item);
-    if (node.op.run.form === "eachBatch" && !this.timers.has(node.name)) {
-      this.timers.set(
-        node.name,
-        setTimeout(() => {
-          this.timers.delete(node.name);
-          batcher.flush();
-        }, node.batch.waitMs),
-      );
-    }
+    if (node.op.run.form === "eachBatch") this.flushSoon(node);
     return (await result) as OutputValues | Skip;
   }
 
+  /** An item of the grid. One that comes back after a back-off may find nobody left who would fill or cut its batch. */
+  async onGrid(node: PlanNode, item: GridItem, again: boolean): Promise<unknown> {
+    const result = this.submit(node, item);
+    if (again) this.flushSoon(node);
+    return await result;
+  }
+
+  private flushSoon(node: PlanNode): void {
+    if (this.timers.has(node.name)) return;
+    const cut = (): void => {
+      this.timers.delete(node.name);
+      this.batcher(node).flush();
+    };
+    this.timers.set(node.name, setTimeout(cut, node.batch.waitMs));
+  }
+
   /** One item to the node's batcher; rejects with the item's own error. */
-  async submit(node: PlanNode, item: PoolItem): Promise<unknown> {
+  private async submit(node: PlanNode, item: PoolItem): Promise<unknown> {
     const value = await this.batcher(node).submit(item);
     if (!(value instanceof ItemFailure)) return value;
     const { code, message, hint } = value.error;
     throw new FlowError(code, message, { hint, node: value.node, permanent: value.permanent });
   }
 
-  deadLetter(node: PlanNode, info: MediumInfo, interval: Interval, error: FlowError): void {
-    void this.store.putFailure({ node: node.name, operator: node.op.name, medium: info.id, uri: info.uri, startUs: interval.startUs, endUs: interval.endUs, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+  deadLetter(node: PlanNode, info: MediumInfo, interval: Interval, error: FlowErrorData, permanent: boolean): void {
+    // What an interruption left undone has not failed.
+    if (error.code === INTERRUPTED) return;
+    void this.store.putFailure({ node: node.name, operator: node.op.name, medium: info.id, uri: info.uri, startUs: interval.startUs, endUs: interval.endUs, error, permanent, atMs: this.nowMs() });
   }
 
   mediumFailed(info: MediumInfo, error: FlowError): void {

@@ -23,6 +23,13 @@ export class DigestBuilder {
     this.numbers = add(this.numbers, hash(label, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
   }
 
+  /** The same for values that come in parts. */
+  addNumbersOf(label: string, parts: Iterable<Float32Array>): void {
+    const sum = createHash("sha256").update(label).update("\0");
+    for (const values of parts) sum.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    this.numbers = add(this.numbers, BigInt(`0x${sum.digest("hex")}`));
+  }
+
   finish(): { digest: string; digestNumbers: string } {
     return { digest: hex(this.content), digestNumbers: hex(this.numbers) };
   }

@@ -1,0 +1,86 @@
+/** Pure functions on blocks: 16 s of one node's results on the absolute grid. */
+import type { Outcome, Series } from "../contracts/index.js";
+import type { Block } from "../store/index.js";
+
+/** What a block is made of while its items are open. */
+export interface BlockDraft {
+  pts: number[];
+  values: (Float32Array | Uint8Array | null)[];
+  failures: { ptsUs: number; outcome: Outcome }[];
+  open: number;
+  adler: number;
+}
+
+export const newDraft = (): BlockDraft => ({ pts: [], values: [], failures: [], open: 0, adler: 0 });
+
+export function indexOfPts(ptsUs: Float64Array, wanted: number): number {
+  let low = 0;
+  let high = ptsUs.length - 1;
+  while (low <= high) {
+    const mid = (low + high) >> 1;
+    const at = ptsUs[mid]!;
+    if (at === wanted) return mid;
+    if (at < wanted) low = mid + 1;
+    else high = mid - 1;
+  }
+  return -1;
+}
+
+/** Rows of a block that belong to a rate. */
+export function* rowsAt(block: Block, rate: string): Generator<number> {
+  const covered = block.rates[rate] ?? [];
+  if (covered !== "all") yield* covered;
+  else for (let i = 0; i < block.ptsUs.length; i++) yield i;
+}
+
+export const valueAt = (block: Block, i: number): Float32Array | Uint8Array => (block.data ? block.data.subarray(i * block.width, (i + 1) * block.width) : block.bytes![i]!);
+
+/** Union of what the block held (other rates) and what this run made; a failed item keeps a zero row, its pts stands in `failures`. */
+export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined, covered: boolean): Block {
+  const byPts = new Map<number, Float32Array | Uint8Array | null>();
+  const mine = new Set(draft.pts);
+  if (earlier) earlier.ptsUs.forEach((ptsUs, i) => byPts.set(ptsUs, earlier.data || earlier.bytes ? valueAt(earlier, i) : null));
+  draft.pts.forEach((ptsUs, i) => {
+    const value = draft.values[i];
+    if (value || !byPts.has(ptsUs)) byPts.set(ptsUs, value ?? null);
+  });
+  const pts = [...byPts.keys()].sort((a, b) => a - b);
+  const position = new Map(pts.map((p, i) => [p, i]));
+  const rates: Block["rates"] = {};
+  for (const [name, indices] of Object.entries(earlier?.rates ?? {})) {
+    rates[name] = indices === "all" && pts.length === earlier!.ptsUs.length ? "all" : (indices === "all" ? [...earlier!.ptsUs] : indices.map((i) => earlier!.ptsUs[i]!)).map((p) => position.get(p)!);
+  }
+  if (covered) rates[rate] = mine.size === pts.length ? "all" : [...mine].map((p) => position.get(p)!);
+  const failures = [...(earlier?.failures ?? []).filter((f) => !mine.has(f.ptsUs)), ...draft.failures];
+  const values = pts.map((p) => byPts.get(p) ?? null);
+  const first = values.find((v) => v !== null);
+  const width = declaredWidth || (first instanceof Float32Array ? first.length : 0);
+  const block: Block = { ptsUs: Float64Array.from(pts), width, rates, adler: lastAdler(pts.at(-1), earlier, draft), failures };
+  if (columns) block.columns = columns;
+  if (first instanceof Uint8Array) block.bytes = values.map((value) => (value as Uint8Array | null) ?? new Uint8Array(0));
+  else {
+    block.data = new Float32Array(pts.length * width);
+    values.forEach((value, i) => value && block.data!.set(value as Float32Array, i * width));
+  }
+  return block;
+}
+
+/** The checksum of the block's last frame, whichever rate it came from: a checksum of another frame would fail every seek. */
+function lastAdler(lastUs: number | undefined, earlier: Block | undefined, draft: BlockDraft): number | null {
+  if (lastUs === undefined) return null;
+  if (draft.pts.at(-1) === lastUs) return draft.adler;
+  return earlier?.ptsUs.at(-1) === lastUs ? earlier.adler : null;
+}
+
+export function assemble(pts: number[], values: (Float32Array | Uint8Array)[], declaredWidth: number, columns: readonly string[] | undefined): Series {
+  const [first] = values;
+  const width = declaredWidth || (first instanceof Float32Array ? first.length : 0);
+  const series: Series = { ptsUs: Float64Array.from(pts), width };
+  if (columns) series.columns = columns;
+  if (first instanceof Uint8Array) series.bytes = values as Uint8Array[];
+  else {
+    series.data = new Float32Array(values.length * width);
+    values.forEach((value, i) => series.data!.set(value as Float32Array, i * width));
+  }
+  return series;
+}

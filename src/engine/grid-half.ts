@@ -1,0 +1,168 @@
+/**
+ * The grid half of a medium: decode → taps and batches → blocks.
+ *
+ * Who paces whom: a delivery is a lease; with all slots leased the media worker stops reading ffmpeg. What bounds memory: slots + uncommitted
+ * blocks. Who frees: the last consumer's outcome.
+ */
+import { lastValueFrom, tap } from "rxjs";
+import { FlowError, toFlowError, type DecodeEvent, type Delivery, type PlanNode, type Series } from "../contracts/index.js";
+import { openDecode, type Decode } from "../media/index.js";
+import { checkValue } from "./check.js";
+import { planDecode, type DecodePlan } from "./decode-plan.js";
+import type { GridOutcome, GridStream } from "./grid.js";
+import type { MediumContext } from "./medium-context.js";
+import { INTERRUPTED } from "./retry.js";
+
+const MAX_COMPLAINTS = 50;
+
+/** The stream whose rows a cutter folds, and where they go. */
+export interface RowsTaker {
+  stream: GridStream | null;
+  push(series: Series): void;
+}
+
+export class GridHalf {
+  framesDecoded = 0;
+  readonly health: { message: string; atUs: number }[] = [];
+  private readonly openWork = new Set<Promise<void>>();
+  private decode: Decode | null = null;
+  private decodeFromUs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly context: MediumContext) {}
+
+  /** Decodes what is missing; resolves when every item taken has its outcome and its lease is back. @throws FlowError when decoding failed */
+  async run(cut: RowsTaker | null): Promise<void> {
+    const { info, plan, store, stop, streams } = this.context;
+    const planned = planDecode(info, [...streams.values()], plan.runtime.slots);
+    if (!planned || stop.aborted || this.context.halted) return;
+    if (planned.spec.resume) {
+      this.decodeFromUs = planned.spec.resume.fromUs;
+      this.health.push(...store.getHealth(info.id));
+    }
+    const decode = openDecode(info, planned.spec);
+    this.decode = decode;
+    const onStop = (): void => void decode.stop();
+    stop.addEventListener("abort", onStop, { once: true });
+    try {
+      await lastValueFrom(decode.events.pipe(tap((event) => this.onEvent(event, planned, cut))), { defaultValue: null });
+    } finally {
+      stop.removeEventListener("abort", onStop);
+      for (const stream of streams.values()) this.flush(stream);
+      await Promise.allSettled([...this.openWork]);
+      await decode.stop();
+      this.framesDecoded = decode.stats.framesDecoded;
+    }
+    if (decode.stats.leased > 0) {
+      throw new FlowError("LEASE_LEAK", `${decode.stats.leased} frame leases of ${info.name} were never given back.`, { hint: "This is a defect of flow: please report it with the graph." });
+    }
+  }
+
+  /** No more frames: what is open is finished. */
+  stop(): void {
+    void this.decode?.stop();
+  }
+
+  private flush(stream: GridStream): void {
+    if (stream.node.op.run.form === "batch") this.context.services.batcher(stream.node).flush();
+  }
+
+  private onEvent(event: DecodeEvent, { consumers }: DecodePlan, cut: RowsTaker | null): void {
+    switch (event.type) {
+      case "delivery":
+        this.onDelivery(event.delivery, consumers.get(event.delivery.output) ?? []);
+        break;
+      case "rows": {
+        const stream = this.context.streams.get(event.tap);
+        if (!stream) break;
+        const series: Series = { ptsUs: event.ptsUs, width: event.columns.length, columns: event.columns, data: event.data };
+        stream.takeRows(series, event.adler);
+        if (cut?.stream === stream) cut.push(from(series, stream.resumeUs));
+        break;
+      }
+      case "watermark":
+        for (const stream of consumers.get(event.output) ?? []) stream.watermark(event.ptsUs);
+        break;
+      case "end":
+        for (const stream of consumers.get(event.output) ?? []) {
+          this.flush(stream);
+          stream.end(event.endUs);
+        }
+        break;
+      case "starving":
+        for (const stream of consumers.get(event.output) ?? []) this.flush(stream);
+        break;
+      case "health":
+        this.complained(event.message, event.atUs);
+        break;
+      case "progress":
+        this.context.report({ ptsUs: event.ptsUs, frames: event.frames });
+        break;
+    }
+  }
+
+  /** Kept over kills; what a seek stirs up before its first wanted frame is no damage of the medium. */
+  private complained(message: string, atUs: number): void {
+    if (atUs < this.decodeFromUs || this.health.some((known) => known.message === message) || this.health.length >= MAX_COMPLAINTS) return;
+    this.health.push({ message, atUs });
+    void this.context.store.putHealth(this.context.info.id, this.health);
+  }
+
+  /** Each consumer of the frame takes a share of its lease; the slot is free when the last one has its outcome. */
+  private onDelivery(delivery: Delivery, streams: readonly GridStream[]): void {
+    const { info, services } = this.context;
+    let shares = 1;
+    const drop = (): void => {
+      shares -= 1;
+      if (shares === 0) delivery.release();
+    };
+    try {
+      for (const stream of streams) {
+        const { node } = stream;
+        if (node.op.run.form !== "batch") continue;
+        const settle = stream.take(delivery.ptsUs, delivery.adler);
+        if (!settle) continue;
+        const known = stream.stored(delivery.ptsUs);
+        if (known) {
+          if (known.kind === "failed") services.deadLetter(node, info, { startUs: delivery.ptsUs, endUs: delivery.ptsUs }, known.error, true);
+          settle(known);
+          continue;
+        }
+        shares += 1;
+        const work = this.infer(node, delivery)
+          .then(settle)
+          .catch((thrown: unknown) => this.context.fail(toFlowError(thrown)))
+          .finally(() => {
+            drop();
+            this.openWork.delete(work);
+          });
+        this.openWork.add(work);
+      }
+    } finally {
+      drop();
+    }
+  }
+
+  private async infer(node: PlanNode, delivery: Delivery): Promise<GridOutcome> {
+    const { services, info } = this.context;
+    try {
+      const value = await services.policy(node).run((again) => services.onGrid(node, { ptsUs: delivery.ptsUs, slot: delivery.slot, samples: delivery.samples }, again));
+      const [port, type] = Object.entries(node.outputs)[0]!;
+      checkValue(node.name, port, type, value);
+      return { kind: "done", value: value as Float32Array };
+    } catch (thrown) {
+      const cause = toFlowError(thrown);
+      const { code, permanent } = cause;
+      const error = new FlowError(code, cause.message, { hint: cause.hint, permanent, node: node.name, item: cause.item, cause });
+      if (node.onError.then === "fail" && code !== INTERRUPTED) this.context.fail(error);
+      else services.deadLetter(node, info, { startUs: delivery.ptsUs, endUs: delivery.ptsUs }, error.toJSON(), permanent);
+      return { kind: "failed", error: error.toJSON(), permanent: permanent && node.onError.then !== "fail" };
+    }
+  }
+}
+
+/** Rows at or after `fromUs`: what the cutter has not seen in the replay. */
+function from(series: Series, fromUs: number): Series {
+  let i = 0;
+  while (i < series.ptsUs.length && series.ptsUs[i]! < fromUs) i += 1;
+  return i === 0 ? series : { ...series, ptsUs: series.ptsUs.subarray(i), data: series.data!.subarray(i * series.width) };
+}
