@@ -1,0 +1,75 @@
+/**
+ * The bench command: `npm run bench [-- NAME…] [--quick]`. Each case in a fresh process, one after the other; its result goes to bench/results/NAME.json with
+ * the machine, the versions and the exact command, then bench/results/SUMMARY.md is written from all results that are there. Exits 1 when a case breaks its
+ * budget. --quick: shorter inputs and fewer rounds, said in the result.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import { CLIP } from "./inputs.js";
+import { figuresOf, summary, type CaseResult } from "./summary.js";
+import { abilities } from "../src/media/index.js";
+
+interface Case {
+  module: string;
+  args?: string[];
+  quick?: string[];
+}
+
+const MEDIA = process.env["FLOW_MEDIA_DIR"];
+const CASES: Record<string, Case> = {
+  "content-score": { module: "content-score.bench.js" },
+  decode: { module: "decode.bench.js", ...(MEDIA ? {} : { args: [CLIP] }) },
+  whole: { module: "whole.bench.js", quick: ["--minutes", "5", "--rounds", "3"] },
+  inference: { module: "inference.bench.js" },
+  rerun: { module: "rerun.bench.js", quick: ["--rounds", "3"] },
+  memory: { module: "memory.bench.js", quick: ["--long", "30"] },
+  store: { module: "store.bench.js" },
+  kill: { module: "kill.bench.js", quick: ["--kills", "20"] },
+};
+
+const words = process.argv.slice(2);
+const quick = words.includes("--quick");
+const names = words.filter((word) => !word.startsWith("--"));
+const unknown = names.filter((name) => !Object.hasOwn(CASES, name));
+if (unknown.length > 0) {
+  console.error(`no bench is called ${unknown.join(", ")}; there are ${Object.keys(CASES).join(", ")}`);
+  process.exit(2);
+}
+
+const results = fileURLToPath(new URL("../../bench/results/", import.meta.url));
+mkdirSync(results, { recursive: true });
+const version = (name: string): string => (JSON.parse(readFileSync(fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url)), "utf8")) as { version: string }).version;
+const machine = {
+  cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryGB: Math.round(totalmem() / 1e9), kernel: release(), node: process.version,
+  versions: { ffmpeg: (await abilities()).version, "onnxruntime-node": version("onnxruntime-node"), piscina: version("piscina"), lmdb: version("lmdb") },
+};
+
+let broken = 0;
+for (const name of names.length > 0 ? names : Object.keys(CASES)) {
+  const { module, args = [], quick: quickArgs = [] } = CASES[name]!;
+  const all = [...args, ...(quick ? quickArgs : [])];
+  const loadBefore = loadavg();
+  const started = new Date();
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL(module, import.meta.url)), ...all], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
+  const line = stdout.trimEnd().split("\n").at(-1) ?? "";
+  if (status !== 0 || !line.startsWith("{")) {
+    console.error(`${name}: failed (exit ${status ?? "none"})`);
+    broken += 1;
+    continue;
+  }
+  const result: CaseResult = {
+    name, command: ["node", `dist/bench/${module}`, ...all].join(" "), date: started.toISOString(), seconds: Math.round((Date.now() - started.getTime()) / 1000), quick, machine,
+    load: { before: loadBefore.map((v) => Math.round(v * 10) / 10), after: loadavg().map((v) => Math.round(v * 10) / 10) }, result: JSON.parse(line) as Record<string, unknown>,
+  };
+  writeFileSync(`${results}${name}.json`, `${JSON.stringify(result, null, 1)}\n`);
+  for (const figure of figuresOf(result)) {
+    if (!figure.ok) broken += 1;
+    console.log(`${figure.ok ? "ok     " : "BROKEN "} ${name}: ${figure.figure} ${figure.value} (budget ${figure.budget})`);
+  }
+}
+const found = readdirSync(results).filter((file) => file.endsWith(".json")).map((file) => JSON.parse(readFileSync(results + file, "utf8")) as CaseResult);
+const order = Object.keys(CASES);
+writeFileSync(`${results}SUMMARY.md`, summary(found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))));
+process.exitCode = broken > 0 ? 1 : 0;

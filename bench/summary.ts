@@ -1,0 +1,79 @@
+/** What a bench result says against its budget, and the page that shows all of them. */
+export interface CaseResult {
+  name: string;
+  command: string;
+  date: string;
+  seconds: number;
+  quick: boolean;
+  machine: { cpu: string; cores: number; memoryGB: number; kernel: string; node: string; versions: Record<string, string> };
+  load: { before: number[]; after: number[] };
+  // The cases print what they like; the figures below say what counts.
+  result: Record<string, any>;
+}
+
+export interface Figure {
+  figure: string;
+  value: string;
+  budget: string;
+  ok: boolean;
+}
+
+type Spread = { median: number; min: number; max: number };
+const range = ({ median, min, max }: Spread): string => `${median} (${min}–${max})`;
+const atLeast = (figure: string, value: number, budget: number, shown = String(value)): Figure => ({ figure, value: shown, budget: `≥ ${budget}`, ok: value >= budget });
+const atMost = (figure: string, value: number, budget: number, shown = String(value)): Figure => ({ figure, value: shown, budget: `≤ ${budget}`, ok: value <= budget });
+const told = (figure: string, value: string): Figure => ({ figure, value, budget: "–", ok: true });
+
+const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
+  "content-score": (r) => [atMost("content score, ms per 256×144 frame", r["result"].content.medianMs, 0.3), told("all default columns, ms per frame", String(r["result"].default.medianMs))],
+  decode: (r) => [atLeast("decode + scene scores against the same ffmpeg into a discarding reader", r["ratio"].median, 0.9, `${r["ratio"].median} (of the fastest rounds ${r["ratio"].ofMinima})`)],
+  whole: (r) => [
+    atLeast("whole ego run (lite) against its floor, wall time", r["ratio"].median, 0.85, range(r["ratio"])),
+    told("the same in CPU time: Σ stages alone / whole run", range(r["cpuRatio"])),
+    told("against the harder floor (ffmpeg to null + models alone), wall time", range(r["hardRatio"])),
+    told("speed, × real time", range(r["realTime"])),
+    atMost("main-thread utilisation", r["mainUtilisation"].median, 0.1, range(r["mainUtilisation"])),
+  ],
+  inference: (r) => [atLeast("pool with a ViT-B/32-shaped model against an onnxruntime-only loop", r["ratio"], 0.95, `${r["ratio"]} (${Math.min(...r["ratios"])}–${Math.max(...r["ratios"])}; CPU time ${r["cpuRatio"]})`), told("round trip of an empty call, µs", `${r["dispatchUs"].items1} (1 item), ${r["dispatchUs"].items16} (16 items)`)],
+  rerun: (r) => [
+    atLeast(`rerun of ${r["long"].minutes} minutes, times faster than its first run of ${r["long"].firstS} s`, r["long"].faster, 50, `${r["long"].faster} (rerun ${range(r["long"].rerunMs)} ms)`),
+    atLeast("first run of that input, s", r["long"].firstS, 60),
+    atMost("rerun of the bundled clip, ms", r["short"].rerunMs.median, 600, range(r["short"].rerunMs)),
+    { figure: "inferences and frames decoded in reruns", value: r["nothingDecodedOrInferred"] ? "0, 0" : "some", budget: "0, 0", ok: r["nothingDecodedOrInferred"] === true },
+  ],
+  memory: (r) => [
+    atMost(`peak memory of ${r["long"].minutes} minutes against ${r["short"].minutes} minutes`, r["ratio"].peak, 1.1, `${r["ratio"].peak} (${r["long"].peakMB} / ${r["short"].peakMB} MB; medians after minute 2: ${r["ratio"].settled})`),
+    atMost("slope after minute 2, MB per 10 minutes", r["slopeMBPer10Minutes"], 1),
+    atMost("main-thread utilisation", r["mainUtilisation"], 0.1),
+  ],
+  store: (r) => [atLeast("store: rows of 512 floats a second", r["rowsPerS"], 50_000), atMost("store: file against the vectors' bytes", r["sizeRatio"], 1.15)],
+  kill: (r) => [{ figure: `stores that differ after ${r["kills"]} SIGKILLs (${Object.keys(r["media"]).join(", ")})`, value: `${r["mismatches"]} (ffmpeg left: ${r["orphans"]})`, budget: "0", ok: r["mismatches"] === 0 && r["orphans"] === 0 }],
+};
+
+export const figuresOf = ({ name, result }: CaseResult): Figure[] => FIGURES[name]?.(result) ?? [];
+
+/** One page of Markdown. */
+export function summary(results: readonly CaseResult[]): string {
+  const [first] = results;
+  if (!first) return "# Benchmarks\n\nNo results yet: `npm run bench`.\n";
+  const { machine } = first;
+  const rows = results.flatMap((result) =>
+    figuresOf(result).map(({ figure, value, budget, ok }) => `| ${result.name} | ${figure} | ${value} | ${budget} | ${budget === "–" ? "" : ok ? "holds" : "**does not hold**"} | ${result.load.before[0]} |`),
+  );
+  const commands = results.map(({ name, command, date, quick, seconds }) => `- ${name}: \`${command}\`${quick ? " (quick)" : ""}, ${date.slice(0, 16).replace("T", " ")} UTC, ${seconds} s`);
+  return `# Benchmarks
+
+Written by \`npm run bench\`; the numbers behind each line are in the JSON beside this page. Ratios are taken within one run; the load column is the machine's
+load average when the case began: above 0 the machine was shared, and wall times say less than CPU times.
+
+${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, kernel ${machine.kernel}, Node ${machine.node}, ffmpeg ${machine.versions["ffmpeg"]}, onnxruntime-node ${machine.versions["onnxruntime-node"]}, piscina ${machine.versions["piscina"]}, lmdb ${machine.versions["lmdb"]}.
+
+| case | figure | measured: median (range) | budget | | load |
+|---|---|---|---|---|---|
+${rows.join("\n")}
+
+## Commands
+
+${commands.join("\n")}
+`;
+}
