@@ -255,6 +255,8 @@ export class Store implements AsyncDisposable {
     const packedMemo = (memo ?? []).map((row) => ({ key: row.key, bytes: pack(row.outcome) }));
     await this.transact(() => {
       const known = this.recordKeys.doesExist(record.id);
+      const before = known ? this.getRecord(record.id) : undefined;
+      for (const [name, { dims }] of Object.entries(before?.vectors ?? {})) if (record.vectors[name]?.dims !== dims) this.dropVector(`${record.kind}.${name}`, record.media, record.id);
       this.put(this.recordTable, key, packedRecord);
       this.put(this.recordKeys, record.id, packedKey);
       for (const [name, vector] of Object.entries(vectors)) this.appendVector(`${record.kind}.${name}`, record.media, record.id, vector, known);
@@ -288,6 +290,20 @@ export class Store implements AsyncDisposable {
       data.set(vector, chunk.data.length);
       this.put(this.vectors, [name, media, last], encodeVectors({ ids: [...chunk.ids, id], dims: chunk.dims, data }));
     } else this.put(this.vectors, [name, media, last + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
+  }
+
+  /** Inside a write transaction: a record that is written again without a vector, or with one of another length, leaves no row behind. */
+  private dropVector(name: string, media: string, id: string): void {
+    for (const { key, value } of this.vectors.getRange({ start: [name, media], end: [name, media, AFTER as unknown as string] })) {
+      const { ids, dims, data } = decodeVectors(value);
+      const row = ids.indexOf(id);
+      if (row < 0) continue;
+      if (ids.length === 1) return this.drop(this.vectors, key);
+      const rest = new Float32Array(data.length - dims);
+      rest.set(data.subarray(0, row * dims));
+      rest.set(data.subarray((row + 1) * dims), row * dims);
+      return this.put(this.vectors, key, encodeVectors({ ids: ids.filter((other) => other !== id), dims, data: rest }));
+    }
   }
 
   /** Drops a medium's records of a kind that `keep` does not name (scenes of an old cut), with their vectors. */

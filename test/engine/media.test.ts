@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { beforeEach, describe, test } from "node:test";
+import { ffmpegPath } from "../../src/media/binaries.js";
+import { behaviour } from "./operators/test.note.js";
+import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+
+beforeEach(() => {
+  behaviour.note = (tag) => ({ text: tag });
+});
+
+const NOTES = `${HEAD}${SCENES}  note: { op: test.note, in: { scenes: scenes } }\n${OUTPUT}`;
+
+describe("media", () => {
+  test("another block size reads no block of the first", () =>
+    Workbench.with(async (bench) => {
+      const graph = (block: string): string => `${NOTES}runtime: { block: ${block} }\n`;
+      const first = await bench.run(graph("16s"));
+      const small = await bench.run(graph("4s"));
+      assert.deepEqual([small.digest, small.digestNumbers], [first.digest, first.digestNumbers]);
+      assert.equal(small.framesDecoded, first.framesDecoded);
+      const back = await bench.run(graph("16s"));
+      assert.deepEqual([back.digest, back.framesDecoded], [first.digest, 0]);
+    }));
+
+  test("an address without validators is never answered from the store", () =>
+    Workbench.with(async (bench) => {
+      const remux = async (seconds: number): Promise<Buffer> => {
+        const file = join(bench.dir, `${seconds}.ts`);
+        execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", CLIP, "-t", String(seconds), "-c", "copy", "-f", "mpegts", file]);
+        return await readFile(file);
+      };
+      let bytes = await remux(8);
+      const server = createServer((socket) => {
+        socket.on("error", () => undefined);
+        socket.end(bytes);
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      try {
+        const input = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const first = await bench.run(NOTES, { inputs: [input] });
+        balanced(first);
+        bytes = await remux(4);
+        const second = await bench.run(NOTES, { inputs: [input] });
+        balanced(second);
+        assert.ok(second.framesDecoded > 0 && second.framesDecoded < first.framesDecoded, `${first.framesDecoded} then ${second.framesDecoded}`);
+        assert.ok(second.records["scene"]! < first.records["scene"]!);
+      } finally {
+        server.close();
+      }
+    }));
+
+  test("one of several media breaks off in the middle: its whole scenes and the other medium are there, the books close", () =>
+    Workbench.with(async (bench) => {
+      const bad = join(bench.dir, "bad.mp4");
+      const copy = await readFile(CLIP);
+      await writeFile(bad, Buffer.concat([copy, Buffer.alloc(1)]));
+      behaviour.note = (tag, { medium, interval }) => {
+        if (medium.name.startsWith("bad") && interval.startUs > 0) throw new Error("scene fault");
+        return { text: tag };
+      };
+      const graph = NOTES.replace("in: { scenes: scenes } }", "in: { scenes: scenes }, on_error: { retry: 0, then: fail } }");
+      const summary = await bench.run(`${graph}runtime: { media_in_flight: 2 }\n`, { inputs: [join(bench.dir, "*.mp4"), CLIP] });
+      balanced(summary);
+      assert.deepEqual(summary.failures.map((f) => f.message), ["scene fault"]);
+      assert.equal(summary.media, 1);
+      assert.equal(await bench.read((store) => [...store.records({ kind: "media" })].length), 1);
+    }));
+
+  test("vectors that a record no longer has are gone from their space", () =>
+    Workbench.with(async (bench) => {
+      const graph = (join: string): string =>
+        `${HEAD}${SCENES}  frames: { op: test.flaky, in: { frames: { from: media.frames, fps: 2 } }, with: { marks: "${bench.marks}" } }\n` +
+        `  mean: { op: vectors.mean, over: scene, in: { vectors: frames } }\n  note: { op: test.note, in: { scenes: scenes } }\n  scene: { op: join, by: scene, in: { ${join} } }\noutputs: { scene: { from: scene } }\n`;
+      const rows = (): Promise<number> => bench.read((store) => [...store.vectorChunks("scene", "mean")].reduce((n, chunk) => n + chunk.ids.length, 0));
+      const first = await bench.run(graph("note: note.text, mean: mean.vector"));
+      assert.equal(await rows(), first.records["scene"]);
+      await bench.run(graph("note: note.text"));
+      assert.equal(await rows(), 0);
+      await bench.run(graph("note: note.text, mean: mean.vector"));
+      assert.equal(await rows(), first.records["scene"]);
+    }));
+});
