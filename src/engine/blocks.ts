@@ -1,6 +1,6 @@
-/** Pure functions on blocks: 16 s of one node's results on the absolute grid. */
+/** What a block is: 16 s of one node's results on the absolute grid. */
 import type { Outcome, Series } from "../contracts/index.js";
-import type { Block } from "../store/index.js";
+import type { Block, Store } from "../store/index.js";
 
 /** What a block is made of while its items are open. */
 export interface BlockDraft {
@@ -34,6 +34,49 @@ export function* rowsAt(block: Block, rate: string): Generator<number> {
 }
 
 export const valueAt = (block: Block, i: number): Float32Array | Uint8Array => (block.data ? block.data.subarray(i * block.width, (i + 1) * block.width) : block.bytes![i]!);
+
+/** Rows of a block at a rate, with their values. */
+export function* rowsOf(block: Block, rate: string): Generator<[number, Float32Array | Uint8Array]> {
+  for (const i of rowsAt(block, rate)) yield [block.ptsUs[i]!, valueAt(block, i)];
+}
+
+/** The unbroken run of blocks from the start that a rate has in the store, and what failed in them for good. */
+export function coverage(store: Store, medium: string, key: string, rate: string): { blocks: number; rows: number; failures: { ptsUs: number; outcome: Outcome }[] } {
+  let blocks = 0;
+  let rows = 0;
+  const failures: { ptsUs: number; outcome: Outcome }[] = [];
+  for (const index of store.listBlocks(medium, key)) {
+    const block = index === blocks ? store.getBlock(medium, key, index) : undefined;
+    if (!block || block.rates[rate] === undefined) break;
+    const failed = new Map(block.failures.map((f) => [f.ptsUs, f]));
+    for (const i of rowsAt(block, rate)) {
+      const failure = failed.get(block.ptsUs[i]!);
+      if (failure) failures.push(failure);
+      else rows += 1;
+    }
+    blocks += 1;
+  }
+  return { blocks, rows, failures };
+}
+
+/** Rows of one block inside an interval. */
+export interface Piece {
+  pts: number[];
+  values: (Float32Array | Uint8Array)[];
+  failed: number;
+}
+
+export function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>, startUs: number, endUs: number): Piece {
+  const piece: Piece = { pts: [], values: [], failed: 0 };
+  const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
+  for (const [ptsUs, value] of rows) {
+    if (ptsUs < startUs || ptsUs >= endUs) continue;
+    const failure = failed.get(ptsUs);
+    if (failure !== undefined) piece.failed += failure ? 1 : 0;
+    else if (value) piece.pts.push(ptsUs), piece.values.push(value);
+  }
+  return piece;
+}
 
 /** Union of what the block held (other rates) and what this run made; a failed item keeps a zero row, its pts stands in `failures`. */
 export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined, covered: boolean): Block {

@@ -6,7 +6,7 @@
  */
 import type { Outcome, PlanNode, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
-import { assemble, indexOfPts, mergeBlocks, newDraft, rowsAt, valueAt, type BlockDraft } from "./blocks.js";
+import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOf, rowsOf, valueAt, type BlockDraft, type Piece } from "./blocks.js";
 import type { Ledger } from "./ledger.js";
 
 export type GridOutcome = Outcome<Float32Array | Uint8Array>;
@@ -14,13 +14,6 @@ export type GridOutcome = Outcome<Float32Array | Uint8Array>;
 interface OpenItem {
   ptsUs: number;
   settled: boolean;
-}
-
-/** Rows of one block inside an interval. */
-interface Piece {
-  pts: number[];
-  values: (Float32Array | Uint8Array)[];
-  failed: number;
 }
 
 /** Decoded blocks kept per stream, so that scene after scene does not unpack the same 16 s again. */
@@ -69,21 +62,7 @@ export class GridStream {
     this.node = options.node;
     this.rate = options.rate;
     const { store, medium, key, blockUs, ledger } = options;
-    let index = 0;
-    const failures: { ptsUs: number; outcome: Outcome }[] = [];
-    let rows = 0;
-    for (const stored of store.listBlocks(medium, key)) {
-      if (stored !== index) break;
-      const block = store.getBlock(medium, key, index);
-      if (!block || block.rates[this.rate] === undefined) break;
-      const failed = new Map(block.failures.map((f) => [f.ptsUs, f]));
-      for (const i of rowsAt(block, this.rate)) {
-        const failure = failed.get(block.ptsUs[i]!);
-        if (failure) failures.push(failure);
-        else rows += 1;
-      }
-      index += 1;
-    }
+    const { blocks: index, rows, failures } = coverage(store, medium, key, this.rate);
     const end = store.getGridEnd(medium, key, this.rate);
     this.complete = end !== undefined && index >= end.blocks;
     this.endMarked = this.complete;
@@ -235,20 +214,10 @@ export class GridStream {
     const { blockUs } = this.options;
     const lastBlock = Number.isFinite(endUs) ? Math.floor(Math.max(startUs, endUs - 1) / blockUs) : Math.max(this.nextBlock - 1, ...this.drafts.keys());
     for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
-      const piece: Piece = { pts: [], values: [], failed: 0 };
       const draft = this.drafts.get(index);
       const block = draft ? null : this.block(index);
-      const failures = (draft ?? block)?.failures ?? [];
-      const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
-      const visit = (ptsUs: number, value: Float32Array | Uint8Array | null | undefined): void => {
-        if (ptsUs < startUs || ptsUs >= endUs) return;
-        const failure = failed.get(ptsUs);
-        if (failure !== undefined) piece.failed += failure ? 1 : 0;
-        else if (value) piece.pts.push(ptsUs), piece.values.push(value);
-      };
-      if (draft) draft.pts.forEach((ptsUs, i) => visit(ptsUs, draft.values[i]));
-      else if (block) for (const i of rowsAt(block, this.rate)) visit(block.ptsUs[i]!, valueAt(block, i));
-      yield piece;
+      if (draft) yield pieceOf(draft.failures, draft.pts.map((ptsUs, i) => [ptsUs, draft.values[i] ?? null]), startUs, endUs);
+      else if (block) yield pieceOf(block.failures, rowsOf(block, this.rate), startUs, endUs);
     }
   }
 
