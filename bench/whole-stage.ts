@@ -1,21 +1,17 @@
 /** One stage of a run taken alone: `node whole-stage.js discard|null|taps|pool|model INPUT`. Prints what it cost for the whole input. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import * as ort from "onnxruntime-node";
 import type { DecodeSpec, Delivery, FrameTapFactory, AudioTapFactory, GridItem, MediumInfo, Plan, PlanNode } from "../src/contracts/index.js";
-import { decodeInput, isVideoFed, planDecode, rateName } from "../src/engine/decode-plan.js";
-import { GridStream } from "../src/engine/grid.js";
-import { Ledger } from "../src/engine/ledger.js";
+import { decodeInput, isVideoFed, planDecode } from "../src/engine/decode-plan.js";
+import type { GridStream } from "../src/engine/grid.js";
 import { loadGraph } from "../src/graph/index.js";
 import { InferencePool } from "../src/inference/index.js";
 import { abilities, ffmpegArgs, ffmpegPath, openDecode, probe } from "../src/media/index.js";
 import { loadModels } from "../src/models/manifest.js";
 import { catalogue } from "../src/operators/index.js";
-import { Store } from "../src/store/index.js";
 import { EGO } from "./inputs.js";
 
 export interface StageCost {
@@ -36,13 +32,10 @@ async function planned(info: MediumInfo): Promise<{ plan: Plan; spec: DecodeSpec
   const models = fileURLToPath(new URL("../../models", import.meta.url));
   const { plan } = loadGraph({ path: EGO, text: readFileSync(EGO, "utf8") }, { catalogue, models: loadModels([models]), environment: process.env }, { params: {}, inputs: [input], profile: undefined });
   if (!plan) throw new Error("the graph does not lint");
-  const dir = mkdtempSync(join(tmpdir(), "flow-bench-stage-"));
-  const store = await Store.open(dir);
   const nodes = plan.nodes.filter((node) => node.level === "frame" && (isVideoFed(node) ? info.video : info.audio));
-  const streams = nodes.map((node) => new GridStream({ node, medium: "none", rate: rateName(node), store, blockUs: plan.runtime.blockUs, ledger: new Ledger([node.name]), moved: () => undefined }));
+  // Nothing stored yet: all that planning a decode asks of a stream.
+  const streams = nodes.map((node) => ({ node, complete: false, resumeUs: 0, verify: null }) as unknown as GridStream);
   const { spec } = planDecode(info, streams, plan.runtime.slots)!;
-  await store.close();
-  rmSync(dir, { recursive: true, force: true });
   return { plan, spec, nodes };
 }
 
@@ -147,7 +140,7 @@ async function poolAlone(samples: Map<string, GridItem[]>, spec: DecodeSpec, nod
 }
 
 /** ONNX Runtime alone, on ready tensors. */
-async function modelsAlone(nodes: PlanNode[], info: MediumInfo): Promise<[string, number][]> {
+async function modelsAlone(nodes: PlanNode[]): Promise<[string, number][]> {
   const costs: [string, number][] = [];
   for (const node of nodes) {
     for (const model of Object.values(node.models)) {
@@ -155,7 +148,7 @@ async function modelsAlone(nodes: PlanNode[], info: MediumInfo): Promise<[string
       const [first] = model.inputs;
       const { preprocess } = model;
       const dims = preprocess.kind === "image" ? [node.batch.size, 3, preprocess.size[1], preprocess.size[0]] : preprocess.kind === "audio" ? [node.batch.size, Math.round(preprocess.windowSeconds * preprocess.sampleRate)] : null;
-      if (!dims || !info) continue;
+      if (!dims) continue;
       const data = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, (_, i) => ((i * 7919) % 256) / 255);
       const feeds = { [first!.name]: new ort.Tensor("float32", data, dims) };
       costs.push(await costOf(node.name, node.batch.size, async () => void (await session.run(feeds))));
@@ -171,7 +164,7 @@ let cost: StageCost;
 if (stage === "discard" || stage === "null") cost = await decodeAlone(info, spec, stage === "null");
 else {
   const entries =
-    stage === "taps" ? await tapsAlone(await sampled(info, spec), spec) : stage === "pool" ? await poolAlone(await sampled(info, spec), spec, nodes) : await modelsAlone(nodes, info);
+    stage === "taps" ? await tapsAlone(await sampled(info, spec), spec) : stage === "pool" ? await poolAlone(await sampled(info, spec), spec, nodes) : await modelsAlone(nodes);
   cost = { cpuMs: Object.fromEntries(entries), wallMs: performance.now() - started };
 }
 console.log(JSON.stringify(cost));

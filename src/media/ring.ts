@@ -31,22 +31,15 @@ export function releaseSlot(ring: RingMemory, slot: number): boolean {
 /** The worker's end. */
 export class RingWriter {
   readonly #state: Int32Array;
-  #next = 0;
 
   constructor(readonly memory: RingMemory) {
     this.#state = new Int32Array(memory.state);
   }
 
-  /** A free slot, taken; −1 when all are lent. */
+  /** The lowest free slot, taken; −1 when all are lent. Lowest: pages of slots that are never needed at once are never touched, and cost nothing. */
   take(): number {
     const { slots } = this.memory;
-    for (let n = 0; n < slots; n++) {
-      const slot = (this.#next + n) % slots;
-      if (Atomics.compareExchange(this.#state, 1 + slot, FREE, LENT) === FREE) {
-        this.#next = (slot + 1) % slots;
-        return slot;
-      }
-    }
+    for (let slot = 0; slot < slots; slot++) if (Atomics.compareExchange(this.#state, 1 + slot, FREE, LENT) === FREE) return slot;
     return -1;
   }
 
