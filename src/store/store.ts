@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
@@ -81,6 +81,17 @@ export interface RecordQuery {
 
 type Table = Database<Buffer, (string | number)[] | string>;
 
+/** Level by level: Node's recursive mkdir never returns where the system answers ENOENT below a folder that exists (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+  }
+}
+
 export class Store implements AsyncDisposable {
   /** Path → content id, valid while size, mtime and inode are the same. */
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
@@ -131,11 +142,14 @@ export class Store implements AsyncDisposable {
       throw new FlowError("STORE_MISSING", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT --store DIR`, or name the right folder with --store.", exit: EXIT.badInput });
     }
     if (!options.readOnly) {
+      if (existsSync(path) && !statSync(path).isDirectory()) {
+        throw new FlowError("STORE_UNWRITABLE", `The store ${dir} is a file; a store is a folder.`, { hint: "Give a folder with --store.", exit: EXIT.badInput });
+      }
       if (!exists && existsSync(path) && readdirSync(path).some((name) => !OURS.test(name))) {
         throw new FlowError("STORE_INCOMPATIBLE", `${dir} exists, is not empty and is not a flow store.`, { hint: "Give an empty or new folder with --store.", exit: EXIT.badInput });
       }
       try {
-        mkdirSync(path, { recursive: true });
+        makeFolder(path);
       } catch (cause) {
         throw new FlowError("STORE_UNWRITABLE", `The store folder ${dir} cannot be made: ${(cause as Error).message}`, { hint: "Check the path and its permissions, or give another --store.", cause, exit: EXIT.environment });
       }
