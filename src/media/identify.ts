@@ -55,13 +55,23 @@ async function identifyFile(path: string, cache: IdentityCache | null): Promise<
   }
 }
 
+/** fetch refuses a URL with credentials, which ffmpeg takes: they go into the header instead. */
+function withoutUserInfo(uri: string): { url: string; headers: Record<string, string> } {
+  const url = new URL(uri);
+  if (url.username === "" && url.password === "") return { url: uri, headers: {} };
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = url.password = "";
+  return { url: url.href, headers: { authorization: `Basic ${Buffer.from(pair).toString("base64")}` } };
+}
+
 async function identifyUrl(uri: string): Promise<Identity> {
   const hash = createHash("sha256").update(uri);
   if (!/^https?:/i.test(uri)) return { id: hash.digest("hex"), memoisable: false };
   const shown = redactUri(uri);
   let response: Response;
   try {
-    response = await fetch(uri, { method: "HEAD", signal: AbortSignal.timeout(HEAD_TIMEOUT_MS) });
+    const { url, headers } = withoutUserInfo(uri);
+    response = await fetch(url, { method: "HEAD", headers, signal: AbortSignal.timeout(HEAD_TIMEOUT_MS) });
   } catch (cause) {
     const reason = cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
     throw new FlowError("MEDIA_UNREADABLE", `${shown} does not answer: ${redactUri(reason)}.`, { hint: "Check the address and the network.", item: shown });

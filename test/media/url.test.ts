@@ -54,3 +54,16 @@ test("a URL is identified by its validators; without them it is not memoised", {
   await assert.rejects(identify(url.replace("clip", "gone"), null), { code: "MEDIA_NOT_FOUND" });
   await assert.rejects(openMedium(url.replace("clip", "gone")), (error: Error & { code?: string }) => error.code === "MEDIA_UNREADABLE" && !error.message.includes("secret"));
 });
+
+test("credentials in a URL are sent with the question for its validators", async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    response.writeHead(200, { etag: '"v1"', "content-length": 1 }).end();
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const found = await identify(`http://user:p%40ss@127.0.0.1:${(server.address() as AddressInfo).port}/clip.mp4`, null);
+  assert.equal(found.memoisable, true);
+  assert.deepEqual(asked, [`Basic ${Buffer.from("user:p@ss").toString("base64")}`]);
+});
