@@ -1,12 +1,14 @@
 /**
- * The bench command: `npm run bench [-- NAME…] [--quick]`. Each case in a fresh process, one after the other; its result goes to bench/results/NAME.json with
+ * The bench command: `npm run bench [-- NAME… [--quick] [--with="ARGUMENTS"]]`. Each case in a fresh process, one after the other; its result goes to bench/results/NAME.json with
  * the machine, the versions and the exact command, then bench/results/SUMMARY.md is written from all results that are there. Exits 1 when a case breaks its
- * budget. --quick: shorter inputs and fewer rounds, said in the result.
+ * budget. --quick: shorter inputs and fewer rounds, said in the result. --with: arguments for the cases named, such as
+ * --with="--kills 40".
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { CLIP } from "./inputs.js";
 import { figuresOf, summary, type CaseResult } from "./summary.js";
 import { abilities } from "../src/media/index.js";
@@ -29,9 +31,9 @@ const CASES: Record<string, Case> = {
   kill: { module: "kill.bench.js", quick: ["--kills", "20"] },
 };
 
-const words = process.argv.slice(2);
-const quick = words.includes("--quick");
-const names = words.filter((word) => !word.startsWith("--"));
+const { values, positionals: names } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean", default: false }, with: { type: "string", default: "" } } });
+const { quick } = values;
+const extra = values.with.split(" ").filter((word) => word !== "");
 const unknown = names.filter((name) => !Object.hasOwn(CASES, name));
 if (unknown.length > 0) {
   console.error(`no bench is called ${unknown.join(", ")}; there are ${Object.keys(CASES).join(", ")}`);
@@ -49,7 +51,7 @@ const machine = {
 let broken = 0;
 for (const name of names.length > 0 ? names : Object.keys(CASES)) {
   const { module, args = [], quick: quickArgs = [] } = CASES[name]!;
-  const all = [...args, ...(quick ? quickArgs : [])];
+  const all = [...args, ...(quick ? quickArgs : []), ...extra];
   const loadBefore = loadavg();
   const started = new Date();
   const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL(module, import.meta.url)), ...all], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
