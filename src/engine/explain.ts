@@ -1,8 +1,9 @@
 import { toFlowError, type Plan, type PlanNode } from "../contracts/index.js";
 import { expandInputs, identify } from "../media/index.js";
-import type { Store } from "../store/index.js";
+import type { MediumRow, Store } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { doneKey } from "./done.js";
+import { rehearse, type Rehearsal } from "./rehearse.js";
 
 export type State = "new" | "stale" | "cached" | "partial" | "failed" | "unknown";
 
@@ -38,8 +39,9 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
       const done = memoisable && medium.plan === key && store.getDone(id, key) !== undefined;
       const failures = new Map<string, number>();
       for (const failure of store.failures()) if (failure.medium === id) failures.set(failure.node, (failures.get(failure.node) ?? 0) + 1);
-      const nodes = plan.nodes.map((node) => nodeState(node, plan, store, id, done, failures.get(node.name) ?? 0, medium.info.video !== null, medium.info.audio !== null));
-      states.push({ uri: item.uri, medium: id, state: done ? "cached" : "incomplete", why: done ? "every node of this plan is complete" : "some results are missing or made by another version of the graph", nodes });
+      const rehearsal = done ? null : await rehearse(plan, medium.info, item.scenes ?? null, store);
+      const nodes = plan.nodes.map((node) => nodeState(node, { plan, store, medium, id, done, failed: failures.get(node.name) ?? 0, rehearsal }));
+      states.push({ uri: item.uri, medium: id, state: done ? "cached" : "incomplete", why: whyOf(done, medium, rehearsal), nodes });
     } catch (thrown) {
       states.push({ uri: item.uri, medium: null, state: "unreadable", why: toFlowError(thrown).message, nodes: [] });
     }
@@ -47,19 +49,49 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
   return states;
 }
 
-function nodeState(node: PlanNode, plan: Plan, store: Store, medium: string, done: boolean, failed: number, hasVideo: boolean, hasAudio: boolean): NodePlanState {
-  const name = node.name;
-  if (failed > 0) return { node: name, state: "failed", why: `${failed} items failed; a run tries them again`, stored: 0 };
-  if (done) return { node: name, state: "cached", why: "complete", stored: 0 };
-  if (node.level === "frame") {
-    if (isVideoFed(node) ? !hasVideo : !hasAudio) return { node: name, state: "cached", why: `the medium has no ${isVideoFed(node) ? "video" : "audio"}`, stored: 0 };
-    const rate = rateName(node);
-    const key = blockKey(node, plan.runtime.blockUs);
-    const blocks = store.listBlocks(medium, key);
-    const end = store.getGridEnd(medium, key, rate);
-    if (end) return { node: name, state: "cached", why: `${end.blocks} blocks`, stored: end.blocks };
-    if (blocks.length > 0) return { node: name, state: "partial", why: `${blocks.length} blocks of ${plan.runtime.blockUs / 1e6} s are stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, stored: blocks.length };
-    return { node: name, state: "new", why: "nothing stored under this configuration", stored: 0 };
-  }
-  return { node: name, state: "unknown", why: "depends on the nodes before it: results whose inputs did not change are reused", stored: 0 };
+function whyOf(done: boolean, medium: MediumRow, rehearsal: ReadonlyMap<string, Rehearsal> | null): string {
+  if (done) return "every node of this plan is complete";
+  if (rehearsal) return "nothing has to be decoded";
+  return medium.complete ? "some results are missing or made by another version of the graph" : "an earlier run was interrupted";
+}
+
+interface Known {
+  plan: Plan;
+  store: Store;
+  medium: MediumRow;
+  id: string;
+  done: boolean;
+  failed: number;
+  rehearsal: ReadonlyMap<string, Rehearsal> | null;
+}
+
+function nodeState(node: PlanNode, known: Known): NodePlanState {
+  const state = (name: State, why: string, stored = 0): NodePlanState => ({ node: node.name, state: name, why, stored });
+  if (known.failed > 0) return state("failed", `${known.failed} items failed; a run tries them again`);
+  if (known.done || node.op.run.form === "source") return state("cached", "complete");
+  if (node.level === "frame") return gridState(node, known, state);
+  const items = known.rehearsal?.get(node.name);
+  if (!items) return state("unknown", "behind nodes that decode; results whose inputs come out the same are reused");
+  if (items.run > 0) return state(items.cached > 0 || isOther(node, known) ? "stale" : "new", `${items.run} to compute, ${items.cached} as stored`, items.cached);
+  if (items.behind > 0) return state("unknown", `≤ ${items.behind} to compute: behind nodes that run, ${items.cached} as stored`, items.cached);
+  return state("cached", node.op.run.form === "cut" ? `cut again from stored scores: ${items.cached}` : `${items.cached} as stored`, items.cached);
+}
+
+/** The plan that made the records had a node of this name with other settings. */
+const isOther = (node: PlanNode, { plan, medium }: Known): boolean => {
+  const before = medium.nodes?.[node.name];
+  return before !== undefined && before.key !== blockKey(node, plan.runtime.blockUs);
+};
+
+function gridState(node: PlanNode, known: Known, state: (name: State, why: string, stored?: number) => NodePlanState): NodePlanState {
+  const { plan, store, medium, id } = known;
+  const stream = isVideoFed(node) ? "video" : "audio";
+  if (!medium.info[stream]) return state("cached", `the medium has no ${stream}`);
+  const rate = rateName(node);
+  const key = blockKey(node, plan.runtime.blockUs);
+  const blocks = store.listBlocks(id, key).length;
+  const end = store.getGridEnd(id, key, rate);
+  if (end) return state("cached", `${end.blocks} blocks`, end.blocks);
+  if (blocks > 0) return state("partial", `${blocks} blocks of ${plan.runtime.blockUs / 1e6} s are stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, blocks);
+  return isOther(node, known) ? state("stale", "its settings or its model changed") : state("new", "nothing stored under this configuration");
 }

@@ -2,7 +2,7 @@
  * One medium through the plan. Two halves that meet in the store's blocks, the grid half and the scene half, then the nodes of the whole medium and
  * the mark that it is done.
  */
-import { FlowError, toFlowError, type Cue, type Interval, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
+import { FlowError, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
@@ -59,6 +59,8 @@ export class MediumRun implements MediumContext {
     const current = store.getMedium(info.id)?.plan === key;
     if (mark && current && !plan.nodes.some((n) => services.forced(n, info))) return this.replay(mark);
     await store.clearFailures(info.id);
+    // No plan's results until the end: an interrupted medium is known, and said to be incomplete.
+    await store.putMedium(info.id, { info, uris: this.uris, complete: false });
     await this.openStreams();
     if (this.source) this.ledger.open(this.source.name);
 
@@ -66,7 +68,7 @@ export class MediumRun implements MediumContext {
       const cut = this.scenes.openCut();
       await this.grid.run(cut);
       if (!this.failed && !this.stop.aborted) {
-        this.endUs = Math.max(0, ...[...this.streams.values()].map((s) => s.endUs ?? 0)) || (info.durationUs ?? 0);
+        this.endUs = this.mediumEndUs();
         this.scenes.end(cut, this.endUs);
       }
     } catch (thrown) {
@@ -95,6 +97,17 @@ export class MediumRun implements MediumContext {
     return this.result("done");
   }
 
+  /** What `run` would do, when nothing has to be decoded: the cut and every memo are asked, no result is computed. Returns null when something has to be. */
+  async rehearse(): Promise<Record<string, NodeCounts> | null> {
+    await this.openStreams();
+    if ([...this.streams.values()].some((stream) => !stream.complete)) return null;
+    this.endUs = this.mediumEndUs();
+    this.scenes.end(this.scenes.openCut(), this.endUs);
+    await this.scenes.done;
+    await this.runMediaLevel();
+    return this.ledger.snapshot();
+  }
+
   fail(error: FlowError): void {
     this.failed ??= error;
     this.halted = true;
@@ -109,6 +122,10 @@ export class MediumRun implements MediumContext {
   /** What is known of a medium that failed as a whole. */
   snapshot(): MediumResult {
     return this.result("interrupted");
+  }
+
+  private mediumEndUs(): number {
+    return Math.max(0, ...[...this.streams.values()].map((s) => s.endUs ?? 0)) || (this.info.durationUs ?? 0);
   }
 
   private throwIfFailed(): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, symlink, writeFile, copyFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { CLIP, EGO, ROOT, flow, inTemporaryFolder, start, type Ran } from "./flow.js";
@@ -94,6 +94,38 @@ describe("ego on the bundled clip", () => {
       assert.equal(forced.json.nodes.caption.done, first.json.nodes.caption.done);
       assert.equal(forced.json.framesDecoded, 0);
       assert.equal(forced.json.digest, first.json.digest);
+    }));
+});
+
+describe("flow plan", () => {
+  const states = async (store: string, ...args: string[]): Promise<Record<string, string>> => {
+    const ran = await flow(["plan", EGO, CLIP, "--store", store, "--json", ...args]);
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    return Object.fromEntries(ran.json.media[0].nodes.map(({ node, state }: { node: string; state: string }) => [node, state]));
+  };
+
+  test("says per node what a run would do, and the run does that", () =>
+    inTemporaryFolder(async (dir) => {
+      assert.deepEqual(new Set(Object.values(await states(dir))), new Set(["new"]));
+      await run(dir);
+      assert.deepEqual(new Set(Object.values(await states(dir))), new Set(["cached"]));
+      const faster = await states(dir, "-p", "fps=4");
+      assert.deepEqual([faster["frames"], faster["scores"], faster["keyframes"]], ["partial", "cached", "unknown"]);
+      for (const args of [["-p", "threshold=60"], ["-p", "k=3"], ["-p", "captioner=subtitles"]]) {
+        const told = await states(dir, ...args);
+        const ran = await inTemporaryFolder(async (copy) => {
+          await cp(dir, copy, { recursive: true });
+          return run(copy, [CLIP], ...args);
+        });
+        assert.equal(ran.json.framesDecoded, 0);
+        for (const [node, c] of Object.entries<Record<string, number>>(ran.json.nodes)) {
+          const op = told[node]!;
+          if (["media", "scene", "medium"].includes(node)) continue; // they collect: always run
+          if (op === "cached") assert.equal(c["done"], 0, `${args.join(" ")}: ${node} was said to be cached`);
+          else if (op === "new" || op === "stale") assert.ok(c["done"]! > 0, `${args.join(" ")}: ${node} was said to be ${op}`);
+          else assert.equal(op, "unknown");
+        }
+      }
     }));
 });
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
@@ -42,7 +42,8 @@ export function command(): Command {
 
     const [{ explainPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
     const decodes = decodesOf(planned);
-    const media = existsSync(options.store)
+    // A folder that is still empty is a store to come.
+    const media = existsSync(options.store) && (!statSync(options.store).isDirectory() || readdirSync(options.store).length > 0)
       ? await withStore(options.store, (store) => explainPlan(planned, store, planned.inputs))
       : await explainPlan(planned, null, planned.inputs);
     if (options.json) {
