@@ -2,10 +2,18 @@ import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import type { IdentityCache } from "../../media/index.js";
 import type { ClipDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, print, printJson, size } from "../output.js";
 import { findRecord } from "../records.js";
+
+/** Another file under the same path would give a clip that shows something else than the record says. */
+async function sameBytes(medium: string, uri: string, identities: IdentityCache): Promise<void> {
+  const { identify, isUrl } = await import("../../media/index.js");
+  if (isUrl(uri) || (await identify(uri, identities)).id === medium) return;
+  throw new FlowError("MEDIUM_CHANGED", `${uri} is not the file that the record was made from: its bytes have changed.`, { hint: "Put the old file back, or run the graph again and take a record of the new one.", exit: EXIT.failedItems });
+}
 
 export function command(): Command {
   const clip = define("clip", {
@@ -20,10 +28,11 @@ export function command(): Command {
     .requiredOption("-o, --out <file>", "file to write: .mp4, .mkv or .mov")
     .option("--pad <seconds>", "seconds to add before and after", quantity, 0);
   return act<StoreOptions & { out: string; pad: number }>(withStoreOption(clip), async ([id], options) => {
-    const { record, uri, endsUs } = await withStore(options.store, (store) => {
+    const { record, uri, endsUs } = await withStore(options.store, async (store) => {
       const found = findRecord(store, String(id));
       const row = store.getMedium(found.media);
       if (!row) throw new FlowError("MEDIUM_NOT_FOUND", `The store does not know the medium of ${found.id}.`, { hint: "Run the graph again on it.", exit: EXIT.failedItems });
+      await sameBytes(found.media, row.info.uri, store.identities);
       return { record: found, uri: row.info.uri, endsUs: row.info.durationUs };
     });
     const { cutClip } = await import("../../media/index.js");
