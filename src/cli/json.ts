@@ -35,6 +35,8 @@ export interface RunDocument {
   failures: { uri: string; code: string; message: string; hint: string }[];
   /** What was left out and which command adds it. */
   notes: string[];
+  /** Only when not one medium could be run: the first of `failures`, as in ErrorDocument. */
+  error?: FlowErrorData;
 }
 
 /** `flow lint`. Exit 2 when a problem is an error, 0 with warnings only. */

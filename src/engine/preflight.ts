@@ -17,7 +17,7 @@ export interface Preflight {
 
 /**
  * Opens every source and checks every model before the first frame, and reports all problems at once. A medium that cannot be opened is a
- * failed item when others can be; it is the command's error when nothing is left to run.
+ * failed item; that an input does not exist at all, or that this machine lacks something, is the command's error.
  */
 export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services): Promise<Preflight> {
   const items = await expandInputs(inputs);
@@ -31,12 +31,10 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
       else sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
     } catch (thrown) {
       const error = toFlowError(thrown);
+      // A missing ffmpeg is not the medium's fault.
+      if (error.exit === EXIT.environment) throw error;
       failures.push({ uri: item.uri, code: error.code, message: error.message, hint: error.hint });
     }
-  }
-  if (sources.size === 0 && failures.length > 0) {
-    const [first] = failures;
-    throw new FlowError(first!.code, failures.map((f) => f.message).join("\n"), { hint: first!.hint, exit: EXIT.failedItems });
   }
   const models = new Map<string, ModelManifest>();
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);

@@ -1,7 +1,7 @@
 /** Runs a plan over its inputs: pre-flight, media side by side, one summary. */
 import { setMaxListeners } from "node:events";
 import { from, lastValueFrom, mergeMap, toArray } from "rxjs";
-import { EXIT, FlowError, toFlowError, type NodeCounts, type Plan } from "../contracts/index.js";
+import { EXIT, FlowError, toFlowError, type FlowErrorData, type NodeCounts, type Plan } from "../contracts/index.js";
 import { combineDigests, type Store } from "../store/index.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
@@ -27,6 +27,8 @@ export interface RunSummary {
   failures: { uri: string; code: string; message: string; hint: string }[];
   /** Said once per run: what was left out and which command adds it. */
   notes: string[];
+  /** Set when not one medium could be run: the first reason. */
+  error?: FlowErrorData;
 }
 
 export interface RunProgress {
@@ -109,6 +111,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       nodes: counts,
       failures,
       notes: [],
+      ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
     await services.close();

@@ -38,7 +38,7 @@ export class WriteJournal {
     // lmdb hangs the true cause on the error as a promise that is itself rejected: unhandled, it would end the process.
     const cause = (thrown as { commitError?: Promise<never> } | null)?.commitError;
     cause?.catch(() => undefined);
-    this.failure ??= new FlowError("STORE_WRITE_FAILED", `The store could not be written: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+    this.failure ??= new FlowError("STORE_WRITE_FAILED", `The store could not be written: ${reasonOf(thrown)}`, {
       hint: "Check the free disk space, quota and permissions of the store's folder; then run the same command again, it goes on from what is committed.",
       exit: EXIT.environment,
       cause: thrown,
@@ -50,4 +50,10 @@ export class WriteJournal {
     this.inFlight -= 1;
     if (this.inFlight === 0) for (const wake of this.waiting.splice(0)) wake();
   }
+}
+
+/** lmdb's own message points at a property of its error, which no user can look at. */
+function reasonOf(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return /commitError/.test(message) ? "the commit failed (disk full, quota or input/output error)" : message;
 }
