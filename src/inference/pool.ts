@@ -63,6 +63,8 @@ export class InferencePool implements AsyncDisposable {
       // Workers await files, sharp and imports: an event loop that sleeps in Atomics.wait would stall them.
       atomics: "disabled",
       recordTiming: false,
+      // Batches are short-lived garbage; V8 would let each worker's nursery grow to 48 MB before it looks.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
       workerData: setup,
     });
     // An idle worker that dies is replaced by Piscina; without a listener the event would end the process.

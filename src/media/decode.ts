@@ -76,7 +76,7 @@ class FfmpegDecode implements Decode {
     }
     if (job.tracks.length === 0) return subscriber.complete();
     // Flags of a caller such as --input-type would be refused by a worker that runs a file.
-    const worker = new Worker(new URL("./decode.worker.js", import.meta.url), { workerData: job, name: "flow-media", execArgv: [] });
+    const worker = new Worker(new URL("./decode.worker.js", import.meta.url), { workerData: job, name: "flow-media", resourceLimits: { maxYoungGenerationSizeMb: 8 }, execArgv: [] });
     this.#worker = worker;
     let finished = false;
     worker.on("message", (messages: WorkerMessage[]) => {

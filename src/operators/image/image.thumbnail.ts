@@ -21,8 +21,11 @@ function loadSharp(): Promise<Sharp> {
 const thumbnails: BatchFunction = async (items, options: z.infer<typeof config>) => {
   const encode = await loadSharp();
   const images: Uint8Array[] = [];
+  // sharp refuses shared memory. One private copy serves all: each picture is encoded before the next is copied.
+  const scratch = Buffer.allocUnsafeSlow(Math.max(0, ...items.map(({ slot }) => slot.byteLength)));
   for (const { slot } of items) {
-    const pixels = Buffer.from(new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength));
+    const pixels = scratch.subarray(0, slot.byteLength);
+    pixels.set(new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength));
     const image = encode(pixels, { raw: { width: slot.width, height: slot.height, channels: 3 } });
     if (Math.max(slot.width, slot.height) > options.longest) image.resize(options.longest, options.longest, { fit: "inside" });
     images.push(await image.jpeg({ quality: options.quality }).toBuffer());
