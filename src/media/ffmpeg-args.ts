@@ -80,8 +80,9 @@ export function ffmpegArgs(info: MediumInfo, spec: DecodeSpec, options: ArgOptio
   // Outputs must say that they keep negative times, or the tee muxer shifts a stream that starts before zero.
   const tee = (crcFd: number, rawFd: number, format: string): string[] => [
     "-avoid_negative_ts", "disabled", "-map_metadata", "-1", "-f", "tee",
-    // The line comes first: when a frame is whole its time is already there. A queue of 8 frames behind each raw pipe keeps ffmpeg decoding while the worker scores (8 % of a run).
-    `[f=framecrc]pipe:${crcFd}|[f=${format}:use_fifo=1:fifo_options=queue_size=8]pipe:${rawFd}`,
+    // The line comes first: when a frame is whole its time is already there.
+    // No queue (use_fifo) behind the raw pipes: measured at the same speed, with 80 MB more memory and a quarter more main-thread time.
+    `[f=framecrc]pipe:${crcFd}|[f=${format}]pipe:${rawFd}`,
   ];
   for (const [n, pipe] of video.entries()) {
     args.push("-map", `[v${n}]`, "-enc_time_base", "1:1000000");
