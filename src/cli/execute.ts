@@ -6,6 +6,7 @@ import { absolute, repeatArguments, runCommand } from "./command-line.js";
 import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
 import { badArguments, GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
+import type { RunDocument } from "./json.js";
 import { Log } from "./log.js";
 import { requirePlan } from "./open-graph.js";
 import { coloursFor, note, printJson } from "./output.js";
@@ -25,7 +26,7 @@ export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & Selectio
 /** Runs and prints; the exit code. */
 export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
   const { summary, plan, sourceUs } = await runGraphFile(graph, inputs, options);
-  if (options.json) printJson(summary);
+  if (options.json) printJson(summary satisfies RunDocument);
   else if (!options.quiet) printSummary(summary, plan, options.store, sourceUs);
   else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
   if (summary.status === "interrupted") {
@@ -52,7 +53,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     using interrupts = new Interrupts({ log, before: () => bar.clear() });
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
-    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary: { ...summary, outputs: plan.outputs } });
+    await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
     log.event("end", { status: summary.status, durationMs: summary.durationMs, records: summary.records }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
   } finally {

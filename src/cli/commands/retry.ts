@@ -17,8 +17,7 @@ export function command(): Command {
     const { last, failures } = await withStore(options.store, (store) => ({ last: store.runs().next().value, failures: [...store.failures()].length }));
     if (!last) throw new FlowError("NO_RUN", `The store ${options.store} has no run to repeat.`, { hint: "Start one with `flow run GRAPH INPUT`.", exit: EXIT.badInput });
     if (failures === 0 && last.status === "done") {
-      const { outputs: _, ...summary } = last.summary as RunDocument & { outputs?: unknown };
-      if (options.json) return printJson(summary);
+      if (options.json) return printJson(last.summary as RunDocument);
       return print("nothing failed: there is nothing to try again");
     }
     const run = (await import("./run.js")).command();

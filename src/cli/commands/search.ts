@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { FlowRecord, ModelManifest, OutputSpec } from "../../contracts/index.js";
+import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
 import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
@@ -82,12 +82,12 @@ async function find(store: Store, text: string, options: Options): Promise<Searc
   return searchStore(store, filters);
 }
 
-/** What the graphs that filled the store say is searched, and with which weight; the newest run's word counts. */
+/** What the plans behind the records say is searched, and with which weight; the first medium that names a vector decides. */
 function searchedOutputs(store: Store): { fulltext: string[]; weights: Map<string, number> } {
   const fulltext = new Set<string>();
   const weights = new Map<string, number>();
-  for (const { summary } of store.runs()) {
-    for (const output of (summary as { outputs?: OutputSpec[] } | null)?.outputs ?? []) {
+  for (const { outputs } of store.mediaRows()) {
+    for (const output of outputs ?? []) {
       for (const field of output.fulltext) fulltext.add(field);
       for (const [name, { weight }] of Object.entries(output.vectors)) if (!weights.has(name)) weights.set(name, weight);
     }
