@@ -20,11 +20,6 @@ export interface SceneDetector {
   readonly settledUs: number;
 }
 
-/** PySceneDetect's minimum scene length of 15 frames at the stream's nominal rate. */
-export function minSceneUsAt(framesPerSecond: number, frames = 15): number {
-  return Math.round((frames * 1e6) / framesPerSecond);
-}
-
 export interface ContentWeights {
   readonly hue: number;
   readonly sat: number;
@@ -84,7 +79,7 @@ abstract class Fold implements SceneDetector {
 export interface ContentOptions {
   /** Default 27. */
   readonly threshold?: number;
-  /** See minSceneUsAt. */
+  /** A cut nearer than this to the one before is none. */
   readonly minSceneUs: number;
   /** merge: a burst of flashes is one cut, at its end. suppress: the first of a burst wins. Default merge. */
   readonly filter?: 'merge' | 'suppress';
@@ -319,57 +314,5 @@ class ThresholdFold extends Fold {
   // The cut moves on as the black lasts; it lies no earlier than if the fade-in came now.
   protected override pendingUs(): number {
     return this.#faded?.at(this.#bias).ptsUs ?? Number.POSITIVE_INFINITY;
-  }
-}
-
-export interface WindowOptions {
-  readonly lengthUs: number;
-  /** A last window that is not longer than this joins the one before it. Default 0.3 s. */
-  readonly minLastUs?: number;
-}
-
-/** Cuts every `lengthUs` after the first frame, each at the first frame on or past the mark. Reads no scores. */
-export function fixedWindows(options: WindowOptions): SceneDetector {
-  return new WindowFold(options);
-}
-
-class WindowFold extends Fold {
-  readonly #lengthUs: number;
-  readonly #minLastUs: number;
-  #nextMarkUs: number | undefined;
-  readonly #pending: Cut[] = []; // more than one only where windows are shorter than minLastUs
-
-  constructor(options: WindowOptions) {
-    super();
-    if (!(options.lengthUs > 0)) throw new RangeError('lengthUs must be positive');
-    this.#lengthUs = options.lengthUs;
-    this.#minLastUs = options.minLastUs ?? 300_000;
-  }
-
-  push(ptsUs: number, frame: number): Cut[] {
-    this.advance(ptsUs);
-    this.#nextMarkUs ??= ptsUs + this.#lengthUs;
-    if (ptsUs >= this.#nextMarkUs) {
-      this.#pending.push({ ptsUs, frame });
-      this.#nextMarkUs += this.#lengthUs * (Math.floor((ptsUs - this.#nextMarkUs) / this.#lengthUs) + 1);
-    }
-    return this.#release(ptsUs);
-  }
-
-  override end(endUs?: number): Cut[] {
-    const cuts = this.#release(endUs ?? this.nextUs - 1);
-    this.#pending.length = 0;
-    super.end(endUs);
-    return cuts;
-  }
-
-  protected override pendingUs(): number {
-    return this.#pending[0]?.ptsUs ?? Number.POSITIVE_INFINITY;
-  }
-
-  #release(nowUs: number): Cut[] {
-    let n = 0;
-    while (n < this.#pending.length && nowUs - this.#pending[n]!.ptsUs > this.#minLastUs) n++;
-    return this.#pending.splice(0, n);
   }
 }

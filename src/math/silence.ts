@@ -31,36 +31,3 @@ export function silenceSpans(levelsDb: ArrayLike<number>, options: SilenceOption
   }
   return spans;
 }
-
-export interface SilenceCutOptions {
-  readonly startUs: number;
-  readonly endUs: number;
-  /** A scene shorter than this is not cut off. */
-  readonly minSceneUs: number;
-  /** A longer stretch without silence is cut into equal parts. Default: not at all. */
-  readonly maxSceneUs?: number;
-}
-
-/**
- * Cuts for media without pictures: in the middle of each silence, but where a scene on either side would be too short.
- * Silence at the very start or end cuts nothing. PTS in order, strictly between startUs and endUs.
- */
-export function cutsAtSilence(silences: readonly Span[], options: SilenceCutOptions): number[] {
-  const { startUs, endUs, minSceneUs, maxSceneUs = Number.POSITIVE_INFINITY } = options;
-  const cuts: number[] = [];
-  let lastUs = startUs;
-  const splitTo = (nextUs: number): void => {
-    const parts = Math.max(1, Math.ceil((nextUs - lastUs) / maxSceneUs));
-    for (let k = 1; k < parts; k++) cuts.push(Math.round(lastUs + ((nextUs - lastUs) * k) / parts));
-    lastUs = nextUs;
-  };
-  for (const silence of silences) {
-    if (silence.startUs <= startUs || silence.endUs >= endUs) continue;
-    const middleUs = Math.round((silence.startUs + silence.endUs) / 2);
-    if (middleUs - lastUs < minSceneUs || endUs - middleUs < minSceneUs) continue;
-    splitTo(middleUs);
-    cuts.push(middleUs);
-  }
-  splitTo(endUs);
-  return cuts;
-}

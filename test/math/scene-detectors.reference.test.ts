@@ -21,6 +21,9 @@ const referenceFile = join(referenceDir, 'scenes_pyscenedetect.json');
 const skip = missing(referenceFile);
 const videos = skip ? {} : (JSON.parse(readFileSync(referenceFile, 'utf8')) as Reference).videos;
 
+/** PySceneDetect's minimum scene length of 15 frames at the stream's nominal rate. */
+const minSceneUsAt = (framesPerSecond: number): number => Math.round(15e6 / framesPerSecond);
+
 const detectors: Record<Detector, (minSceneUs: number) => scenes.SceneDetector> = {
   content: (minSceneUs) => scenes.contentDetector({ minSceneUs }),
   adaptive: (minSceneUs) => scenes.adaptiveDetector({ minSceneUs }),
@@ -85,7 +88,7 @@ for (const [name, expected] of Object.entries(videos)) {
     const scored = { rows, ptsUs, rate: info.rate };
     for (const key of Object.keys(detectors) as Detector[]) {
       assert.equal(rows.length, expected[key].frames);
-      const cuts = cutsOf(detectors[key](scenes.minSceneUsAt(info.rate)), scored);
+      const cuts = cutsOf(detectors[key](minSceneUsAt(info.rate)), scored);
       assertSame(cuts, scored, expected[key], key);
       if (name.includes('vfr')) continue; // the reference numbers a variable rate's frames by time
       assert.deepEqual(cuts.map((cut) => cut.frame), expected[key].cut_frames, key);
@@ -99,7 +102,7 @@ for (const [name, expected] of Object.entries(videos)) {
     const rows: Float32Array[] = [];
     const ptsUs = await decodeVideo(file, size, scaledBy(size), (rgb) => rows.push(scorer.score(rgb)));
     const scored = { rows, ptsUs, rate: info.rate };
-    const minSceneUs = scenes.minSceneUsAt(info.rate);
+    const minSceneUs = minSceneUsAt(info.rate);
     assertSame(cutsOf(detectors.content(minSceneUs), scored), scored, expected.content, 'content');
     assertSame(cutsOf(detectors.adaptive(minSceneUs), scored), scored, expected.adaptive, 'adaptive');
     const sides: [Detector, number, number][] = [

@@ -113,13 +113,6 @@ test('a detector says which column it misses', () => {
   assert.throws(() => scenes.contentDetector({ minSceneUs: 0 }).push(0, 0, empty), /`content`/);
 });
 
-test('fixed windows keep a last window only if it is longer than minLastUs', () => {
-  const rows = content([], 55); // 2.2 s
-  assert.deepEqual(frames(scenes.fixedWindows({ lengthUs: 1_000_000, minLastUs: 150_000 }), rows, 55 * FRAME_US), [25, 50]);
-  assert.deepEqual(frames(scenes.fixedWindows({ lengthUs: 1_000_000, minLastUs: 300_000 }), rows, 55 * FRAME_US), [25]);
-  assert.deepEqual(frames(scenes.fixedWindows({ lengthUs: 1_000_000, minLastUs: 199_999 }), rows, 55 * FRAME_US), [25, 50]);
-});
-
 test('property: cuts rise, keep the minimum length, and none is announced where all was final', () => {
   const make: ((minSceneUs: number) => scenes.SceneDetector)[] = [
     (minSceneUs) => scenes.contentDetector({ minSceneUs }),
@@ -128,7 +121,6 @@ test('property: cuts rise, keep the minimum length, and none is announced where 
     (minSceneUs) => scenes.histogramDetector({ minSceneUs }),
     (minSceneUs) => scenes.hashDetector({ minSceneUs }),
     (minSceneUs) => scenes.thresholdDetector({ minSceneUs }),
-    (minSceneUs) => scenes.fixedWindows({ lengthUs: Math.max(1, minSceneUs) }),
   ];
   const level = fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.double({ min: 0, max: 100, noNaN: true }) });
   fc.assert(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cosine, dot, l2normalize, meanVector, norm, round4, topK } from '../../src/math/vectors.js';
+import { cosine, dot, l2normalize, norm, round4 } from '../../src/math/vectors.js';
 
 const v = (...values: number[]): Float32Array => Float32Array.from(values);
 
@@ -24,31 +24,9 @@ test('l2normalize scales in place; a zero or unbounded vector stays and is repor
   assert.equal(l2normalize(v(Number.POSITIVE_INFINITY, 1)), false);
 });
 
-test('mean of vectors, null of none', () => {
-  assert.deepEqual(meanVector(v(1, 2, 3, 6), 2, 2), v(2, 4));
-  assert.equal(meanVector(v(), 0, 2), null);
-  assert.throws(() => meanVector(v(1), 1, 2), RangeError);
-});
-
 test('round4', () => {
   assert.equal(round4(0.123456), 0.1235);
   assert.equal(round4(0.12344999), round4(0.12344001));
-});
-
-test('topK takes the earlier of equals, never NaN', () => {
-  assert.deepEqual(topK([0.5, 0.9, 0.90001, 0.1], 2), [1, 2]);
-  assert.deepEqual(topK([Number.NaN, 0.2], 5), [1]);
-  assert.deepEqual(topK([1, 2], 0), []);
-});
-
-test('property: topK equals a stable sort', () => {
-  fc.assert(
-    fc.property(fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { maxLength: 60 }), fc.nat(70), (scores, k) => {
-      const sorted = scores.map((s, i) => [round4(s), i] as const).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-      assert.deepEqual(topK(scores, k), sorted.slice(0, k).map(([, i]) => i));
-    }),
-    { numRuns: 300, seed: 1 },
-  );
 });
 
 test('property: a normalised vector has length 1 and the same direction', () => {
