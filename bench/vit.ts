@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { OnnxGraph } from "../models/build/onnx-writer.js";
 import type { ModelManifest } from "../src/contracts/index.js";
+import { manifestOf } from "../src/models/manifest.js";
 
 const WIDTH = 768;
 const LAYERS = 12;
@@ -50,18 +52,18 @@ export function writeVit(file: string): ModelManifest {
 
   const bytes = graph.encode();
   writeFileSync(file, bytes);
-  return {
-    id: "vit-b-32-random",
-    task: "image-embedding",
-    summary: "ViT-B/32-shaped, random weights.",
-    file,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    sizeBytes: bytes.length,
-    licence: "MIT",
-    inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224], type: "float32" }],
-    preprocess: { kind: "image", size: [224, 224], fit: "fill", mean: [0.4815, 0.4578, 0.4082], std: [0.2686, 0.2613, 0.2758], color: "rgb", scale: 1 / 255 },
-    output: { name: "image_embeds", dims: DIMS, normalised: "unit" },
-    space: null,
-    limits: "",
-  };
+  return manifestOf(
+    {
+      id: "vit-b-32-random",
+      task: "image-embedding",
+      summary: "ViT-B/32-shaped, random weights.",
+      licence: "MIT",
+      files: [{ path: basename(file), size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224], type: "float32" }],
+      preprocess: { kind: "image", size: [224, 224], mean: [0.4815, 0.4578, 0.4082], std: [0.2686, 0.2613, 0.2758] },
+      output: { name: "image_embeds", dims: DIMS, normalised: "unit" },
+      limits: [],
+    },
+    join(dirname(file), "vit-b-32-random.yaml"),
+  );
 }

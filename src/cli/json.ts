@@ -106,7 +106,7 @@ export interface ResolvedDocument {
 /** `flow list`. */
 export interface ListDocument {
   operators: { name: string; version: number; family: string; level: string; summary: string; form: string }[];
-  models: { id: string; task: string; summary: string; dims: number; space: string | null; file: string }[];
+  models: { id: string; task: string; summary: string; dims: number | null; space: string | null; file: string }[];
 }
 
 /** `flow explain OP`. */

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type { GridItem, MediumInfo, ModelManifest, OperatorDefinition } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import { InferencePool } from "../inference/index.js";
+import { embeddingOf } from "../models/rows.js";
 import { ffmpegPath } from "../media/index.js";
 import { audioEmbed } from "../operators/audio/audio.embed.js";
 import { imageEmbed } from "../operators/image/image.embed.js";
@@ -51,7 +52,7 @@ export async function encodeAudio(file: string, manifest: ModelManifest): Promis
     items.push({ ptsUs: Math.round((at / sampleRate) * 1e6), samples, slot });
   }
   if (items.length === 0) throw unreadable(file, "it has no sound");
-  const sum = new Float32Array(manifest.output.dims);
+  const sum = new Float32Array(embeddingOf(manifest).dims);
   for (const vector of await embed(audioEmbed, { audio: manifest }, items)) vector.forEach((value, i) => (sum[i]! += value));
   const norm = Math.hypot(...sum);
   return norm === 0 ? null : sum.map((value) => value / norm);

@@ -32,7 +32,7 @@ export interface NodeCounts {
 
 /**
  * A run of values on the time grid: what a coarser operator receives from a finer input, and what a block of the store holds.
- * `ptsUs` ascending; row i is `data[i*width .. (i+1)*width)` for rows and vectors, `bytes[i]` for images.
+ * `ptsUs` ascending; row i is `data[i*width .. (i+1)*width)` for rows and vectors, `bytes[i]` for images, `values[i]` for anything else.
  */
 export interface Series {
   ptsUs: Float64Array;
@@ -40,6 +40,7 @@ export interface Series {
   columns?: readonly string[];
   data?: Float32Array;
   bytes?: Uint8Array[];
+  values?: unknown[];
 }
 
 export interface Cue extends Interval {
@@ -50,6 +51,35 @@ export interface Span extends Interval {
   /** Share, level or length measured, in the unit of `unit`. */
   value?: number;
   unit?: string;
+}
+
+/** What a classifier, a tagger or an event detector says. */
+export interface Label {
+  label: string;
+  /** Probability or confidence, 0–1. */
+  score: number;
+}
+
+/** One object or face in one frame. Coordinates are pixels of the source's display raster (after rotation, square pixels). */
+export interface Detection extends Label {
+  /** [left, top, right, bottom]. */
+  box: [number, number, number, number];
+  /** Faces: right eye, left eye, nose tip, right and left corner of the mouth (the person's right), [x, y] each. */
+  landmarks?: [number, number][];
+  /** Unit vector of the crop. */
+  vector?: Float32Array;
+  mask?: Mask;
+}
+
+/** A mask over the display raster scaled to `width` × `height`: COCO's uncompressed run lengths, column by column, zeros first. */
+export interface Mask {
+  width: number;
+  height: number;
+  counts: number[];
+  /** Pixels of the mask at this size. */
+  area: number;
+  /** The segmenter's own estimate of its IoU, where it gives one. */
+  iou?: number;
 }
 
 /** One measured attribute: the number always, the label only where it passes its bar. */

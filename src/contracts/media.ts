@@ -45,8 +45,8 @@ export interface MediumInfo {
 }
 
 export interface VideoDemand {
-  /** [width, height] exact, or { longest: n }: longer side n, aspect kept (even numbers); never upscaled when `longest`. */
-  size: [number, number] | { longest: number };
+  /** [width, height] exact, or { longest: n }: longer side n, or { shortest: n }: shorter side n; aspect kept (even numbers); never upscaled unless exact. */
+  size: [number, number] | { longest: number } | { shortest: number };
   /** Sampled frames a second on the absolute grid, or every frame. */
   fps: number | "all";
   /** coded: the raster as stored (scene reference); display: square pixels. With an exact [w, h] the two are the same picture. */

@@ -1,21 +1,98 @@
 /** A model manifest (`models/<id>.yaml`) after validation. The zod schema lives in src/models/manifest.ts. */
+
+/** Where a file is published. */
+export type ModelSource =
+  | { kind: "huggingface"; repo: string; revision: string; path: string }
+  | { kind: "github"; repo: string; commit: string; path: string }
+  | { kind: "url"; url: string };
+
+/** One file of a model. */
+export interface ModelFile {
+  /** Inside the model's folder, `/` as separator: `onnx/vision_model_quantized.onnx`. */
+  path: string;
+  /** Absolute: where it lies, or where it would lie once pulled. */
+  at: string;
+  /** null: not known before the first download; the lock file knows afterwards. */
+  sizeBytes: number | null;
+  /** Lower-case hex; null as above. */
+  sha256: string | null;
+  /** null: comes with the manifest, or has to be given by the user (`flow models import`). */
+  source: ModelSource | null;
+  licence: string;
+}
+
+/** A tensor as the manifest or the ONNX file states it; a string is a symbolic dimension. */
+export interface TensorInfo {
+  name: string;
+  type: string;
+  dims: readonly (number | string)[];
+}
+
+export type Preprocess =
+  | {
+      kind: "image";
+      /** [width, height] of the input in pixels. */
+      size: [number, number];
+      /** fill: stretched. cover: shorter side fits, centre crop. contain: longer side fits, padded. */
+      fit: "fill" | "cover" | "contain";
+      /** contain: byte value of the padding, and where the picture goes. */
+      pad: number;
+      anchor: "centre" | "top-left";
+      /** Filter of whoever scales. */
+      resample: "bilinear" | "bicubic" | "lanczos" | "nearest";
+      mean: [number, number, number];
+      std: [number, number, number];
+      color: "rgb" | "bgr";
+      scale: number;
+      layout: "nchw" | "nhwc";
+    }
+  | { kind: "audio"; sampleRate: number; windowSeconds: number; pad: "repeat" | "zero"; features: "waveform" | "processor" }
+  | { kind: "text"; tokenizer: string; dims: number; maxTokens: number }
+  /** Whatever the model's own processor does (@huggingface/transformers). */
+  | { kind: "processor" };
+
+/** The vector that an embedding model gives. */
+export interface EmbeddingOutput {
+  name: string;
+  dims: number;
+  normalised: "unit" | "none";
+  /** What is done with [n, tokens, dims]: the mean over the attended tokens, the first token; none: the output is [n, dims]. */
+  pooling: "none" | "mean" | "first";
+}
+
 export interface ModelManifest {
   id: string;
+  /** What it does, as operators ask for it: image-embedding, object-detection, … */
   task: string;
+  /** Which pre- and post-processing it needs: yolox, yunet, clip, whisper, … */
+  family: string;
   summary: string;
-  /** The ONNX file, absolute. */
+  /** The manifest itself, absolute. */
+  origin: string;
+  /** onnx: sessions of the inference room. transformers: `dir` in the layout of the Hugging Face hub, opened by @huggingface/transformers inside a worker. */
+  runtime: "onnx" | "transformers";
+  /** Folder that holds every file under its `path`. */
+  dir: string;
+  files: ModelFile[];
+  /** The ONNX file that runs on the CPU: absolute path, size and hash ("" while unknown). */
   file: string;
   sha256: string;
   sizeBytes: number;
   licence: string;
-  inputs: { name: string; dims: (number | string)[]; type: string }[];
-  preprocess:
-    | { kind: "image"; size: [number, number]; fit: string; mean: [number, number, number]; std: [number, number, number]; color: "rgb" | "bgr"; scale: number }
-    | { kind: "audio"; sampleRate: number; windowSeconds: number; pad: "repeat" | "zero" }
-    | { kind: "text"; tokenizer: string; dims: number };
-  output: { name: string; dims: number; normalised: "unit" | "none" };
+  /** Device → `path` of the ONNX file that it runs, where it is not the CPU's. */
+  precisions: Record<string, string>;
+  inputs: TensorInfo[];
+  /** Outputs that the operator reads; others of the file do not matter. */
+  outputs: TensorInfo[];
+  preprocess: Preprocess;
+  /** Embedding models only. */
+  output: EmbeddingOutput | null;
   /** Vector space: thresholds and calibration belong to it. */
   space: { name: string; threshold: number; calibration: { foreignMedian: number; identical: number }; reads: string[] } | null;
+  /** Labels by class index: `path` of a file of the model with a label a line (or the CSV of AudioSet), or null. */
+  labels: string | null;
+  /** Numbers and names that the family's post-processing reads: strides, anchors, score names. */
+  settings: Record<string, unknown>;
   /** What the model cannot do, as the README says it. */
   limits: string;
 }

@@ -4,7 +4,7 @@ import type { Interval, Series } from "./items.js";
 import type { Level, PortType } from "./ports.js";
 import type { ModelManifest } from "./model.js";
 
-export type Family = "media" | "scene" | "image" | "video" | "audio" | "speech" | "text" | "caption" | "quality" | "vectors" | "flow";
+export type Family = "media" | "scene" | "image" | "video" | "audio" | "speech" | "text" | "caption" | "quality" | "vectors" | "object" | "face" | "model" | "flow";
 
 /** What linking knows when an operator states its outputs or its demand. */
 export interface LinkContext<C = unknown> {
@@ -24,6 +24,10 @@ export interface GridItem {
   slot: SlotRef;
   /** Audio: valid samples per channel. */
   samples: number;
+  /** Video: the source's display raster, in whose pixels coordinates are given. */
+  source?: { width: number; height: number } | null;
+  /** Values of the same frame from other frame-level nodes, by input name; undefined where that node had none. */
+  inputs?: Record<string, unknown>;
 }
 
 /** What an `each` operator gets: one value per input port (Series for a finer input, undefined for a nullable one without value). */
@@ -31,6 +35,8 @@ export type EachInputs = Record<string, unknown>;
 
 export interface ModelHandle {
   readonly manifest: ModelManifest;
+  /** Rows that another runtime (@huggingface/transformers) ran for this model. */
+  count(rows: number): void;
   /** feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data. */
   run(feeds: Record<string, { data: Float32Array | BigInt64Array | Int32Array; dims: number[] }>): Promise<Record<string, { data: Float32Array; dims: number[] }>>;
 }
@@ -53,7 +59,7 @@ export type OperatorForm =
   /** Folds every frame of an input in the media worker; module = import.meta.url, factory = name of the exported FrameTapFactory / AudioTapFactory. */
   | { form: "tap"; stream: "frames" | "audio"; factory: string; columns: readonly string[] }
   /** Grid items (frames, audio windows) in batches in the pool; result i belongs to item i; throws only for the whole batch. */
-  | { form: "batch"; result: "vector" | "image" | "rows"; input: string }
+  | { form: "batch"; result: "vector" | "image" | "rows" | "value"; input: string }
   /** Score rows → scenes, a pure fold on the main thread. `open` gives the fold for one medium. */
   | { form: "cut" }
   /** One item of the node's level → one outcome. Throw a FlowError to fail the item, return skip("reason") to skip it. */
@@ -69,8 +75,8 @@ export interface Skip {
 export const skip = (reason: string): Skip => ({ skip: reason });
 export const isSkip = (value: unknown): value is Skip => typeof value === "object" && value !== null && typeof (value as Skip).skip === "string";
 
-/** Runs in the pool for form "batch": returns one Float32Array / JPEG per item. */
-export type BatchFunction = (items: GridItem[], config: never, ctx: { node: string; models: Record<string, ModelHandle> }) => Promise<(Float32Array | Uint8Array)[]>;
+/** Runs in the pool for form "batch": one Float32Array (vector), JPEG (image) or plain value (value: detections, labels) per item. */
+export type BatchFunction = (items: GridItem[], config: never, ctx: { node: string; models: Record<string, ModelHandle> }) => Promise<readonly unknown[]>;
 
 /** The fold of a `cut` operator over one medium. */
 export interface CutFold {

@@ -15,7 +15,10 @@ export type Kind =
   | "rows" // named float columns on the time grid           @frame
   | "scene" // Interval                                      @scene
   | "keyframes" // KeyframeRef[]                             @scene
+  | "clip" // the medium itself, decoded again on demand     @media
   | "image" // encoded JPEG bytes                            @frame
+  | "detections" // Detection[]                              @frame
+  | "labels" // Label[]                                      @frame | scene | media
   | "vector" // Float32Array, `dims` long                    @frame | scene | media
   | "text" // string                                         @scene | media
   | "attributes" // Attribute[]                              @scene | media
@@ -65,6 +68,9 @@ export const Rows = port("rows", "frame");
 export const Scene = port("scene", "scene");
 export const Keyframes = port("keyframes", "scene");
 export const Image = port("image", "frame");
+export const Clip = port("clip", "media");
+export const Detections = port("detections", "frame");
+export const Labels = port("labels", "frame");
 export const Vector = port("vector", "scene");
 export const Text = port("text", "scene");
 export const Attributes = port("attributes", "scene");

@@ -75,6 +75,8 @@ export function groupDemands(nodes: readonly PlanNode[], batchesInFlight: number
 function slotBytes({ video, audio }: { video?: VideoDemand; audio?: AudioDemand }): number {
   if (audio) return Math.ceil((audio.windowUs / 1e6) * audio.sampleRate) * audio.channels * 4;
   if (!video) return 0;
-  const [width, height] = Array.isArray(video.size) ? video.size : [video.size.longest, video.size.longest];
+  const { size } = video;
+  // A shorter side says nothing of the longer one before the medium is known: 16:9 and somewhat more.
+  const [width, height] = Array.isArray(size) ? size : "longest" in size ? [size.longest, size.longest] : [size.shortest, 2 * size.shortest];
   return width * height * 3;
 }

@@ -81,6 +81,8 @@ function readSize(tree: Tree | undefined, report: Reporter): InputRef["size"] {
   }
   const longest = side(tree.kind === "map" ? tree.entries.get("longest")?.value : tree);
   if (longest !== null) return { value: { longest }, at: tree.at };
-  report.add("WRONG_TYPE", tree.at, `A size is [width, height] or { longest: side }, not ${describe(tree)}.`, { found: describe(tree), expected: "[width, height] or { longest: side }, sides from 16 to 8192" });
+  const shortest = side(tree.kind === "map" ? tree.entries.get("shortest")?.value : undefined);
+  if (shortest !== null) return { value: { shortest }, at: tree.at };
+  report.add("WRONG_TYPE", tree.at, `A size is [width, height], { longest: side } or { shortest: side }, not ${describe(tree)}.`, { found: describe(tree), expected: "[width, height], { longest: side } or { shortest: side }, sides from 16 to 8192" });
   return null;
 }

@@ -74,7 +74,7 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
             properties: {
               from: { type: "string" },
               fps: orReference({ anyOf: [{ type: "number", exclusiveMinimum: 0 }, { const: "all" }] }),
-              size: orReference({ anyOf: [{ type: "array", items: { type: "integer" }, minItems: 2, maxItems: 2 }, { type: "integer" }, { type: "object", properties: { longest: { type: "integer" } } }] }),
+              size: orReference({ anyOf: [{ type: "array", items: { type: "integer" }, minItems: 2, maxItems: 2 }, { type: "integer" }, { type: "object", properties: { longest: { type: "integer" }, shortest: { type: "integer" } } }] }),
             },
           },
         ],

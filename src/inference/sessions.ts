@@ -4,8 +4,8 @@
  */
 import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { EXIT, FlowError, type ModelHandle, type ModelManifest } from "../contracts/index.js";
-import type { TensorInfo } from "../models/manifest.js";
+import { EXIT, FlowError, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
+
 
 type Feeds = Parameters<ModelHandle["run"]>[0];
 type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
@@ -35,6 +35,7 @@ export class Sessions {
     const runtime = await this.#loadRuntime();
     return {
       manifest,
+      count: (rows) => this.#options.counted(manifest.id, rows),
       run: async (feeds) => {
         const fixed = fixedBatch(session, feeds);
         const fetched = fixed ? await this.#loop(runtime, session, feeds, fixed) : await this.#once(runtime, session, feeds);

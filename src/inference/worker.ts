@@ -13,7 +13,7 @@ import {
   type ModelManifest,
   type OperatorDefinition,
 } from "../contracts/index.js";
-import { verifyModelFile, verifyModelShape } from "../models/manifest.js";
+import { verifyModelFiles, verifyModelShape } from "../models/manifest.js";
 import type { EachItem, ModelWire, PoolResult, WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
 import { Sessions } from "./sessions.js";
 
@@ -57,7 +57,7 @@ async function perform(task: WorkerTask): Promise<PoolResult[]> {
       return warm(task.models, task.gate, task.count);
     case "verify": {
       const manifest = manifestOf(task.model);
-      await verifyModelFile(manifest);
+      await verifyModelFiles(manifest);
       const { inputs, outputs } = await sessions.describe(manifest);
       verifyModelShape(manifest, inputs, outputs);
       return [];

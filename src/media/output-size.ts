@@ -9,7 +9,8 @@ export function outputSize(video: VideoStreamInfo, demand: Pick<VideoDemand, "si
     const [num, den] = video.rotation % 180 === 0 ? video.sar : [video.sar[1], video.sar[0]];
     width = Math.max(1, Math.round((width * num) / den));
   }
-  const scale = Math.min(1, demand.size.longest / Math.max(width, height));
+  const { size } = demand;
+  const scale = Math.min(1, "longest" in size ? size.longest / Math.max(width, height) : size.shortest / Math.min(width, height));
   // The scene reference rounds its raster; pictures that people see are kept even for encoders.
   const round = demand.geometry === "coded" ? (length: number) => Math.max(1, Math.round(length)) : even;
   return [round(width * scale), round(height * scale)];

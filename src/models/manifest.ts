@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { EXIT, FlowError, type ModelManifest } from "../contracts/index.js";
+import { EXIT, FlowError, type ModelFile, type ModelManifest, type ModelSource, type TensorInfo } from "../contracts/index.js";
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -12,55 +12,88 @@ const preprocessSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("image"),
     size: z.tuple([z.int().positive(), z.int().positive()]).describe("[width, height] of the input in pixels."),
-    fit: z.literal("fill").default("fill").describe("What happens to another aspect ratio: `fill` stretches (the decoder scales to the exact size)."),
+    fit: z
+      .enum(["fill", "cover", "contain"])
+      .default("fill")
+      .describe("What happens to another aspect ratio: `fill` stretches, `cover` scales the shorter side and crops the centre, `contain` scales the longer side and pads."),
+    pad: z.number().min(0).max(255).default(0).describe("contain: byte value of the padding."),
+    anchor: z.enum(["centre", "top-left"]).default("centre").describe("contain: where the picture goes."),
+    resample: z.enum(["bilinear", "bicubic", "lanczos", "nearest"]).default("bilinear").describe("Filter where a picture has to be scaled."),
     mean: triple.default([0, 0, 0]).describe("Subtracted per channel (in the order of `color`) after scaling."),
     std: triple.default([1, 1, 1]).describe("Divides per channel after the mean is subtracted."),
     color: z.enum(["rgb", "bgr"]).default("rgb").describe("Order of the channels."),
     scale: z.number().positive().default(1 / 255).describe("Multiplies the byte values first."),
+    layout: z.enum(["nchw", "nhwc"]).default("nchw").describe("Order of the input's dimensions."),
   }),
   z.strictObject({
     kind: z.literal("audio"),
     sampleRate: z.int().positive().describe("Hz, mono."),
     windowSeconds: z.number().positive().describe("Length of one window."),
     pad: z.enum(["repeat", "zero"]).default("zero").describe("How a short window is filled."),
+    features: z.enum(["waveform", "processor"]).default("waveform").describe("`waveform`: samples go in as they are; `processor`: through the feature extractor of preprocessor_config.json."),
   }),
   z.strictObject({
     kind: z.literal("text"),
-    tokenizer: z.string().min(1).describe("Name of a tokenizer in src/models/tokenizers."),
-    dims: z.int().positive().describe("Width of what the tokenizer makes."),
+    tokenizer: z.string().min(1).describe("`hf`: tokenizer.json of the model's files; else the name of a tokenizer in src/models/tokenizers."),
+    dims: z.int().positive().default(1).describe("Width of what a tokenizer of flow's own makes."),
+    maxTokens: z.int().positive().default(512).describe("Longer texts are cut."),
   }),
+  z.strictObject({ kind: z.literal("processor") }).describe("The model's own processor (preprocessor_config.json), run by @huggingface/transformers."),
+]);
+
+const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/;
+const SHA1 = /^[0-9a-f]{40}$/;
+
+/** A path that cannot leave the folder it is joined to. */
+const containedPath = z
+  .string()
+  .min(1)
+  .refine((path) => !path.startsWith("/") && !path.includes("\\") && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== ".."), "a relative path without `..`");
+
+const sourceSchema = z.union([
+  z.strictObject({ huggingface: z.string().regex(REPOSITORY, "ORGANISATION/NAME"), revision: z.string().regex(/^[\w.-]+$/).default("main"), path: containedPath.optional().describe("Path in the repository; the file's own path unless given.") }),
+  z.strictObject({ github: z.string().regex(REPOSITORY, "OWNER/NAME"), commit: z.string().regex(SHA1, "40 hex digits"), path: containedPath }),
+  z.strictObject({ url: z.url({ protocol: /^https?$/ }) }),
 ]);
 
 const fileSchema = z.strictObject({
-  path: z.string().min(1).describe("Relative to the manifest."),
-  size: z.int().positive().describe("Bytes."),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits"),
-  licence: z.string().min(1),
-  source: z.url().optional().describe("Where it was taken from."),
-  revision: z.string().optional(),
+  path: containedPath.describe("Inside the model's folder. Without a source it is looked for beside the manifest."),
+  size: z.int().positive().optional().describe("Bytes."),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits").optional().describe("Without it the first download is trusted and its hash written into the lock file."),
+  licence: z.string().min(1).optional().describe("Of this file, where it is not the model's."),
+  source: sourceSchema.optional().describe("Where it is published; the model's own source unless given."),
+});
+
+const tensorSchema = z.strictObject({
+  name: z.string().min(1),
+  dims: z.array(z.union([z.int().positive(), z.string().min(1)])).describe("A number is fixed, a name takes any size."),
+  type: z.enum(["float32", "float16", "int64", "int32", "uint8", "bool"]).default("float32"),
 });
 
 /** `models/<id>.yaml`. */
 export const manifestSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, "lower-case letters, digits, . _ -"),
-  task: z.string().min(1),
+  task: z.string().min(1).describe("What it does, as operators ask for it (`flow explain OP`)."),
+  family: z.string().min(1).default("generic").describe("Which pre- and post-processing it needs."),
   summary: z.string().min(1),
-  files: z.array(fileSchema).length(1, "one ONNX file"),
-  inputs: z
-    .array(
-      z.strictObject({
-        name: z.string().min(1),
-        dims: z.array(z.union([z.int().positive(), z.string().min(1)])),
-        type: z.enum(["float32", "int64", "int32"]),
-      }),
-    )
-    .min(1),
-  preprocess: preprocessSchema,
-  output: z.strictObject({
-    name: z.string().min(1),
-    dims: z.int().positive(),
-    normalised: z.enum(["unit", "none"]),
-  }),
+  runtime: z.enum(["onnx", "transformers"]).default("onnx").describe("`transformers`: the files are a checkpoint in the layout of the Hugging Face hub, run by @huggingface/transformers."),
+  licence: z.string().min(1).optional(),
+  source: sourceSchema.optional().describe("Where files without a source of their own are published."),
+  files: z.array(fileSchema).min(1),
+  precisions: z.record(z.string(), containedPath).default({}).describe("Device → path of the ONNX file that runs there, where it is not the first one."),
+  inputs: z.array(tensorSchema).default([]),
+  outputs: z.array(tensorSchema).default([]).describe("Outputs that are read; an embedding model states `output` instead."),
+  preprocess: preprocessSchema.default({ kind: "processor" }),
+  output: z
+    .strictObject({
+      name: z.string().min(1),
+      dims: z.int().positive(),
+      normalised: z.enum(["unit", "none"]),
+      pooling: z.enum(["none", "mean", "first"]).default("none").describe("What is done with [n, tokens, dims]: the mean over attended tokens, or the first token."),
+    })
+    .nullable()
+    .default(null)
+    .describe("The vector of an embedding model. `normalised: unit` is made sure of after the run."),
   space: z
     .strictObject({
       name: z.string().min(1),
@@ -72,24 +105,90 @@ export const manifestSchema = z.strictObject({
     })
     .nullable()
     .default(null),
+  labels: containedPath.nullable().default(null).describe("File of the model that names its classes, one a line, or AudioSet's CSV."),
+  settings: z.record(z.string(), z.unknown()).default({}).describe("What the family's post-processing reads."),
   limits: z.array(z.string().min(1)).describe("What the model cannot do, a sentence each."),
 });
 
 /** Manifests by id. */
 export type ModelCatalogue = ReadonlyMap<string, ModelManifest>;
 
-/** Text of one manifest → manifest with an absolute `file`. Throws MODEL_MANIFEST with file, line and every problem. */
-export function parseManifest(text: string, path: string): ModelManifest {
+/** Text of one manifest → manifest with absolute files. Throws MODEL_MANIFEST with the file and every problem. */
+export function parseManifest(text: string, origin: string, locate: Locate = beside): ModelManifest {
   const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) throw manifestError(path, document.errors.map((e) => e.message.split("\n")[0] ?? e.message));
-  const parsed = manifestSchema.safeParse(document.toJS());
-  if (!parsed.success) throw manifestError(path, parsed.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message}`));
-  const manifest = parsed.data;
-  if (manifest.id !== basename(path).replace(/\.ya?ml$/, "")) throw manifestError(path, [`id: found "${manifest.id}", expected the file's name`]);
-  const { files, limits, ...rest } = manifest;
-  const { path: file, size: sizeBytes, sha256, licence } = files[0]!;
-  return { ...rest, file: resolve(dirname(path), file), sizeBytes, sha256, licence, limits: limits.join("; ") };
+  if (document.errors.length > 0) throw manifestError(origin, document.errors.map((e) => e.message.split("\n")[0] ?? e.message));
+  return manifestOf(document.toJS(), origin, locate);
 }
+
+/** The same from the value that the YAML stands for. `origin`: the manifest's absolute path; its name is the model's id. */
+export function manifestOf(value: unknown, origin: string, locate: Locate = beside): ModelManifest {
+  const parsed = manifestSchema.safeParse(value);
+  if (!parsed.success) throw manifestError(origin, parsed.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message}`));
+  const manifest = parsed.data;
+  const problems = contradictions(manifest);
+  if (manifest.id !== basename(origin).replace(/\.ya?ml$/, "")) problems.unshift(`id: found "${manifest.id}", expected the file's name`);
+  if (problems.length > 0) throw manifestError(origin, problems);
+  return resolved(manifest, origin, locate);
+}
+
+type Manifest = z.infer<typeof manifestSchema>;
+
+/** What each field alone cannot tell. */
+function contradictions(manifest: Manifest): string[] {
+  const paths = manifest.files.map((file) => file.path);
+  const problems = paths.filter((path, i) => paths.indexOf(path) !== i).map((path) => `files: ${path} is listed twice`);
+  for (const [device, path] of Object.entries(manifest.precisions)) if (!paths.includes(path)) problems.push(`precisions.${device}: ${path} is not among the files`);
+  if (manifest.labels !== null && !paths.includes(manifest.labels)) problems.push(`labels: ${manifest.labels} is not among the files`);
+  for (const file of manifest.files) if (!(file.licence ?? manifest.licence)) problems.push(`files: ${file.path} has no licence, and neither has the model`);
+  if (manifest.runtime === "onnx") {
+    if (!paths.some((path) => path.endsWith(".onnx"))) problems.push("files: none of them is an .onnx");
+    if (manifest.inputs.length === 0) problems.push("inputs: at least one");
+    if (manifest.output === null && manifest.outputs.length === 0) problems.push("output or outputs: at least one");
+  }
+  return problems;
+}
+
+function resolved(manifest: Manifest, origin: string, locate: Locate): ModelManifest {
+  const { files: written, limits, source, licence: common, ...rest } = manifest;
+  const files = written.map((file): ModelFile => {
+    const from = sourceOf(file.source ?? source, file.path);
+    const known = { path: file.path, sizeBytes: file.size ?? null, sha256: file.sha256 ?? null, source: from, licence: file.licence ?? common! };
+    return { ...known, ...locate(manifest.id, known, origin) };
+  });
+  const main = files.find((file) => file.path.endsWith(".onnx")) ?? files[0]!;
+  return {
+    ...rest,
+    origin,
+    dir: main.at.slice(0, main.at.length - main.path.length),
+    files,
+    file: main.at,
+    sha256: identity(files),
+    sizeBytes: files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0),
+    licence: common ?? main.licence,
+    limits: limits.join("; "),
+  };
+}
+
+/** One hash that stands for the model in memo keys: of its only file, or of the list of all; what is not known yet stands under its name. */
+function identity(files: readonly ModelFile[]): string {
+  const [only] = files;
+  if (files.length === 1 && only?.sha256) return only.sha256;
+  const list = files.map((file) => `${file.path} ${file.sha256 ?? `unlocked ${JSON.stringify(file.source)}`}`).sort();
+  return createHash("sha256").update(list.join("\n")).digest("hex");
+}
+
+function sourceOf(written: z.infer<typeof sourceSchema> | undefined, path: string): ModelSource | null {
+  if (!written) return null;
+  if ("huggingface" in written) return { kind: "huggingface", repo: written.huggingface, revision: written.revision, path: written.path ?? path };
+  if ("github" in written) return { kind: "github", repo: written.github, commit: written.commit, path: written.path };
+  return { kind: "url", url: written.url };
+}
+
+/** Where a file of a model lies, and what the lock file knows of it. */
+export type Locate = (id: string, file: Omit<ModelFile, "at">, origin: string) => Pick<ModelFile, "at"> & Partial<Pick<ModelFile, "sizeBytes" | "sha256">>;
+
+/** Beside the manifest. */
+const beside: Locate = (_id, file, origin) => ({ at: resolve(dirname(origin), file.path) });
 
 function manifestError(path: string, problems: string[]): FlowError {
   return new FlowError("MODEL_MANIFEST", `${path}: ${problems.join("; ")}`, {
@@ -99,12 +198,12 @@ function manifestError(path: string, problems: string[]): FlowError {
 }
 
 /** All manifests of one or several folders (a later folder overrides an earlier one by id). Cheap: reads YAML only, no model file. */
-export function loadModels(dirs: string | readonly string[]): ModelCatalogue {
+export function loadModels(dirs: string | readonly string[], locate: Locate = beside): ModelCatalogue {
   const catalogue = new Map<string, ModelManifest>();
   for (const dir of typeof dirs === "string" ? [dirs] : dirs) {
     for (const name of listFolder(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) {
       const path = join(dir, name);
-      const manifest = parseManifest(readFileSync(path, "utf8"), path);
+      const manifest = parseManifest(readFileSync(path, "utf8"), path, locate);
       catalogue.set(manifest.id, manifest);
     }
   }
@@ -121,33 +220,41 @@ function listFolder(dir: string): string[] {
 
 const reinstall = "Restore the file (a checkout, or the command that made it), then check with `flow doctor`.";
 
-/** The file behind a manifest exists and has its size and SHA-256. Throws MODEL_MISSING or MODEL_CORRUPT, which show found and expected. */
-export async function verifyModelFile(manifest: ModelManifest): Promise<void> {
-  const info = await stat(manifest.file).catch(() => null);
-  if (!info?.isFile()) {
-    throw new FlowError("MODEL_MISSING", `model ${manifest.id}: ${manifest.file} does not exist`, { hint: reinstall, exit: EXIT.environment });
+/** Every file of the model exists and has its size and SHA-256. Throws MODEL_MISSING (all that is missing) or MODEL_CORRUPT, which show found and expected. */
+export async function verifyModelFiles(manifest: ModelManifest): Promise<void> {
+  const found = await Promise.all(manifest.files.map(async (file) => ({ file, info: await stat(file.at).catch(() => null) })));
+  const missing = found.filter(({ info }) => !info?.isFile()).map(({ file }) => file);
+  if (missing.length > 0) throw missingFiles(manifest, missing);
+  for (const { file, info } of found) {
+    if (file.sizeBytes !== null && info!.size !== file.sizeBytes) throw corrupt(manifest, file, `found ${info!.size} bytes, expected ${file.sizeBytes}`);
+    if (file.sha256 === null) continue;
+    const sha256 = await hashFile(file.at);
+    if (sha256 !== file.sha256) throw corrupt(manifest, file, `found sha256 ${sha256}, expected ${file.sha256}`);
   }
-  if (info.size !== manifest.sizeBytes) {
-    throw corrupt(manifest, `found ${info.size} bytes, expected ${manifest.sizeBytes}`);
-  }
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(manifest.file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  const found = hash.digest("hex");
-  if (found !== manifest.sha256) throw corrupt(manifest, `found sha256 ${found}, expected ${manifest.sha256}`);
 }
 
-function corrupt(manifest: ModelManifest, what: string): FlowError {
-  return new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${manifest.file} is not the file of the manifest: ${what}`, {
-    hint: reinstall,
+/** SHA-256 of a file, lower-case hex. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** MODEL_MISSING with what the user has to do: pull what is published, restore what came with the manifest. */
+export function missingFiles(manifest: ModelManifest, missing: readonly ModelFile[]): FlowError {
+  const names = missing.map((file) => (file.source ? file.path : file.at)).join(", ");
+  const published = missing.some((file) => file.source !== null);
+  return new FlowError("MODEL_MISSING", `model ${manifest.id}: ${names} ${missing.length === 1 ? "does" : "do"} not exist`, {
+    hint: published ? `flow models pull ${manifest.id}` : reinstall,
     exit: EXIT.environment,
   });
 }
 
-/** One input or output as the ONNX file declares it. */
-export interface TensorInfo {
-  name: string;
-  type: string;
-  dims: readonly (number | string)[];
+function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowError {
+  return new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${file.at} is not the file of the manifest: ${what}`, {
+    hint: file.source ? `flow models rm ${manifest.id} && flow models pull ${manifest.id}` : reinstall,
+    exit: EXIT.environment,
+  });
 }
 
 /**
@@ -164,11 +271,17 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
   for (const found of inputs) {
     if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${show(found)}, which the manifest does not name`);
   }
-  const output = outputs.find((o) => o.name === manifest.output.name);
+  for (const wanted of manifest.outputs) {
+    const found = outputs.find((o) => o.name === wanted.name);
+    if (!found) problems.push(`output "${wanted.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
+    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`output: found ${show(found)}, expected ${show(wanted)}`);
+  }
+  const embedding = manifest.output;
+  const output = embedding && outputs.find((o) => o.name === embedding.name);
   const last = output?.dims.at(-1);
-  if (!output) problems.push(`output "${manifest.output.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
-  else if (output.type !== "float32" || (typeof last === "number" && last !== manifest.output.dims)) {
-    problems.push(`output: found ${show(output)}, expected ${manifest.output.name}: float32[…, ${manifest.output.dims}]`);
+  if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
+  else if (output && (output.type !== "float32" || (typeof last === "number" && last !== embedding!.dims))) {
+    problems.push(`output: found ${show(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}]`);
   }
   if (problems.length > 0) {
     throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
@@ -187,6 +300,7 @@ function dimsFit(wanted: readonly (number | string)[], found: readonly (number |
   return wanted.every((w, i) => {
     const f = found[i];
     if (typeof f === "string" || f === undefined || f < 0) return true;
+    // The file's fixed first dimension is a batch that the sessions loop over; elsewhere a fixed size is a fact the manifest must know.
     return typeof w === "string" ? i === 0 : w === f;
   });
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { FlowError, Frames, Text, Value, Vector, defineOperator, skip, type BatchFunction, type GridItem, type MediumInfo, type ModelManifest } from "../../src/contracts/index.js";
+import { manifestOf } from "../../src/models/manifest.js";
 import { OnnxGraph, type Dims } from "../../models/build/onnx-writer.js";
 
 export const modelsDir = fileURLToPath(new URL("../../../models", import.meta.url));
@@ -49,20 +50,20 @@ export function tinyModel(options: { batch?: number | string; size?: number; dim
   const bytes = graph.encode();
   const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
   writeFileSync(file, bytes);
-  return {
-    id: name,
-    task: "image-embedding",
-    summary: "Channel means.",
-    file,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    sizeBytes: bytes.length,
-    licence: "MIT",
-    inputs: [{ name: "pixels", dims: ["n", 3, size, size], type: "float32" }],
-    preprocess: { kind: "image", size: [size, size], fit: "fill", mean: [0, 0, 0], std: [1, 1, 1], color: "rgb", scale: 1 / 255 },
-    output: { name: "vector", dims, normalised: "none" },
-    space: null,
-    limits: "",
-  };
+  return manifestOf(
+    {
+      id: name,
+      task: "image-embedding",
+      summary: "Channel means.",
+      licence: "MIT",
+      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      inputs: [{ name: "pixels", dims: ["n", 3, size, size] }],
+      preprocess: { kind: "image", size: [size, size] },
+      output: { name: "vector", dims, normalised: "none" },
+      limits: [],
+    },
+    join(dirname(file), `${name}.yaml`),
+  );
 }
 
 export const medium: MediumInfo = {

@@ -98,13 +98,16 @@ test("a config that cannot cross is an error of the call", async () => {
 
 test("pre-flight reports every model: missing, truncated, altered, of another shape", async () => {
   const good = tinyModel({ name: "good" });
-  const missing = { ...tinyModel({ name: "missing" }), file: "/nowhere/missing.onnx" };
+  const missing = tinyModel({ name: "missing" });
+  missing.files[0]!.at = "/nowhere/missing.onnx";
   const truncated = tinyModel({ name: "truncated" });
   writeFileSync(truncated.file, "");
-  const altered = { ...tinyModel({ name: "altered" }), sha256: "0".repeat(64) };
+  const altered = tinyModel({ name: "altered" });
+  altered.files[0]!.sha256 = "0".repeat(64);
+  altered.sha256 = "0".repeat(64);
   const shape = tinyModel({ name: "shape" });
   shape.inputs[0]!.dims = ["n", 3, 8, 8];
-  shape.output.dims = 512;
+  shape.output!.dims = 512;
   const errors = await pool.verify([good, missing, truncated, altered, shape]);
   assert.deepEqual(errors.map((e) => e.code), ["MODEL_MISSING", "MODEL_CORRUPT", "MODEL_CORRUPT", "MODEL_SHAPE"]);
   assert.ok(errors.every((e) => e.exit === 3 && e.hint.length > 0));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import { loadModels, parseManifest, verifyModelFile, verifyModelShape } from "../../src/models/manifest.js";
+import { loadModels, parseManifest, verifyModelFiles, verifyModelShape } from "../../src/models/manifest.js";
 import { modelsDir, tinyModel } from "../inference/fixtures.js";
 
 const wire = {
@@ -23,7 +23,7 @@ test("the models of the repository load, with absolute files that are what the m
   assert.deepEqual([...models.keys()], ["lite-image", "lite-sound", "lite-text"]);
   for (const manifest of models.values()) {
     assert.ok(isAbsolute(manifest.file));
-    await verifyModelFile(manifest);
+    await verifyModelFiles(manifest);
   }
 });
 

@@ -17,7 +17,7 @@ test("image: NCHW, (byte · scale − mean) / std, channels in the model's order
       fc.integer(),
       (n, width, height, color, seed) => {
         const frames = frameRing(n, width, height, seed);
-        const preprocess: ImagePreprocess = { kind: "image", size: [width, height], fit: "fill", mean: [0.1, 0.2, 0.3], std: [0.5, 0.25, 2], color, scale: 1 / 255 };
+        const preprocess: ImagePreprocess = { kind: "image", size: [width, height], fit: "fill", pad: 0, anchor: "centre", resample: "bilinear", mean: [0.1, 0.2, 0.3], std: [0.5, 0.25, 2], color, scale: 1 / 255, layout: "nchw" };
         const batch = imageBatch(frames.map((f) => f.slot), preprocess);
         assert.ok(batch.buffer instanceof ArrayBuffer);
         for (const [i, { slot }] of frames.entries()) {
@@ -40,7 +40,7 @@ test("image: NCHW, (byte · scale − mean) / std, channels in the model's order
 test("audio: short windows repeat end to end or end in zeros, longer ones are cut", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 60 }), fc.constantFrom("repeat" as const, "zero" as const), (length, valid, pad) => {
-      const preprocess: AudioPreprocess = { kind: "audio", sampleRate: length, windowSeconds: 1, pad };
+      const preprocess: AudioPreprocess = { kind: "audio", sampleRate: length, windowSeconds: 1, pad, features: "waveform" };
       const held = Math.max(length, valid);
       const batch = audioBatch(audioRing([{ length: held, valid }, { length: held, valid: held }], (k, n) => (k + 1) * (n + 1)), preprocess);
       const expected = Array.from({ length }, (_, n) => (n < valid ? n + 1 : pad === "repeat" && valid > 0 ? (n % valid) + 1 : 0));
@@ -58,7 +58,7 @@ test("RMS: a full-scale square wave is 0 dBFS, a sine −3.01, silence −∞", 
 
 test("text: rows of the named tokenizer; an unknown one is an error that lists those there are", () => {
   const dims = hashedNgrams("a", 64).length;
-  const batch = textBatch(["one sea", "two seas"], { kind: "text", tokenizer: "hashed-ngrams", dims });
+  const batch = textBatch(["one sea", "two seas"], { kind: "text", tokenizer: "hashed-ngrams", dims, maxTokens: 512 });
   assert.deepEqual(batch.subarray(dims), hashedNgrams("two seas", dims));
-  assert.throws(() => textBatch(["x"], { kind: "text", tokenizer: "bpe", dims: 4 }), { code: "MODEL_TOKENIZER", message: /hashed-ngrams/ });
+  assert.throws(() => textBatch(["x"], { kind: "text", tokenizer: "bpe", dims: 4, maxTokens: 512 }), { code: "MODEL_TOKENIZER", message: /hashed-ngrams/ });
 });

@@ -107,11 +107,11 @@ async function store(dir: string): Promise<Check> {
 }
 
 async function models(): Promise<Check[]> {
-  const { loadModels, verifyModelFile } = await import("../../models/manifest.js");
+  const { loadModels, verifyModelFiles } = await import("../../models/manifest.js");
   const checks: Check[] = [];
   for (const model of loadModels(modelFolders()).values()) {
     try {
-      await verifyModelFile(model);
+      await verifyModelFiles(model);
       checks.push({ name: `model ${model.id}`, ok: true, value: `${model.task}, ${size(model.sizeBytes)}, SHA-256 verified; ${model.file}` });
     } catch (thrown) {
       const error = toFlowError(thrown);

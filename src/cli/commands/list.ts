@@ -23,13 +23,13 @@ export function command(): Command {
         .map((op) => ({ name: op.name, version: op.version, family: op.name.split(".")[0] ?? op.name, level: op.level, summary: op.summary, form: op.run.form })),
       models: [...models.values()]
         .filter((model) => has(model.id) || has(model.summary))
-        .map((model) => ({ id: model.id, task: model.task, summary: model.summary, dims: model.output.dims, space: model.space?.name ?? null, file: model.file })),
+        .map((model) => ({ id: model.id, task: model.task, summary: model.summary, dims: model.output?.dims ?? null, space: model.space?.name ?? null, file: model.file })),
     };
     if (options.json) return printJson(document);
     print(table(document.operators.map((op) => [colours.cyan(op.name), op.level, op.summary]), { head: ["operator", "level", "what it does"] }));
     if (document.models.length > 0) {
       print();
-      print(table(document.models.map((model) => [colours.cyan(model.id), model.task, `${model.dims}-d`, model.summary]), { head: ["model", "task", "gives", "what it is"], right: [2] }));
+      print(table(document.models.map((model) => [colours.cyan(model.id), model.task, model.dims === null ? "" : `${model.dims}-d`, model.summary]), { head: ["model", "task", "gives", "what it is"], right: [2] }));
     }
     print();
     print(`${plural(document.operators.length, "operator")}, ${plural(document.models.length, "model")}. ${colours.dim("next:")} flow explain ${document.operators[0]?.name ?? "OP"}`);

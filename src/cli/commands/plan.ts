@@ -108,7 +108,7 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
 
 function demandText({ video, audio }: Decode): string {
   if (video) {
-    const size = Array.isArray(video.size) ? video.size.join("×") : `longest side ${video.size.longest}`;
+    const size = Array.isArray(video.size) ? video.size.join("×") : "longest" in video.size ? `longest side ${video.size.longest}` : `shorter side ${video.size.shortest}`;
     return `video  ${size}, ${video.fps === "all" ? "every frame" : `${video.fps} frames/s`}, ${video.geometry} raster`;
   }
   return audio ? `audio  ${audio.sampleRate} Hz, ${audio.channels === 1 ? "mono" : "stereo"}, windows of ${clock(audio.windowUs, 3)} every ${clock(audio.hopUs, 3)}` : "";

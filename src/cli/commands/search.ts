@@ -149,7 +149,7 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
       if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
       const query = await encoded.get(manifest.id);
       // A silent sound has no direction: the search says so.
-      vectors[name] = { query: query ?? new Float32Array(manifest.output.dims), kind, calibration: manifest.space.calibration };
+      vectors[name] = { query: query ?? new Float32Array(manifest.output?.dims ?? 0), kind, calibration: manifest.space.calibration };
     }
     if (asking === 0 && reads !== "text") {
       throw badArguments(`No vectors of the store can be asked by ${reads === "image" ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);

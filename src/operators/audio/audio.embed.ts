@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { Audio, Vector, defineOperator, type BatchFunction } from "../../contracts/index.js";
+import { Audio, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { audioBatch, audioPreprocess, rmsDbfs, validSamples, windowSamples } from "../../models/preprocess-audio.js";
-import { splitRows } from "../../models/rows.js";
+import { embeddingOf, splitRows, vectorPort } from "../../models/rows.js";
 
 /** Below this RMS a window is silent: it gets the zero vector, which no search finds and no mean counts. */
 const SILENT_DBFS = -60;
@@ -20,7 +20,7 @@ const embed: BatchFunction = async (items, _config, { models }) => {
     const rows = splitRows(await model.run({ [input.name]: { data, dims } }), manifest, loud.length);
     loud.forEach((item, i) => vectors.set(item, rows[i]!));
   }
-  return items.map((item) => vectors.get(item) ?? new Float32Array(manifest.output.dims));
+  return items.map((item) => vectors.get(item) ?? new Float32Array(embeddingOf(manifest).dims));
 };
 
 export const audioEmbed = defineOperator({
@@ -31,10 +31,7 @@ export const audioEmbed = defineOperator({
   module: import.meta.url,
   level: "frame",
   inputs: { audio: Audio },
-  outputs: ({ models }) => {
-    const { output, space, id } = models["audio"]!;
-    return { vectors: Vector.at("frame", { dims: output.dims, space: space?.name ?? id, norm: output.normalised }) };
-  },
+  outputs: ({ models }) => ({ vectors: vectorPort(models["audio"]!, "frame") }),
   config: z.strictObject({
     hop: z.number().positive().optional().describe("Seconds from the start of one window to the next; the model's window unless given."),
   }),

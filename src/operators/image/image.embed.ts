@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { Frames, Vector, defineOperator } from "../../contracts/index.js";
+import { Frames, defineOperator } from "../../contracts/index.js";
 import { Scratch, imageBatch, imagePreprocess } from "../../models/preprocess-image.js";
-import { splitRows } from "../../models/rows.js";
+import { splitRows, vectorPort } from "../../models/rows.js";
 
 /** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
 const scratch = new Scratch();
@@ -15,10 +15,7 @@ export const imageEmbed = defineOperator({
   module: import.meta.url,
   level: "frame",
   inputs: { frames: Frames },
-  outputs: ({ models }) => {
-    const { output, space, id } = models["image"]!;
-    return { vectors: Vector.at("frame", { dims: output.dims, space: space?.name ?? id, norm: output.normalised }) };
-  },
+  outputs: ({ models }) => ({ vectors: vectorPort(models["image"]!, "frame") }),
   config: z.strictObject({}),
   models: { image: { task: "image-embedding" } },
   demand: ({ models }) => ({ frames: { video: { size: imagePreprocess(models["image"]!).size, fps: 2, geometry: "display" } } }),

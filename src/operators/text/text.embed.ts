@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { Vector, defineOperator, skip, type EachInputs, type OperatorForm } from "../../contracts/index.js";
+import { defineOperator, skip, type EachInputs, type OperatorForm } from "../../contracts/index.js";
 import { textBatch, textPreprocess } from "../../models/preprocess-text.js";
-import { splitRows } from "../../models/rows.js";
+import { splitRows, vectorPort } from "../../models/rows.js";
 
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -44,10 +44,7 @@ export const textEmbed = defineOperator({
   module: import.meta.url,
   level: "scene",
   inputs: "map",
-  outputs: ({ models }) => {
-    const { output, space, id } = models["text"]!;
-    return { vector: Vector.with({ dims: output.dims, space: space?.name ?? id, norm: output.normalised }) };
-  },
+  outputs: ({ models }) => ({ vector: vectorPort(models["text"]!, "scene") }),
   config,
   templates: { template: "inputs" },
   models: { text: { task: "text-embedding" } },
