@@ -9,6 +9,7 @@ import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
 import { inspectFile } from "./inspect-file.js";
+import { holdBackCommitTraces, letTracesThrough } from "./lmdb-noise.js";
 import { lockWriter, type WriterLock } from "./lock.js";
 import { WriteJournal } from "./write-journal.js";
 
@@ -155,6 +156,7 @@ export class Store implements AsyncDisposable {
       }
     }
     const lock = options.readOnly ? null : await lockWriter(path);
+    if (lock) holdBackCommitTraces();
     try {
       const wrong = exists ? inspectFile(file, FIRST_TABLE) : null;
       if (wrong !== null) {
@@ -166,6 +168,7 @@ export class Store implements AsyncDisposable {
       await store.checkVersion(options.readOnly ?? false);
       return store;
     } catch (cause) {
+      if (lock) letTracesThrough();
       await lock?.release();
       if (cause instanceof FlowError) throw cause;
       throw new FlowError("STORE_INCOMPATIBLE", `${dir} cannot be opened as a flow store: ${(cause as Error).message}`, { hint: "Give another folder with --store.", cause, exit: EXIT.environment });
@@ -418,6 +421,7 @@ export class Store implements AsyncDisposable {
     } finally {
       // After a failed commit lmdb's own close waits for ever for it; the process is about to end and the lock is what others wait for.
       if (!this.journal.failed) await this.root.close();
+      if (this.lock) letTracesThrough();
       await this.lock?.release();
     }
   }

@@ -1,4 +1,5 @@
 import { EXIT, FlowError } from "../contracts/index.js";
+import { lastCommitFailure } from "./lmdb-noise.js";
 
 /**
  * Where every write of a store reports. lmdb commits in groups, long after most callers stopped looking, so a full disk must surface at the
@@ -55,5 +56,8 @@ export class WriteJournal {
 /** lmdb's own message points at a property of its error, which no user can look at. */
 function reasonOf(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return /commitError/.test(message) ? "the commit failed (disk full, quota or input/output error)" : message;
+  if (!/commitError/.test(message)) return message;
+  const reason = lastCommitFailure();
+  // A write that the disk took only in part is EIO to LMDB, which says nothing of why.
+  return reason === null || reason === "Input/output error" ? "the commit failed (disk full, quota or input/output error)" : `the commit failed (${reason})`;
 }
