@@ -4,6 +4,7 @@ import { EXIT, FlowError, type OperatorDefinition } from "./contracts/index.js";
 import { runPlan, type RunProgress, type RunSummary } from "./engine/index.js";
 import { loadGraph } from "./graph/index.js";
 import { loadModels } from "./models/manifest.js";
+import { createLocate } from "./models/store/locate.js";
 import { catalogue } from "./operators/index.js";
 import { Store } from "./store/index.js";
 
@@ -31,7 +32,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const builtIn = fileURLToPath(new URL("../../models", import.meta.url));
   const { plan, problems } = loadGraph(
     { path: file, text },
-    { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])]), environment: process.env },
+    { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env },
     { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile },
   );
   if (!plan) {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { delimiter, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EXIT, FlowError } from "../contracts/errors.js";
+import { cacheFolder, givenFolders, layout } from "../models/store/folders.js";
 
 let root: string | undefined;
 
@@ -25,11 +26,19 @@ function isPackage(dir: string): boolean {
   }
 }
 
-/** Folders with model manifests, later ones win: the package's own, then those of FLOW_MODELS_DIR. */
+/** Folders with model manifests, later ones win: the package's own, those that `flow models add` wrote, then the folders of FLOW_MODELS_DIR that hold any. */
 export function modelFolders(): string[] {
-  const own = join(packageRoot(), "models");
-  const given = (process.env["FLOW_MODELS_DIR"] ?? "").split(delimiter).filter(Boolean);
-  return [own, ...given];
+  const added = layout.manifests(cacheFolder());
+  return [join(packageRoot(), "models"), ...(existsSync(added) ? [added] : []), ...givenFolders().filter(holdsManifests)];
+}
+
+/** A folder that cannot be read counts: that is reported. */
+function holdsManifests(dir: string): boolean {
+  try {
+    return readdirSync(dir).some((name) => /\.ya?ml$/.test(name));
+  } catch {
+    return true;
+  }
 }
 
 /** The graph file behind what was typed: a path, a graph of this package (`graphs/ego.yaml` from anywhere), or its bare name (`ego`). */

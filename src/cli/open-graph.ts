@@ -21,8 +21,14 @@ export interface GraphRequest {
 
 /** Catalogue, models and environment variables: what a graph is linked against. */
 export async function linkEnvironment() {
-  const [{ catalogue }, { loadModels }] = await Promise.all([import("../operators/index.js"), import("../models/manifest.js")]);
-  return { catalogue, models: loadModels(modelFolders()), environment: process.env };
+  const [{ catalogue }, models] = await Promise.all([import("../operators/index.js"), installedModels()]);
+  return { catalogue, models, environment: process.env };
+}
+
+/** Every manifest that this program finds, with the places of its files. */
+export async function installedModels() {
+  const [{ loadModels }, { createLocate }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js")]);
+  return loadModels(modelFolders(), createLocate());
 }
 
 export async function readGraph(typed: string): Promise<GraphSource> {

@@ -148,23 +148,40 @@ function contradictions(manifest: Manifest): string[] {
   return problems;
 }
 
+/** The files are looked for when somebody asks for one: a catalogue of many models costs a run with few of them nothing. */
 function resolved(manifest: Manifest, origin: string, locate: Locate): ModelManifest {
   const { files: written, limits, source, licence: common, ...rest } = manifest;
-  const files = written.map((file): ModelFile => {
-    const from = sourceOf(file.source ?? source, file.path);
-    const known = { path: file.path, sizeBytes: file.size ?? null, sha256: file.sha256 ?? null, source: from, licence: file.licence ?? common! };
-    return { ...known, ...locate(manifest.id, known, origin) };
-  });
-  const main = files.find((file) => file.path.endsWith(".onnx")) ?? files[0]!;
+  const known = written.map((file): Omit<ModelFile, "at"> => ({
+    path: file.path,
+    sizeBytes: file.size ?? null,
+    sha256: file.sha256 ?? null,
+    source: sourceOf(file.source ?? source, file.path),
+    licence: file.licence ?? common!,
+  }));
+  const mainAt = Math.max(0, known.findIndex((file) => file.path.endsWith(".onnx")));
+  const model: LocatedModel = { runtime: manifest.runtime, files: known };
+  let located: ModelFile[] | null = null;
+  const files = (): ModelFile[] => (located ??= known.map((file) => ({ ...file, ...locate(manifest.id, file, origin, model) })));
+  const main = (): ModelFile => files()[mainAt]!;
   return {
     ...rest,
     origin,
-    dir: main.at.slice(0, main.at.length - main.path.length),
-    files,
-    file: main.at,
-    sha256: identity(files),
-    sizeBytes: files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0),
-    licence: common ?? main.licence,
+    get dir() {
+      return main().at.slice(0, main().at.length - main().path.length);
+    },
+    get files() {
+      return files();
+    },
+    get file() {
+      return main().at;
+    },
+    get sha256() {
+      return identity(files());
+    },
+    get sizeBytes() {
+      return files().reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0);
+    },
+    licence: common ?? known[mainAt]!.licence,
     limits: limits.join("; "),
   };
 }
@@ -184,8 +201,14 @@ function sourceOf(written: z.infer<typeof sourceSchema> | undefined, path: strin
   return { kind: "url", url: written.url };
 }
 
-/** Where a file of a model lies, and what the lock file knows of it. */
-export type Locate = (id: string, file: Omit<ModelFile, "at">, origin: string) => Pick<ModelFile, "at"> & Partial<Pick<ModelFile, "sizeBytes" | "sha256">>;
+/** What a place for one file may depend on: a checkpoint's files have to lie in one folder. */
+export interface LocatedModel {
+  runtime: ModelManifest["runtime"];
+  files: readonly Omit<ModelFile, "at">[];
+}
+
+/** Where a file of a model lies, and what the lock file knows of it. src/models/store/locate.ts has the one that searches. */
+export type Locate = (id: string, file: Omit<ModelFile, "at">, origin: string, model?: LocatedModel) => Pick<ModelFile, "at"> & Partial<Pick<ModelFile, "sizeBytes" | "sha256">>;
 
 /** Beside the manifest. */
 const beside: Locate = (_id, file, origin) => ({ at: resolve(dirname(origin), file.path) });

@@ -1,0 +1,38 @@
+import { linkSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * Makes `to` stand for the file `from`; what stood there before is replaced. hard: both are in the cache (ONNX Runtime refuses external data
+ * that a symbolic link leads out of the model's folder), symbolic where the file system has no hard links, or for a file used in place.
+ * false: the folder cannot be written.
+ */
+export function linkInto(from: string, to: string, how: "hard" | "symbolic"): boolean {
+  if (from === to || stands(from, to)) return true;
+  try {
+    mkdirSync(dirname(to), { recursive: true });
+    rmSync(to, { force: true });
+    if (how === "hard") {
+      try {
+        linkSync(from, to);
+        return true;
+      } catch {
+        // Another device, or a file system without hard links.
+      }
+    }
+    symlinkSync(from, to);
+    return true;
+  } catch {
+    // Another process may have made it in the meantime.
+    return stands(from, to);
+  }
+}
+
+function stands(from: string, to: string): boolean {
+  try {
+    if (readlinkSync(to) === from) return true;
+  } catch {
+    // Not a symbolic link.
+  }
+  const [a, b] = [statSync(from, { throwIfNoEntry: false }), statSync(to, { throwIfNoEntry: false })];
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}

@@ -1,0 +1,180 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, sep } from "node:path";
+import type { ModelFile } from "../../contracts/index.js";
+import type { Locate, LocatedModel } from "../manifest.js";
+import { cacheFolder, givenFolders, layout } from "./folders.js";
+import { HashIndex } from "./hash-index.js";
+import { linkInto } from "./link.js";
+import { ModelsLock } from "./lock.js";
+
+type Wanted = Omit<ModelFile, "at">;
+
+export interface StoreOptions {
+  /** Default: `cacheFolder()`. */
+  cache?: string;
+  /** Default: `givenFolders()`. */
+  folders?: readonly string[];
+  lock?: ModelsLock;
+}
+
+/**
+ * Finds the files of a model: beside its manifest, in the cache, in the folders of FLOW_MODELS_DIR. In those a file of known hash is found
+ * under any name (candidates by size, confirmed by SHA-256, hashed once); one without is found where a checkpoint of the hub lies
+ * (ORG/NAME/PATH, NAME/PATH, ID/PATH, models--ORG--NAME/snapshots/…/PATH) and locked. Files from several places are brought together
+ * as links in the model's folder of the cache. Folders are listed only when a file is looked for there.
+ */
+export function createLocate(options: StoreOptions = {}): Locate {
+  const finder = new Finder(options);
+  const models = new Map<string, ReadonlyMap<string, ReturnType<Locate>>>();
+  return (id, file, origin, model) => {
+    let found = models.get(origin);
+    if (!found) models.set(origin, (found = finder.model(id, origin, model ?? { runtime: "onnx", files: [file] })));
+    return found.get(file.path) ?? { at: join(dirname(origin), file.path) };
+  };
+}
+
+class Finder {
+  private readonly cache: string;
+  private readonly folders: readonly string[];
+  private readonly lock: ModelsLock;
+  private readonly hashes: HashIndex;
+  private bySize: Map<number, string[]> | null = null;
+
+  constructor({ cache = cacheFolder(), folders = givenFolders(), lock = new ModelsLock(cache) }: StoreOptions) {
+    this.cache = cache;
+    this.folders = folders;
+    this.lock = lock;
+    this.hashes = new HashIndex(cache);
+  }
+
+  model(id: string, origin: string, { runtime, files }: LocatedModel): Map<string, ReturnType<Locate>> {
+    const home = layout.model(this.cache, id);
+    const known = files.map((file): Wanted => {
+      const entry = file.sha256 === null ? this.lock.get(file, id) : null;
+      return entry ? { ...file, sha256: entry.sha256, sizeBytes: entry.size } : file;
+    });
+    const found = known.map((file) => this.file(id, file, origin, home));
+    // One folder that has them all is used as it is; else links make one.
+    const bases = new Set(found.flatMap((path, i) => (path === null ? [] : [baseOf(path, known[i]!.path)])));
+    const together = bases.size === 1 && !bases.has(null);
+    return new Map(
+      known.map((file, i) => {
+        const path = found[i] ?? null;
+        const located = path === null ? null : this.firstUse(id, file, path);
+        const facts = { sizeBytes: located?.sizeBytes ?? file.sizeBytes, sha256: located?.sha256 ?? file.sha256 };
+        if (path === null) return [file.path, { at: join(file.source === null ? dirname(origin) : home, file.path), ...facts }];
+        if (together) return [file.path, { at: path, ...facts }];
+        const linked = linkInto(path, join(home, file.path), path.startsWith(this.cache + sep) ? "hard" : "symbolic");
+        return [file.path, { at: linked || runtime === "transformers" ? join(home, file.path) : path, ...facts }];
+      }),
+    );
+  }
+
+  /** Where the file is, or null. */
+  private file(id: string, file: Wanted, origin: string, home: string): string | null {
+    const beside = join(dirname(origin), file.path);
+    if (hasSize(beside, file.sizeBytes)) return beside;
+    const linked = join(home, file.path);
+    if (hasSize(linked, file.sizeBytes)) return linked;
+    if (file.sha256 !== null) {
+      const blob = layout.blob(this.cache, file.sha256);
+      if (hasSize(blob, file.sizeBytes)) return blob;
+    }
+    return this.inFolders(id, file);
+  }
+
+  private inFolders(id: string, file: Wanted): string | null {
+    if (this.folders.length === 0) return null;
+    if (file.sha256 === null || file.sizeBytes === null) return this.byLayout(id, file);
+    const candidates = this.listed().get(file.sizeBytes) ?? [];
+    const name = basename(file.path);
+    // The file's own name first: a hash of gigabytes less, as a rule.
+    const ordered = [...candidates].sort((a, b) => Number(basename(b) === name) - Number(basename(a) === name));
+    return ordered.find((path) => this.hashOf(path) === file.sha256) ?? null;
+  }
+
+  /** A checkpoint of the hub without known hashes is recognised by its folder. */
+  private byLayout(id: string, { path, source }: Wanted): string | null {
+    for (const folder of this.folders) {
+      const places = [join(folder, id, path)];
+      if (source?.kind === "huggingface") {
+        const { repo, revision } = source;
+        const hub = join(folder, `models--${repo.replace("/", "--")}`, "snapshots");
+        const snapshots = existsSync(hub) ? readdirSync(hub) : [];
+        places.push(...[repo, join(repo, revision), basename(repo)].map((dir) => join(folder, dir, source.path)));
+        places.push(...snapshots.filter((name) => snapshots.length === 1 || name === revision).map((name) => join(hub, name, source.path)));
+      }
+      const found = places.find((place) => hasSize(place, null));
+      if (found !== undefined) return found;
+    }
+    return null;
+  }
+
+  /** A published file whose hash nobody states is locked as it is found the first time; one that is only local may change. */
+  private firstUse(id: string, file: Wanted, path: string): { sizeBytes: number; sha256: string } | null {
+    if (file.sha256 !== null && file.sizeBytes !== null) return null;
+    const sha256 = this.hashOf(path);
+    if (sha256 === null) return null;
+    const entry = { commit: null, size: statSync(path).size, sha256: file.sha256 ?? sha256 };
+    try {
+      if (file.sha256 === null && file.source !== null) this.lock.record(file, id, entry);
+    } catch {
+      // A cache that cannot be written keeps no lock; the run's own check has the hash all the same.
+    }
+    return { sizeBytes: entry.size, sha256: entry.sha256 };
+  }
+
+  private hashOf(path: string): string | null {
+    try {
+      return this.hashes.sha256(path);
+    } catch {
+      return null;
+    }
+  }
+
+  private listed(): Map<number, string[]> {
+    return (this.bySize ??= filesBySize(this.folders));
+  }
+}
+
+const SKIPPED = new Set([".git", "node_modules", ".cache"]);
+
+/** Every file below the folders by its size; links to files are followed, links to folders are not (they may turn in a circle). */
+export function filesBySize(folders: readonly string[]): Map<number, string[]> {
+  const bySize = new Map<number, string[]>();
+  const walk = (dir: string): void => {
+    for (const entry of readdirQuietly(dir)) {
+      const path = join(dir, entry.name);
+      if (entry.isDirectory()) {
+        if (!SKIPPED.has(entry.name)) walk(path);
+        continue;
+      }
+      const info = statSync(path, { throwIfNoEntry: false });
+      if (!info?.isFile()) continue;
+      const same = bySize.get(info.size);
+      if (same) same.push(path);
+      else bySize.set(info.size, [path]);
+    }
+  };
+  for (const folder of folders) walk(folder);
+  return bySize;
+}
+
+function readdirQuietly(dir: string) {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch {
+    return [];
+  }
+}
+
+function hasSize(path: string, sizeBytes: number | null): boolean {
+  const info = statSync(path, { throwIfNoEntry: false });
+  return info?.isFile() === true && (sizeBytes === null || info.size === sizeBytes);
+}
+
+/** The folder in which `at` is `path`; null when it lies under another name. */
+function baseOf(at: string, path: string): string | null {
+  const end = sep + path.split("/").join(sep);
+  return at.endsWith(end) ? at.slice(0, -end.length) : null;
+}

@@ -1,0 +1,113 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { EXIT, FlowError, type ModelFile, type ModelSource } from "../../contracts/index.js";
+import { cacheFolder, layout } from "./folders.js";
+import { readJson, replaceFile } from "./json-file.js";
+
+const entrySchema = z.strictObject({
+  /** What a moving revision (`main`) stood for at first use; null where the source states a commit or has none. */
+  commit: z.string().nullable().default(null),
+  size: z.int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+const lockSchema = z.strictObject({ version: z.literal(1), files: z.record(z.string(), entrySchema) });
+
+export type LockEntry = z.infer<typeof entrySchema>;
+type Entries = Record<string, LockEntry>;
+
+/**
+ * `models.lock`: size and SHA-256 of every file whose manifest states none, as first downloaded (or first found), and the commit that its
+ * revision stood for. JSON, sorted by source. The one in the cache is this user's memory; a `models.lock` in the working folder, once
+ * there (`flow models pull --lock` makes it), is meant to be committed, goes before it and is kept up to date as well.
+ */
+export class ModelsLock {
+  private readonly own: string;
+  private readonly project: string;
+  private entries: Entries | null = null;
+
+  constructor(cache: string = cacheFolder(), folder: string = process.cwd()) {
+    this.own = layout.lock(cache);
+    this.project = join(folder, "models.lock");
+  }
+
+  /** What is known of a file, or null before its first use. */
+  get(file: { source: ModelSource | null; path: string }, id: string): LockEntry | null {
+    return this.all()[lockKey(file.source, id, file.path)] ?? null;
+  }
+
+  /** Records a first use. Throws MODEL_LOCK when another content is locked. */
+  record(file: Pick<ModelFile, "path" | "source">, id: string, entry: LockEntry): void {
+    const key = lockKey(file.source, id, file.path);
+    const before = this.all()[key];
+    if (before && before.sha256 !== entry.sha256) throw this.mismatch(key, before, entry);
+    if (before && before.size === entry.size && (before.commit ?? entry.commit) === before.commit) return;
+    this.write({ [key]: { ...entry, commit: entry.commit ?? before?.commit ?? null } });
+  }
+
+  /** Forgets files, so that their next download is a first use again. */
+  forget(files: readonly Pick<ModelFile, "path" | "source">[], id: string): void {
+    for (const path of this.paths()) {
+      const entries = read(path);
+      const kept = Object.fromEntries(Object.entries(entries).filter(([key]) => !files.some((file) => lockKey(file.source, id, file.path) === key)));
+      if (Object.keys(kept).length < Object.keys(entries).length) save(path, kept);
+    }
+    this.entries = null;
+  }
+
+  /** Makes the working folder's lock file, which is then kept. */
+  start(): void {
+    if (!existsSync(this.project)) save(this.project, {});
+  }
+
+  mismatch(key: string, locked: LockEntry, found: { size: number; sha256: string }): FlowError {
+    return new FlowError("MODEL_LOCK", `${key} is not what was locked: found ${found.size} bytes sha256 ${found.sha256}, expected ${locked.size} bytes sha256 ${locked.sha256}`, {
+      hint: `The file has changed at its source. To accept it, remove its entry from ${this.paths().join(" and ")} (or \`flow models rm ID --unlock\`) and pull again.`,
+      exit: EXIT.environment,
+    });
+  }
+
+  private paths(): string[] {
+    return existsSync(this.project) ? [this.project, this.own] : [this.own];
+  }
+
+  private all(): Entries {
+    return (this.entries ??= Object.assign({}, ...this.paths().reverse().map(read)) as Entries);
+  }
+
+  /** Another process may have locked other files since. */
+  private write(entries: Entries): void {
+    for (const path of this.paths()) save(path, { ...read(path), ...entries });
+    this.entries = null;
+  }
+}
+
+/** What a lock entry is filed under: where the file comes from, or the model and path of one that is only local. */
+export function lockKey(source: ModelSource | null, id: string, path: string): string {
+  switch (source?.kind) {
+    case "huggingface":
+      return `huggingface:${source.repo}@${source.revision}/${source.path}`;
+    case "github":
+      return `github:${source.repo}@${source.commit}/${source.path}`;
+    case "url":
+      return source.url;
+    default:
+      return `local:${id}/${path}`;
+  }
+}
+
+function read(path: string): Entries {
+  if (!existsSync(path)) return {};
+  const parsed = lockSchema.safeParse(readJson<unknown>(path, null));
+  if (parsed.success) return parsed.data.files;
+  const problem = parsed.error.issues[0];
+  throw new FlowError("MODEL_LOCK_UNREADABLE", `${path} is no lock file: ${problem?.path.join(".") ?? ""} ${problem?.message ?? ""}`, {
+    hint: "Restore it from version control, or delete it: the next download is trusted then.",
+    exit: EXIT.environment,
+  });
+}
+
+function save(path: string, entries: Entries): void {
+  const files = Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
+  replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+}
