@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   media: ["contracts"],
   store: ["contracts"],
   inference: ["contracts", "models"],
-  operators: ["contracts", "math", "models"],
+  operators: ["contracts", "math", "media", "models"],
   engine: ["contracts", "graph", "inference", "media", "store"],
   report: ["contracts", "math", "store"],
   cli: ["contracts", "graph", "engine", "operators", "models", "inference", "media", "store", "report"],

@@ -23,6 +23,7 @@ export function checkValue(node: string, port: string, type: PortType, value: un
     if (type.norm === "unit" && sum !== 0 && Math.abs(Math.sqrt(sum) - 1) > UNIT_TOLERANCE) throw wrong(`norm ${Math.sqrt(sum).toFixed(4)}`, "unit norm");
   } else if (type.kind === "text" && typeof value !== "string") throw wrong(describe(value), "a string");
   else if ((type.kind === "attributes" || type.kind === "spans" || type.kind === "keyframes") && !Array.isArray(value)) throw wrong(describe(value), "a list");
+  else if ((type.kind === "detections" || type.kind === "labels") && !Array.isArray(value)) throw wrong(describe(value), "a list");
   else if (type.kind === "image" && !(value instanceof Uint8Array)) throw wrong(describe(value), "encoded bytes");
 }
 

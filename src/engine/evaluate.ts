@@ -7,7 +7,7 @@
 import {
   FlowError, isSkip, skip, toFlowError, type EachInputs, type Interval, type MediumInfo, type OperatorContext, type Outcome, type OutputValues, type PlanInput, type PlanNode, type Series, type Skip,
 } from "../contracts/index.js";
-import type { Store } from "../store/index.js";
+import { unpackValue, type Store } from "../store/index.js";
 import { checkValue } from "./check.js";
 import { digestSeries, digestValue, memoKey } from "./keys.js";
 import type { Ledger } from "./ledger.js";
@@ -85,10 +85,17 @@ function fromUpstream({ outcome, digests }: Evaluated, input: PlanInput): Arrive
 
 function fromOutside(value: unknown, input: PlanInput): Arrived {
   if (value === null || value === undefined) return { value: undefined, digest: "-", because: `no ${input.type.kind} in this medium` };
-  if (input.mode === "group" && isSeries(value)) return { value, digest: digestSeries(value) };
+  if (input.mode === "group" && isSeries(value)) return { value: input.type.kind === "image" ? value : unpackedSeries(value), digest: digestSeries(value) };
   // What a medium is called and what its decoder complained about is not part of any result.
   if (input.type.kind === "info") return { value, digest: "info" };
+  // The medium's id is part of the memo key.
+  if (input.type.kind === "clip") return { value, digest: "clip" };
   return { value, digest: digestValue(value) };
+}
+
+/** Detections, labels and other plain values lie in blocks as bytes. */
+function unpackedSeries({ bytes, ...series }: Series): Series {
+  return bytes ? { ...series, values: bytes.map(unpackValue) } : series;
 }
 
 const isSeries = (value: unknown): value is Series => typeof value === "object" && value !== null && (value as Series).ptsUs instanceof Float64Array;
@@ -109,7 +116,7 @@ async function evaluateNode(node: PlanNode, scope: ItemScope, arrive: (input: Pl
   if (missing !== null) return { outcome: { kind: "skipped", reason: missing }, memoKey: null, digests: {}, written: NOTHING_WRITTEN };
 
   if (node.op.run.form === "join") {
-    const record = Object.fromEntries([...node.absent, ...Object.keys(inputs)].map((name) => [name, inputs[name] ?? null]));
+    const record = Object.fromEntries([...node.absent, ...Object.keys(inputs)].map((name) => [name, recorded(inputs[name])]));
     return { outcome: { kind: "done", value: { record } }, memoKey: null, digests: { record: digestValue(digests) }, written: NOTHING_WRITTEN };
   }
 
@@ -148,6 +155,12 @@ function failed(node: PlanNode, scope: ItemScope, key: string | null, thrown: un
   }
   scope.services.deadLetter(node, scope.info, scope.interval, outcome.error, error.permanent);
   return { outcome, memoKey: key, digests: {}, written: key !== null && error.permanent ? scope.store.putMemo(key, outcome) : NOTHING_WRITTEN };
+}
+
+/** As a record holds it: a series of plain values is a list with times. */
+function recorded(value: unknown): unknown {
+  if (!isSeries(value) || !value.values) return value ?? null;
+  return value.values.map((entry, i) => ({ ptsUs: value.ptsUs[i]!, value: entry }));
 }
 
 /** An entry of a list input (`vectors: [video, sound]`) goes into that input under its own name. */

@@ -5,12 +5,14 @@
  * blocks. Who frees: the last consumer's outcome.
  */
 import { lastValueFrom, tap } from "rxjs";
-import { FlowError, toFlowError, type DecodeEvent, type Delivery, type PlanNode, type Series } from "../contracts/index.js";
-import { openDecode, type Decode } from "../media/index.js";
+import { FlowError, toFlowError, type DecodeEvent, type Delivery, type Outcome, type PlanNode, type Series } from "../contracts/index.js";
+import { displaySize, openDecode, type Decode } from "../media/index.js";
+import { packValue, unpackValue } from "../store/index.js";
 import { checkValue } from "./check.js";
 import { planDecode, type DecodePlan } from "./decode-plan.js";
 import type { GridOutcome, GridStream } from "./grid.js";
 import type { MediumContext } from "./medium-context.js";
+import { Relay } from "./relay.js";
 import { INTERRUPTED } from "./retry.js";
 
 const MAX_COMPLAINTS = 50;
@@ -24,11 +26,19 @@ export interface RowsTaker {
 export class GridHalf {
   framesDecoded = 0;
   readonly health: { message: string; atUs: number }[] = [];
-  private readonly openWork = new Set<Promise<void>>();
+  /** Items that were begun and have no outcome yet, by node. */
+  private readonly openWork = new Map<string, Set<Promise<void>>>();
+  /** Nodes that other frame-level nodes read. */
+  private readonly relays = new Map<string, Relay>();
+  private readonly source: { width: number; height: number } | null;
   private decode: Decode | null = null;
   private decodeFromUs = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly context: MediumContext) {}
+  constructor(private readonly context: MediumContext) {
+    const { video } = context.info;
+    const size = video && displaySize(video);
+    this.source = size && { width: size[0], height: size[1] };
+  }
 
   /** Decodes what is missing; resolves when every item taken has its outcome and its lease is back. @throws FlowError when decoding failed */
   async run(cut: RowsTaker | null): Promise<void> {
@@ -39,6 +49,12 @@ export class GridHalf {
       this.decodeFromUs = planned.spec.resume.fromUs;
       this.health.push(...store.getHealth(info.id));
     }
+    for (const stream of streams.values()) {
+      for (const { node } of upstreams(stream.node)) {
+        const above = streams.get(node);
+        if (above && !this.relays.has(node)) this.relays.set(node, new Relay(above));
+      }
+    }
     const decode = openDecode(info, planned.spec);
     this.decode = decode;
     const onStop = (): void => void decode.stop();
@@ -47,8 +63,12 @@ export class GridHalf {
       await lastValueFrom(decode.events.pipe(tap((event) => this.onEvent(event, planned, cut))), { defaultValue: null });
     } finally {
       stop.removeEventListener("abort", onStop);
-      for (const stream of streams.values()) this.flush(stream);
-      await Promise.allSettled([...this.openWork]);
+      // In the plan's order: what a node reads of another one is settled before it.
+      for (const [name, stream] of streams) {
+        this.flush(stream);
+        await Promise.allSettled([...(this.openWork.get(name) ?? [])]);
+        this.relays.get(name)?.end();
+      }
       await decode.stop();
       this.framesDecoded = decode.stats.framesDecoded;
     }
@@ -119,8 +139,17 @@ export class GridHalf {
       for (const stream of streams) {
         const { node } = stream;
         if (node.op.run.form !== "batch") continue;
-        const settle = stream.take(delivery.ptsUs, delivery.adler);
-        if (!settle) continue;
+        const take = stream.take(delivery.ptsUs, delivery.adler);
+        const relay = this.relays.get(node.name);
+        if (!take) {
+          // Late, or settled by an earlier run, whose outcome the relay finds by itself.
+          if (delivery.ptsUs >= stream.resumeUs) relay?.settle(delivery.ptsUs, LATE);
+          continue;
+        }
+        const settle = (outcome: GridOutcome): void => {
+          take(outcome);
+          relay?.settle(delivery.ptsUs, outcome);
+        };
         const known = stream.stored(delivery.ptsUs);
         if (known) {
           if (known.kind === "failed") services.deadLetter(node, info, { startUs: delivery.ptsUs, endUs: delivery.ptsUs }, known.error, true);
@@ -128,14 +157,16 @@ export class GridHalf {
           continue;
         }
         shares += 1;
+        let open = this.openWork.get(node.name);
+        if (!open) this.openWork.set(node.name, (open = new Set()));
         const work = this.infer(node, delivery)
           .then(settle)
           .catch((thrown: unknown) => this.context.fail(toFlowError(thrown)))
           .finally(() => {
             drop();
-            this.openWork.delete(work);
+            open.delete(work);
           });
-        this.openWork.add(work);
+        open.add(work);
       }
     } finally {
       drop();
@@ -145,10 +176,19 @@ export class GridHalf {
   private async infer(node: PlanNode, delivery: Delivery): Promise<GridOutcome> {
     const { services, info } = this.context;
     try {
-      const value = await services.policy(node).run((again) => services.onGrid(node, { ptsUs: delivery.ptsUs, slot: delivery.slot, samples: delivery.samples }, again));
+      const inputs: Record<string, unknown> = {};
+      const above = upstreams(node);
+      for (const { entry, node: name } of above) {
+        const outcome = await this.relays.get(name)?.read(delivery.ptsUs);
+        if (outcome?.kind !== "done") return withoutInput(name, outcome);
+        inputs[entry] = outcome.value instanceof Uint8Array ? unpackValue(outcome.value) : outcome.value;
+      }
+      const item = { ptsUs: delivery.ptsUs, slot: delivery.slot, samples: delivery.samples, source: this.source, inputs };
+      // Whoever waited for another node may find nobody left who would fill or cut its batch.
+      const value = await services.policy(node).run((again) => services.onGrid(node, item, again || above.length > 0));
       const [port, type] = Object.entries(node.outputs)[0]!;
       checkValue(node.name, port, type, value);
-      return { kind: "done", value: value as Float32Array };
+      return { kind: "done", value: isPlain(node) ? packValue(value) : (value as Float32Array) };
     } catch (thrown) {
       const cause = toFlowError(thrown);
       const { code, permanent } = cause;
@@ -158,6 +198,20 @@ export class GridHalf {
       return { kind: "failed", error: error.toJSON(), permanent: permanent && node.onError.then !== "fail" };
     }
   }
+}
+
+/** Frame-level values of other nodes that a frame-level node reads: input and source. */
+const upstreams = (node: PlanNode): { entry: string; node: string }[] =>
+  Object.entries(node.inputs).flatMap(([entry, input]) => (input.type.level === "frame" && !input.video && !input.audio && node.level === "frame" ? [{ entry, node: input.node }] : []));
+
+const isPlain = (node: PlanNode): boolean => node.op.run.form === "batch" && node.op.run.result === "value";
+
+const LATE: GridOutcome = { kind: "dropped", reason: "timestamp behind what is stored" };
+
+/** What a node above did not give, this one cannot use; when a rerun tries again up there, it does here. */
+function withoutInput(name: string, outcome: Outcome | undefined): GridOutcome {
+  if (outcome?.kind !== "failed" || outcome.permanent) return { kind: "skipped", reason: outcome?.kind === "failed" ? `${name} failed` : `${name} skipped` };
+  return { kind: "failed", error: { ...outcome.error, message: `${name} failed: ${outcome.error.message}` } };
 }
 
 /** Rows at or after `fromUs`: what the cutter has not seen in the replay. */

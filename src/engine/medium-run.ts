@@ -7,7 +7,7 @@ import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { doneKey, type DoneMark } from "./done.js";
-import { evaluateItem, type ItemScope } from "./evaluate.js";
+import { evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
 import { GridHalf } from "./grid-half.js";
 import { GridStream } from "./grid.js";
 import { Ledger } from "./ledger.js";
@@ -38,6 +38,9 @@ export class MediumRun implements MediumContext {
   private endUs = 0;
   private cues: Promise<Cue[]> | null = null;
   private digests = { digest: "", digestNumbers: "" };
+  /** Nodes of the whole medium that scenes read (voice activity): they need only the medium itself, and run beside the decode. */
+  private readonly early: readonly PlanNode[];
+  private earlyDone: Promise<Map<string, Evaluated>> | null = null;
 
   constructor(options: MediumRunOptions) {
     ({ plan: this.plan, info: this.info, uris: this.uris, givenScenes: this.givenScenes, store: this.store, services: this.services, stop: this.stop, progress: this.progress } = options);
@@ -45,6 +48,7 @@ export class MediumRun implements MediumContext {
     this.ledger = new Ledger(plan.nodes.map((n) => n.name));
     this.levels = new Map(plan.nodes.map((n) => [n.name, n.level]));
     this.source = plan.nodes.find((n) => n.op.run.form === "source") ?? null;
+    this.early = mediaBeforeScenes(plan.nodes);
     this.recorder = new Recorder(this);
     this.grid = new GridHalf(this);
     this.scenes = new SceneHalf(this, this.recorder, (scene) => this.scope(scene, (input) => this.outside(input, scene, scene)));
@@ -65,6 +69,7 @@ export class MediumRun implements MediumContext {
     if (this.source) this.ledger.open(this.source.name);
 
     try {
+      this.runEarly();
       const cut = this.scenes.openCut();
       await this.grid.run(cut);
       if (!this.failed && !this.stop.aborted) {
@@ -79,6 +84,7 @@ export class MediumRun implements MediumContext {
     }
     this.scenes.breakOff();
     await this.scenes.done;
+    await this.earlyDone?.catch((thrown: unknown) => (this.failed ??= toFlowError(thrown)));
     for (const stream of this.streams.values()) await stream.flushed().catch((thrown: unknown) => this.fail(toFlowError(thrown)));
     if (this.stop.aborted) {
       this.closeSource({ kind: "skipped", reason: "interrupted" });
@@ -102,6 +108,7 @@ export class MediumRun implements MediumContext {
     await this.openStreams();
     if ([...this.streams.values()].some((stream) => !stream.complete)) return null;
     this.endUs = this.mediumEndUs();
+    this.runEarly();
     this.scenes.end(this.scenes.openCut(), this.endUs);
     await this.scenes.done;
     await this.runMediaLevel();
@@ -165,10 +172,11 @@ export class MediumRun implements MediumContext {
     const stream = this.streams.get(input.node);
     if (stream) return stream.series(interval.startUs, interval.endUs);
     if (input.node === this.source?.name) {
-      if (input.port === "info") return this.info;
+      if (input.port === "info" || input.port === "clip") return this.info;
       if (input.port === "subtitles") return this.info.subtitles.some((s) => s.text) ? (this.cues ??= readSubtitles(this.info)) : [];
       return null;
     }
+    if (this.early.some((node) => node.name === input.node)) return this.earlyValue(input);
     if (!scene) return this.levels.get(input.node) === "scene" ? this.scenes.list(input) : null;
     if (input.node !== this.scenes.cutNode?.name) return null;
     return { startUs: scene.startUs, endUs: scene.endUs, startFrame: scene.startFrame, endFrame: scene.endFrame };
@@ -176,11 +184,25 @@ export class MediumRun implements MediumContext {
 
   // -- the whole medium -----------------------------------------------------------------------------------------------------
 
+  private runEarly(): void {
+    if (this.early.length === 0) return;
+    const whole: Interval = { startUs: 0, endUs: this.info.durationUs ?? 0 };
+    this.earlyDone = evaluateItem(this.early, this.scope(whole, (input) => this.outside(input, whole, null)));
+    // Whoever waits for it gets the error; nobody may be waiting yet.
+    this.earlyDone.catch(() => undefined);
+  }
+
+  private async earlyValue(input: PlanInput): Promise<unknown> {
+    const outcome = (await this.earlyDone)?.get(input.node)?.outcome;
+    return outcome?.kind === "done" ? ((outcome.value as Record<string, unknown>)[input.port] ?? null) : null;
+  }
+
   private async runMediaLevel(): Promise<void> {
     const { plan } = this;
     const interval: Interval = { startUs: 0, endUs: this.endUs };
-    const nodes = plan.nodes.filter((n) => n.level === "media" && n.op.run.form !== "source");
+    const nodes = plan.nodes.filter((n) => n.level === "media" && n.op.run.form !== "source" && !this.early.includes(n));
     const done = await evaluateItem(nodes, this.scope(interval, (input) => this.outside(input, { startUs: 0, endUs: Number.POSITIVE_INFINITY }, null)));
+    for (const [name, evaluated] of (await this.earlyDone) ?? []) done.set(name, evaluated);
     await this.recorder.commit("media", interval, plan.outputs.find((o) => o.kind === "media")?.from ?? [], done, this.mediumFields());
   }
 
@@ -248,4 +270,16 @@ export class MediumRun implements MediumContext {
     await store.putMedium(info.id, { ...store.getMedium(info.id)!, info, uris });
     return { ...this.result("done"), records: mark.records };
   }
+}
+
+/** Nodes of the whole medium that some scene-level node reads, with what they read themselves. Lint has seen to it that they need neither frames nor scenes. */
+function mediaBeforeScenes(nodes: readonly PlanNode[]): PlanNode[] {
+  const wanted = new Set(nodes.filter((node) => node.level === "scene").flatMap((node) => Object.values(node.inputs).map((input) => input.node)));
+  const early: PlanNode[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (node.level !== "media" || node.op.run.form === "source" || !wanted.has(node.name)) continue;
+    early.unshift(node);
+    for (const input of Object.values(node.inputs)) wanted.add(input.node);
+  }
+  return early;
 }

@@ -32,7 +32,12 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   const workers = asked.workers ?? options.workers ?? DEFAULT_WORKERS;
   // One batch per worker: more would only wait in the pool's queue while holding slots.
   const batchesInFlight = workers;
-  const nodes = [...linked.nodes.values()].filter((node) => wanted.has(node.draft.name)).map((node) => planNode(node, linked.file, report));
+  const wantedNodes = [...linked.nodes.values()].filter((node) => wanted.has(node.draft.name));
+  const planned = new Map<string, PlanNode>();
+  for (const node of wantedNodes) planned.set(node.draft.name, planNode(node, linked.file, planned, report));
+  const nodes = [...planned.values()];
+  for (const node of wantedNodes) checkFrameInputs(node, planned, report);
+  checkBeforeScenes(wantedNodes, planned, report);
   const decodes = groupDemands(nodes, batchesInFlight);
   const needed = decodes.reduce((sum, decode) => sum + decode.slots, 0);
   const slots = asked.slots?.value ?? Math.max(needed, 2);
@@ -97,7 +102,7 @@ function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Se
   return reach(targets.filter((name) => linked.nodes.has(name)), sources);
 }
 
-function planNode(node: LinkedNode, file: string, report: Reporter): PlanNode {
+function planNode(node: LinkedNode, file: string, planned: ReadonlyMap<string, PlanNode>, report: Reporter): PlanNode {
   const { draft, op } = node;
   let demands: ReturnType<typeof demandsOf> = {};
   try {
@@ -130,16 +135,17 @@ function planNode(node: LinkedNode, file: string, report: Reporter): PlanNode {
     queue: { max: draft.queueMax ?? Math.max(32, 2 * size), policy: "block" },
     onError: draft.onError,
     missing: null,
-    key: nodeKey(node, inputs),
+    key: nodeKey(node, inputs, planned),
     origin: originOf(draft.keyAt, file),
   };
 }
 
 /**
  * The static part of a memo key. The rate is left out: a frame's vector does not depend on which others are sampled. A tap is a
- * fold over consecutive frames, so for it the rate belongs to the result. What media.open opens is the item, not the operator.
+ * fold over consecutive frames, so for it the rate belongs to the result. What media.open opens is the item, not the operator. Values that a
+ * frame-level node reads of another one are not digested frame by frame: that node's own key stands for them.
  */
-function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>): string {
+function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, planned: ReadonlyMap<string, PlanNode>): string {
   const { op, draft, models } = node;
   const tap = op.run.form === "tap";
   const demand: Record<string, unknown> = {};
@@ -147,8 +153,46 @@ function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>):
     if (video) demand[entry] = { size: video.size, geometry: video.geometry, ...(tap ? { fps: video.fps } : {}) };
     else if (audio) demand[entry] = { sampleRate: audio.sampleRate, channels: audio.channels, windowUs: audio.windowUs, ...(tap ? { hopUs: audio.hopUs } : {}) };
   }
+  for (const [entry, input] of frameInputs(inputs, node.level)) demand[entry] = { of: planned.get(input.node)?.key, port: input.port };
   const config: unknown = op.run.form === "source" && typeof draft.config === "object" ? { ...draft.config, uri: undefined } : draft.config;
   return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, model.sha256])), demand });
+}
+
+/** Inputs of a frame-level node that are values of other frame-level nodes. */
+function frameInputs(inputs: Readonly<Record<string, PlanInput>>, level: PlanNode["level"]): [string, PlanInput][] {
+  return level === "frame" ? Object.entries(inputs).filter(([, input]) => input.type.level === "frame" && !input.video && !input.audio && input.type.kind !== "frames" && input.type.kind !== "audio") : [];
+}
+
+/** A frame's value can only be read where both nodes see that frame. */
+function checkFrameInputs(node: LinkedNode, planned: ReadonlyMap<string, PlanNode>, report: Reporter): void {
+  const own = planned.get(node.draft.name)!;
+  const rate = (other: PlanNode | undefined): unknown => Object.values(other?.inputs ?? {}).map((input) => input.video?.fps ?? input.audio?.hopUs).find((value) => value !== undefined);
+  for (const [entry, input] of frameInputs(own.inputs, own.level)) {
+    const theirs = rate(planned.get(input.node));
+    if (theirs === rate(own)) continue;
+    report.add("RATE_MISMATCH", node.refs[entry]?.at ?? node.draft.keyAt, `${own.name} reads ${input.node} frame by frame, and they do not see the same frames.`, {
+      found: `fps ${String(rate(own))}, and ${String(theirs)} in ${input.node}`,
+      expected: "the same fps on both inputs",
+      hint: `Write fps: ${String(theirs)} on the frames of ${own.name}.`,
+    });
+  }
+}
+
+/** What scenes read of a node of the whole medium is made before them: it cannot wait for scenes or frames itself. */
+function checkBeforeScenes(nodes: readonly LinkedNode[], planned: ReadonlyMap<string, PlanNode>, report: Reporter): void {
+  for (const node of nodes.filter(({ level }) => level === "scene")) {
+    for (const [entry, input] of Object.entries(node.inputs)) {
+      if (planned.get(input.node)?.level !== "media") continue;
+      const below = reach([input.node], (name) => Object.values(planned.get(name)?.inputs ?? {}).map((i) => i.node));
+      const late = [...below].find((name) => planned.get(name)?.level === "scene" || planned.get(name)?.level === "frame");
+      if (late === undefined) continue;
+      report.add("NOT_SUPPORTED", node.refs[entry]?.at ?? node.draft.keyAt, `${node.draft.name} runs by scene and reads ${input.node}, which is known only when the whole medium is (it reads ${late}).`, {
+        found: `${input.node} of the whole medium`,
+        expected: "a node of the medium that reads only media.clip, media.info or media.subtitles",
+        hint: `Run ${node.draft.name} over: media, or feed it by scene.`,
+      });
+    }
+  }
 }
 
 /** Keys, edges, rates, conditions and outputs: two plans with the same hash give the same results on the same media. */

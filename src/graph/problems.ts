@@ -44,6 +44,7 @@ export const PROBLEM_CODES = {
   SAMPLE_RATE_MISMATCH: error("The audio has another sample rate than the input takes."),
   COLOR_MISMATCH: error("The frames have another colour order than the input takes."),
   GEOMETRY_MISMATCH: error("The coordinates refer to another raster (coded or display) than the input takes."),
+  RATE_MISMATCH: error("A frame-level node reads another one that sees other frames."),
   COLUMNS_MISSING: error("The rows lack columns that the input reads."),
   LINK_REFUSED: error("The operator itself refuses this combination of inputs, models and config."),
   SCENES_AMBIGUOUS: error("The graph cuts scenes in several ways and the node does not say which it means."),

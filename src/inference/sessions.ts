@@ -31,6 +31,7 @@ export class Sessions {
 
   /** The model's handle; opens its session if this worker has none for its hash. Throws MODEL_MISSING or MODEL_CORRUPT. */
   async handle(manifest: ModelManifest): Promise<ModelHandle> {
+    if (manifest.runtime === "transformers") return this.#checkpoint(manifest);
     const session = await this.#session(manifest);
     const runtime = await this.#loadRuntime();
     return {
@@ -41,6 +42,20 @@ export class Sessions {
         const fetched = fixed ? await this.#loop(runtime, session, feeds, fixed) : await this.#once(runtime, session, feeds);
         this.#options.counted(manifest.id, fixed?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
         return fetched;
+      },
+    };
+  }
+
+  /** The operator opens it by itself (src/models/transformers.ts): only the count is ours. */
+  #checkpoint(manifest: ModelManifest): ModelHandle {
+    return {
+      manifest,
+      count: (rows) => this.#options.counted(manifest.id, rows),
+      run: () => {
+        throw new FlowError("MODEL_TASK", `model ${manifest.id} is a checkpoint for @huggingface/transformers, not one ONNX graph`, {
+          hint: "Give the role a model whose manifest says `runtime: onnx`.",
+          permanent: true,
+        });
       },
     };
   }

@@ -58,6 +58,7 @@ async function perform(task: WorkerTask): Promise<PoolResult[]> {
     case "verify": {
       const manifest = manifestOf(task.model);
       await verifyModelFiles(manifest);
+      if (manifest.runtime === "transformers") return [];
       const { inputs, outputs } = await sessions.describe(manifest);
       verifyModelShape(manifest, inputs, outputs);
       return [];

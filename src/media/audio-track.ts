@@ -1,11 +1,14 @@
 import type { AudioTap } from "../contracts/media.js";
 import type { AudioTrackJob } from "./decode-protocol.js";
+import { PipeQueue } from "./pipe-queue.js";
 import { RowBatch } from "./row-batch.js";
 import { Track, type Session } from "./track.js";
 
 /** Packet times jitter with the container's clock; only a step above this is a gap (zeros) or an overlap (trimmed). */
 const STEP_MS = 40;
 const STAGE_FRAMES = 8192;
+/** A second of 48 kHz stereo: sound is cheap to keep up with. */
+const AHEAD_BYTES = 384_000;
 
 interface OpenWindow {
   k: number;
@@ -20,6 +23,8 @@ export type AudioTapMaker = (startUs: number) => { key: string; tap: AudioTap }[
 
 /** f32le PCM of one output, placed on the timeline by its packets' times, seen by the taps as one continuous stream, cut into windows. */
 export class AudioTrack extends Track {
+  readonly queue = new PipeQueue(1, AHEAD_BYTES);
+  protected readonly stepsATurn = Infinity;
   readonly #stage: Float32Array;
   readonly #stageBytes: Uint8Array;
   readonly #zeros: Float32Array;
@@ -62,16 +67,20 @@ export class AudioTrack extends Track {
     return Math.round((pos * 1e6) / this.job.sampleRate);
   }
 
-  protected consume(chunk: Uint8Array, offset: number): number {
+  protected step(): boolean {
+    if (!this.#settle()) return false;
+    const bytes = this.queue.peek();
+    if (bytes === null) return false;
     if (this.#packetLeft === 0 && !this.#startPacket()) {
       this.blocked = "line";
-      return offset;
+      return false;
     }
-    const n = Math.min(this.#packetLeft, this.#stageBytes.length - this.#staged, chunk.length - offset);
-    this.#stageBytes.set(chunk.subarray(offset, offset + n), this.#staged);
+    const n = Math.min(this.#packetLeft, this.#stageBytes.length - this.#staged, bytes.length);
+    this.#stageBytes.set(n === bytes.length ? bytes : bytes.subarray(0, n), this.#staged);
     this.#staged += n;
     this.#packetLeft -= n;
-    return offset + n;
+    this.queue.consumed(n);
+    return true;
   }
 
   #startPacket(): boolean {
@@ -128,7 +137,8 @@ export class AudioTrack extends Track {
     });
   }
 
-  protected settle(): boolean {
+  /** Feeds what is staged; false while blocked. */
+  #settle(): boolean {
     for (;;) {
       if (this.#feed !== null) {
         if (!this.#feedWindows(this.#feed)) return false;

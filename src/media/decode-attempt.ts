@@ -1,7 +1,9 @@
 import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { TrackJob } from "./decode-protocol.js";
 import { killGuarded, spawnGuarded } from "./guard.js";
+import { readInto } from "./pipe-socket.js";
 import { ResumeMismatch, type Session, type Track } from "./track.js";
 
 export interface AttemptEnd {
@@ -10,15 +12,34 @@ export interface AttemptEnd {
   startError: Error | null;
 }
 
+/** One output: its track and its two pipes. */
+interface Wire {
+  track: Track;
+  raw: Socket | null;
+  rawEnded: boolean;
+  linesEnded: boolean;
+  /** Its payload is not read: the queue is full. */
+  full: boolean;
+  /** Until a slot is free. */
+  waiting: boolean;
+  closed: boolean;
+  close: () => void;
+}
+
 /**
- * One run of ffmpeg. Each output is a pair of sockets: lines are always drained, payload is read while its track takes it, so a full ring stops
- * that socket, then ffmpeg. stop() kills the process group at once.
+ * One run of ffmpeg. Each output is a pair of pipes: lines are always read, payload while the track's queue has room, so a full ring fills the queue,
+ * that stops the pipe, and that ffmpeg. Between two frames all pipes are emptied, so that ffmpeg goes on while a frame is worked on. stop() kills the
+ * process group at once.
  */
 export class Attempt {
   readonly #child: ChildProcess;
   readonly #done: Promise<AttemptEnd>;
+  readonly #wires: Wire[] = [];
+  readonly #sockets: Socket[] = [];
   #stopped = false;
   #failure: unknown = null;
+  #turn: NodeJS.Immediate | null = null;
+  #allRead = false;
   starvedMs = 0;
 
   constructor(
@@ -28,35 +49,29 @@ export class Attempt {
     readonly tracks: Track[],
     readonly session: Session,
     onStderr: (text: string) => void,
-    readonly afterPump: () => void,
+    readonly afterTurn: (urgent: boolean) => void,
   ) {
     const child = spawnGuarded(ffmpeg, args, jobs.length * 2);
     this.#child = child;
     const stdio = child.stdio as (Readable | null)[];
-    const drained: Promise<void>[] = [];
     stdio[2]?.setEncoding("utf8").on("data", onStderr).on("error", ignore);
     // The guard's pipe breaks when ffmpeg ends before us; that is its normal end.
     child.stdio[3]?.on("error", ignore);
-    for (const [n, job] of jobs.entries()) {
-      const track = tracks[n];
-      const lines = stdio[job.crcFd];
-      const raw = stdio[job.rawFd];
-      if (track && lines && raw) drained.push(this.#wire(track, lines, raw));
-    }
+    const ends = jobs.map((job, n) => this.#wire(tracks[n] as Track, stdio[job.crcFd], stdio[job.rawFd]));
+    const closes = Promise.all(this.#wires.map((wire) => new Promise<void>((resolve) => (wire.close = resolve))));
     let startError: Error | null = null;
     const exited = new Promise<number | null>((resolve) => {
       child.on("error", (error) => {
         startError = error;
         resolve(null);
       });
-      child.on("close", (code) => {
-        // All is read and the frame never came: tracks that hold for it would hold forever.
-        if (!session.confirmed && !this.#dead) this.#guarded(() => this.#giveUp());
-        this.pumpAll();
-        resolve(code);
-      });
+      child.on("close", resolve);
     });
-    this.#done = Promise.all([exited, startError === null ? Promise.all(drained) : null]).then(([exitCode]) => {
+    void Promise.all([exited, ...ends]).then(() => {
+      this.#allRead = startError === null;
+      this.pumpAll();
+    });
+    this.#done = Promise.all([exited, closes]).then(([exitCode]) => {
       if (this.#failure !== null && !(this.#failure instanceof ResumeMismatch)) throw this.#failure;
       const outcome = this.#stopped ? "stopped" : this.#failure !== null ? "mismatch" : "ended";
       return { outcome, exitCode, startError };
@@ -69,77 +84,118 @@ export class Attempt {
 
   stop(): void {
     this.#stopped = true;
-    killGuarded(this.#child);
-    for (const stream of this.#child.stdio) (stream as Readable | null)?.destroy();
+    this.#kill();
   }
 
-  /** Lets every track go on: after the resume point was confirmed, or when waiting has become pointless. */
+  /** Lets every track go on: after bytes came, the resume point was confirmed, or waiting has become pointless. */
   pumpAll(): void {
-    for (const resume of this.#resumers) resume();
+    this.#turn ??= setImmediate(() => {
+      this.#turn = null;
+      this.#takeTurn();
+    });
   }
 
-  #wire(track: Track, lines: Readable, raw: Readable): Promise<void> {
-    let rawEnded = false;
-    let linesEnded = false;
-    let waiting = false;
+  /** Resolves when both pipes are at their end. */
+  #wire(track: Track, lines: Readable | null | undefined, raw: Readable | null | undefined): Promise<void> {
+    const { queue, text } = track;
+    const wire: Wire = { track, raw: null, rawEnded: false, linesEnded: false, full: false, waiting: false, closed: false, close: ignore };
+    this.#wires.push(wire);
     return new Promise((resolve) => {
-      const closed = (): void => {
-        if (!this.#dead && !track.ended) this.#guarded(() => track.end());
-        if (!this.#dead) this.afterPump();
-        resolve();
+      const ended = (): void => {
+        if (wire.rawEnded && wire.linesEnded) resolve();
+        this.pumpAll();
       };
-      const go = (): void => {
-        if (this.#dead) return closed();
-        if (waiting) return;
-        const seen = track.ring?.releases ?? 0;
-        let idle = false;
-        if (!this.#guarded(() => (idle = track.pump()))) return closed();
-        if (track.blocked === "slot" && track.ring) {
-          raw.pause();
-          waiting = true;
-          for (const other of this.tracks) other.flushRows();
-          this.session.post({ type: "starving", track: track.index });
-          this.afterPump();
-          const since = performance.now();
-          void track.ring.waitForRelease(seen).then(() => {
-            this.starvedMs += performance.now() - since;
-            waiting = false;
-            go();
-          });
-          return;
-        }
-        this.afterPump();
-        if (track.blocked === "line" && !linesEnded) raw.pause();
-        else if (raw.isPaused()) raw.resume();
-        // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame.
-        if (rawEnded && linesEnded && (idle || track.blocked === "line")) closed();
-      };
-      this.#resumers.push(go);
-      raw.on("data", (chunk: Buffer) => {
-        if (this.#dead) return;
-        track.pushChunk(chunk);
-        go();
-      });
-      lines.setEncoding("utf8").on("data", (text: string) => {
-        track.pushText(text);
-        if (track.blocked === "line") go();
-      });
-      raw.on("error", ignore).on("close", () => {
-        rawEnded = true;
-        go();
-      });
-      lines.on("error", ignore).on("close", () => {
-        linesEnded = true;
-        go();
-      });
+      wire.raw = this.#open(
+        raw,
+        () => queue.target(),
+        (bytes) => {
+          queue.wrote(bytes);
+          wire.full = !queue.hasRoom;
+          this.pumpAll();
+          return !wire.full;
+        },
+        () => {
+          wire.rawEnded = true;
+          ended();
+        },
+      );
+      this.#open(
+        lines,
+        () => text,
+        (bytes) => {
+          track.pushText(bytes);
+          if (track.blocked === "line") this.pumpAll();
+          return true;
+        },
+        () => {
+          wire.linesEnded = true;
+          ended();
+        },
+      );
     });
+  }
+
+  #open(stdio: Readable | null | undefined, buffer: () => Uint8Array, callback: (bytes: number) => boolean, ended: () => void): Socket | null {
+    const socket = readInto(stdio, { buffer, callback });
+    if (socket === null) ended();
+    else this.#sockets.push(socket.on("error", ignore).on("close", ended));
+    return socket;
+  }
+
+  /** A step of every output that can go on. The event loop looks at the pipes between two turns. */
+  #takeTurn(): void {
+    let more = false;
+    let starving = false;
+    for (const wire of this.#wires) {
+      if (wire.waiting || wire.closed || this.#dead) continue;
+      const { track } = wire;
+      const seen = track.ring?.releases ?? 0;
+      if (!this.#guarded(() => (more = track.pump() || more))) break;
+      if (track.blocked === "slot" && track.ring) {
+        starving = true;
+        wire.waiting = true;
+        this.#awaitSlot(wire, track.ring.waitForRelease(seen));
+      }
+      if (wire.full && track.queue.hasRoom) {
+        wire.full = false;
+        wire.raw?.resume();
+      }
+    }
+    if (!more) this.#closeWires();
+    this.afterTurn(starving);
+    if (more) this.pumpAll();
+  }
+
+  #awaitSlot(wire: Wire, released: Promise<void>): void {
+    for (const other of this.tracks) other.flushRows();
+    this.session.post({ type: "starving", track: wire.track.index });
+    const since = performance.now();
+    void released.then(() => {
+      this.starvedMs += performance.now() - since;
+      wire.waiting = false;
+      this.pumpAll();
+    });
+  }
+
+  /** Nothing could go on by itself in this turn. */
+  #closeWires(): void {
+    // All is read and the frame never came: tracks that hold for it would hold forever.
+    if (this.#allRead && !this.session.confirmed && !this.#dead) this.#guarded(() => this.#giveUp());
+    for (const wire of this.#wires) {
+      if (wire.closed) continue;
+      const { track, rawEnded, linesEnded, waiting } = wire;
+      // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame.
+      const atEnd = rawEnded && linesEnded && !waiting && track.blocked !== "hold";
+      if (!atEnd && !this.#dead) continue;
+      wire.closed = true;
+      if (!this.#dead) this.#guarded(() => track.end());
+      wire.close();
+    }
   }
 
   #giveUp(): never {
     throw new ResumeMismatch();
   }
-
-  readonly #resumers: (() => void)[] = [];
 
   get #dead(): boolean {
     return this.#stopped || this.#failure !== null;
@@ -151,10 +207,16 @@ export class Attempt {
       return true;
     } catch (failure) {
       this.#failure = failure;
-      killGuarded(this.#child);
-      for (const stream of this.#child.stdio) (stream as Readable | null)?.destroy();
+      this.#kill();
       return false;
     }
+  }
+
+  #kill(): void {
+    killGuarded(this.#child);
+    for (const socket of this.#sockets) socket.destroy();
+    for (const stream of this.#child.stdio) (stream as Readable | null)?.destroy();
+    this.pumpAll();
   }
 }
 

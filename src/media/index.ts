@@ -5,7 +5,7 @@ export type { DecodeStats } from "./decode-stats.js";
 export { decodePipes, ffmpegArgs, gridSelect, type DecodeCommand } from "./ffmpeg-args.js";
 export { identify, type CachedIdentity, type Identity, type IdentityCache } from "./identify.js";
 export { expandInputs, type InputItem } from "./inputs.js";
-export { outputSize } from "./output-size.js";
+export { displaySize, outputSize } from "./output-size.js";
 export { mediumName, probe, type ProbedMedium } from "./probe.js";
 export { parseSrt, readSubtitles } from "./subtitles.js";
 export { isUrl, localPath, redactUri } from "./uri.js";

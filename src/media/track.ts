@@ -1,4 +1,5 @@
 import type { TrackJob, WorkerMessage } from "./decode-protocol.js";
+import type { PipeQueue } from "./pipe-queue.js";
 import type { RowBatch } from "./row-batch.js";
 import { RingWriter } from "./ring.js";
 
@@ -28,21 +29,24 @@ export interface Session {
 /** Thrown by a track when a resumed decode does not meet the frame it left off at. */
 export class ResumeMismatch extends Error {}
 
-/** A pipe of payload beside a pipe of lines: queues what arrives and consumes it until it is blocked. */
+const LINE_BYTES = 64 * 1024;
+
+/** A pipe of payload beside a pipe of lines: consumes what is queued until it is blocked. */
 export abstract class Track {
   blocked: Blocked = null;
   ended = false;
   items = 0;
-  bytes = 0;
   readonly ring: RingWriter | null;
+  abstract readonly queue: PipeQueue;
+  protected abstract readonly stepsATurn: number;
+  /** Where the pipe of lines is read into. */
+  readonly text = Buffer.allocUnsafeSlow(LINE_BYTES);
   protected readonly batches: RowBatch[] = [];
   /** Seconds per unit of `Line.pts`, as a fraction. */
   protected timeBase: [number, number] = [1, 1_000_000];
-  readonly #chunks: Uint8Array[] = [];
-  #offset = 0;
   readonly #lines: Line[] = [];
   #lineHead = 0;
-  #text = "";
+  #partial = "";
   #watermarkUs = -Infinity;
 
   constructor(
@@ -53,31 +57,31 @@ export abstract class Track {
     this.ring = job.ring ? new RingWriter(job.ring) : null;
   }
 
-  /** Copies from `chunk` at `offset`; returns the new offset and sets `blocked` when it cannot take all. */
-  protected abstract consume(chunk: Uint8Array, offset: number): number;
-  /** Continues work that needs no new bytes (a whole frame waiting for its line, staged samples); false while blocked. */
-  protected abstract settle(): boolean;
+  /** One step: a frame, or what lies in a row of a stream. False when there is nothing to do before more bytes came, or while `blocked`. */
+  protected abstract step(): boolean;
   protected abstract finish(): number;
   /** Everything before this has been handed to `post`. */
   protected abstract reachedUs(): number;
   abstract abandon(): void;
 
-  pushChunk(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-    this.bytes += chunk.length;
+  /** The first `bytes` of `text` are new. */
+  pushText(bytes: number): void {
+    const text = this.#partial + this.text.latin1Slice(0, bytes);
+    let from = 0;
+    for (let to = text.indexOf("\n"); to >= 0; to = text.indexOf("\n", from)) {
+      this.#pushLine(text.slice(from, to));
+      from = to + 1;
+    }
+    this.#partial = text.slice(from);
   }
 
-  pushText(text: string): void {
-    const lines = (this.#text + text).split("\n");
-    this.#text = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line.startsWith("#tb")) {
-        const match = /(\d+)\/(\d+)/.exec(line);
-        if (match) this.timeBase = [Number(match[1]), Number(match[2])];
-      } else if (line !== "" && !line.startsWith("#")) {
-        const fields = line.split(",");
-        this.#lines.push({ pts: Number(fields[2]), bytes: Number(fields[4]), adler: Number(fields[5]) | 0 });
-      }
+  #pushLine(line: string): void {
+    if (line.startsWith("#tb")) {
+      const match = /(\d+)\/(\d+)/.exec(line);
+      if (match) this.timeBase = [Number(match[1]), Number(match[2])];
+    } else if (line !== "" && !line.startsWith("#")) {
+      const fields = line.split(",");
+      this.#lines.push({ pts: Number(fields[2]), bytes: Number(fields[4]), adler: Number(fields[5]) | 0 });
     }
   }
 
@@ -92,20 +96,14 @@ export abstract class Track {
     return line;
   }
 
-  /** Consumes what is queued. True when all of it is gone. */
+  /** Goes on with what is queued, but not for long: other pipes want to be emptied. True when there is more to do at once. */
   pump(): boolean {
     this.blocked = null;
-    while (this.settle()) {
-      const chunk = this.#chunks[0];
-      if (chunk === undefined) return true;
-      this.#offset = this.consume(chunk, this.#offset);
-      if (this.#offset === chunk.length) {
-        this.#chunks.shift();
-        this.#offset = 0;
-      }
-      if (this.blocked !== null) return false;
-    }
-    return false;
+    let more = true;
+    for (let steps = 0; more && steps < this.stepsATurn; steps++) more = this.step();
+    // Others have to go on before this one can, and they all come from one process.
+    if (this.blocked === "hold") this.queue.spill();
+    return more;
   }
 
   flushRows(): void {

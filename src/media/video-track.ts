@@ -1,17 +1,19 @@
 import type { FrameTap } from "../contracts/media.js";
 import type { VideoTrackJob } from "./decode-protocol.js";
+import { PipeQueue } from "./pipe-queue.js";
+import type { RingWriter } from "./ring.js";
 import { RowBatch } from "./row-batch.js";
 import { ResumeMismatch, Track, type Line, type Session } from "./track.js";
 
-/** rgb24 frames of one output: into a ring slot (or one scratch frame), matched with their line, seen by the taps, lent. */
+/** How far ffmpeg may run ahead of the taps of an output that has every frame: two seconds of score frames. */
+const AHEAD_BYTES = 8 << 20;
+
+/** rgb24 frames of one output: matched with their line, seen by the taps, copied into a ring slot and lent. */
 export class VideoTrack extends Track {
-  readonly #frameBytes: number;
+  readonly queue: PipeQueue;
+  protected readonly stepsATurn = 1;
   readonly #views: (Uint8Array | undefined)[] = [];
-  readonly #scratch: Uint8Array | null;
   readonly #taps: { tap: FrameTap; row: Float32Array; batch: RowBatch }[];
-  #target: Uint8Array | null = null;
-  #slot = -1;
-  #filled = 0;
   #line: Line | null = null;
   #cell = -Infinity;
   #lastUs = NaN;
@@ -25,8 +27,7 @@ export class VideoTrack extends Track {
     taps: { key: string; tap: FrameTap }[],
   ) {
     super(index, job, session);
-    this.#frameBytes = job.width * job.height * 3;
-    this.#scratch = job.deliver ? null : new Uint8Array(this.#frameBytes);
+    this.queue = new PipeQueue(job.width * job.height * 3, job.fps === "all" ? AHEAD_BYTES : 0);
     this.#deltaUs = job.frameUs;
     this.#taps = taps.map(({ key, tap }) => {
       const batch = new RowBatch(index, key, tap.columns, true, (message, transfer) => {
@@ -42,32 +43,9 @@ export class VideoTrack extends Track {
     return this.#lastUs;
   }
 
-  protected consume(chunk: Uint8Array, offset: number): number {
-    const target = this.#target ?? this.#takeTarget();
-    if (target === null) {
-      this.blocked = "slot";
-      return offset;
-    }
-    const n = Math.min(this.#frameBytes - this.#filled, chunk.length - offset);
-    // A view per chunk costs less than a loop; the frame itself is copied exactly once.
-    target.set(n === chunk.length ? chunk : chunk.subarray(offset, offset + n), this.#filled);
-    this.#filled += n;
-    return offset + n;
-  }
-
-  #takeTarget(): Uint8Array | null {
-    if (this.#scratch) return (this.#target = this.#scratch);
-    const ring = this.ring;
-    if (ring === null) return null;
-    const slot = ring.take();
-    if (slot < 0) return null;
-    const { data, strideBytes } = ring.memory;
-    this.#slot = slot;
-    return (this.#target = this.#views[slot] ??= new Uint8Array(data, slot * strideBytes, this.#frameBytes));
-  }
-
-  protected settle(): boolean {
-    if (this.#filled < this.#frameBytes || this.#target === null) return true;
+  protected step(): boolean {
+    const pixels = this.queue.peek();
+    if (pixels === null) return false;
     this.#line ??= this.nextLine();
     if (this.#line === null) {
       this.blocked = "line";
@@ -82,10 +60,28 @@ export class VideoTrack extends Track {
       this.blocked = "hold";
       return false;
     }
+    let slot = -1;
+    if (wanted && this.ring && !this.#sameCell(ptsUs)) {
+      slot = this.ring.take();
+      if (slot < 0) {
+        this.blocked = "slot";
+        return false;
+      }
+      this.#slotView(this.ring, slot).set(pixels);
+    }
     this.#line = null;
-    this.#filled = 0;
-    this.#emit(this.#target, ptsUs, line.adler, wanted);
+    this.#emit(pixels, ptsUs, line.adler, wanted, slot);
+    this.queue.consumed(pixels.length);
     return true;
+  }
+
+  #slotView({ memory: { data, strideBytes } }: RingWriter, slot: number): Uint8Array {
+    return (this.#views[slot] ??= new Uint8Array(data, slot * strideBytes, this.job.width * this.job.height * 3));
+  }
+
+  /** ffmpeg's select forgets the last frame when the stream changes its size: one frame a cell, whatever it does. */
+  #sameCell(ptsUs: number): boolean {
+    return this.job.fps !== "all" && cellOf(ptsUs, this.job.fps) === this.#cell;
   }
 
   #confirm(ptsUs: number, adler: number): void {
@@ -100,26 +96,19 @@ export class VideoTrack extends Track {
     }
   }
 
-  #emit(pixels: Uint8Array, ptsUs: number, adler: number, wanted: boolean): void {
+  #emit(pixels: Uint8Array, ptsUs: number, adler: number, wanted: boolean, slot: number): void {
     const frame = this.frames++;
     if (ptsUs > this.#lastUs && this.job.fps === "all") this.#deltaUs = ptsUs - this.#lastUs;
     this.#lastUs = ptsUs;
-    if (this.job.fps !== "all") {
-      // ffmpeg's select forgets the last frame when the stream changes its size: one frame a cell, whatever it does.
-      const cell = Math.floor(((ptsUs + 0.5) / 1e6) * this.job.fps);
-      if (cell === this.#cell) return;
-      this.#cell = cell;
-    }
+    if (this.#sameCell(ptsUs)) return;
+    if (this.job.fps !== "all") this.#cell = cellOf(ptsUs, this.job.fps);
     for (const { tap, row, batch } of this.#taps) {
       tap.push(pixels, ptsUs, row);
       if (wanted) batch.add(ptsUs, row, adler);
     }
     if (!wanted) return;
     this.items++;
-    if (!this.job.deliver) return;
-    const slot = this.#slot;
-    this.#target = null;
-    this.#slot = -1;
+    if (slot < 0) return;
     this.posted = true;
     this.session.post({ type: "item", track: this.index, slot, ptsUs, frame: this.job.numbered ? frame : -1, adler, samples: 0 });
   }
@@ -131,7 +120,6 @@ export class VideoTrack extends Track {
   }
 
   protected finish(): number {
-    this.abandon();
     if (Number.isNaN(this.#lastUs)) return 0;
     const endUs = this.#lastUs + this.#deltaUs;
     const { fps, durationUs } = this.job;
@@ -140,10 +128,8 @@ export class VideoTrack extends Track {
     return Math.max(endUs, Math.min(durationUs, Math.round(((this.#cell + 1) / fps) * 1e6) + this.#deltaUs));
   }
 
-  abandon(): void {
-    if (this.#slot >= 0) this.ring?.putBack(this.#slot);
-    this.#slot = -1;
-    this.#target = null;
-    this.#filled = 0;
-  }
+  /** A slot is taken and lent in one step. */
+  abandon(): void {}
 }
+
+const cellOf = (ptsUs: number, fps: number): number => Math.floor(((ptsUs + 0.5) / 1e6) * fps);

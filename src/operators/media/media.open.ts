@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Audio, Frames, Info, Subtitles } from "../../contracts/ports.js";
+import { Audio, Clip, Frames, Info, Subtitles } from "../../contracts/ports.js";
 import { defineOperator } from "../../contracts/operator.js";
 
 /**
@@ -12,11 +12,12 @@ export const mediaOpen = defineOperator({
   summary: "Opens files, folders, globs, lists and URLs, and decodes each medium once for all nodes behind it.",
   description:
     "`frames` and `audio` are borrows of the one decode: a node gets exactly the size and rate that it asks for. `subtitles` holds the cues of the first text " +
-    "subtitle stream, empty without one. `info` says what the medium is: `info.hasAudio`, `info.hasVideo`, `info.durationUs`, … can be asked by `when:`.",
+    "subtitle stream, empty without one. `info` says what the medium is: `info.hasAudio`, `info.hasVideo`, `info.durationUs`, … can be asked by `when:`. `clip` is the medium " +
+    "itself, for operators that decode a scene or the whole again by themselves.",
   module: import.meta.url,
   level: "media",
   inputs: {},
-  outputs: { frames: Frames.with({ color: "rgb24" }), audio: Audio.at("frame"), subtitles: Subtitles.at("media"), info: Info.at("media") },
+  outputs: { frames: Frames.with({ color: "rgb24" }), audio: Audio.at("frame"), subtitles: Subtitles.at("media"), info: Info.at("media"), clip: Clip.at("media") },
   config: z.strictObject({
     uri: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
