@@ -49,6 +49,9 @@ export const withJson = (command: Command): Command =>
 
 export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", process.env["FLOW_STORE"] ?? "./.flow"));
 
+/** For commands that read records: those of a file that has been replaced since are left out, unless asked for. */
+export const withSuperseded = (command: Command): Command => command.option("--superseded", "also results of files whose content has changed since, until `flow gc`");
+
 export const withGraph = (command: Command): Command =>
   withJson(command)
     .option("-p, --param <name=value>", "value of a graph parameter (repeatable)", parameter)

@@ -129,7 +129,10 @@ export interface GraphDocument {
   mermaid: string;
 }
 
-/** `flow show`. A scene's fields include startFrame, endFrame, caption, transcript; a medium's uri, durationUs, hasAudio, complete. */
+/**
+ * `flow show`. A scene's fields include startFrame, endFrame, caption, transcript; a medium's uri, durationUs, hasAudio, complete. A medium whose file
+ * holds other content now is there only with `--superseded` (or by its id); its field `supersededBy` is the content id found in its place, `uris` is empty.
+ */
 export interface ShowDocument {
   records: FlowRecord[];
 }
@@ -179,7 +182,7 @@ export interface ClipDocument extends WrittenDocument {
 
 /** `flow errors`. */
 export interface ErrorsDocument {
-  /** `medium` is empty for one that could not be opened in the last run. */
+  /** `medium` is empty for one that could not be opened. */
   failures: { id: string; node: string; operator: string; medium: string; uri: string; startUs: number; endUs: number; error: FlowErrorData; permanent: boolean; at: string }[];
 }
 

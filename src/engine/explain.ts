@@ -1,8 +1,9 @@
-import { toFlowError, type Plan, type PlanNode } from "../contracts/index.js";
+import { toFlowError, type Interval, type Plan, type PlanNode } from "../contracts/index.js";
 import { expandInputs, identify } from "../media/index.js";
 import type { MediumRow, Store } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { doneKey } from "./done.js";
+import { unionOfScenes } from "./preflight.js";
 import { rehearse, type Rehearsal } from "./rehearse.js";
 
 export type State = "new" | "stale" | "cached" | "partial" | "failed" | "unknown";
@@ -26,20 +27,29 @@ export interface MediumPlanState {
 /** What a run would do, per medium and node, asked of the store; nothing is decoded. `store` null: there is none yet. */
 export async function explainPlan(plan: Plan, store: Store | null, inputs: readonly string[]): Promise<MediumPlanState[]> {
   const states: MediumPlanState[] = [];
-  for (const item of await expandInputs(inputs)) {
+  const items = await expandInputs(inputs);
+  const identities = await Promise.allSettled(items.map((item) => identify(item.uri, store?.identities ?? null)));
+  const given = new Map<string, Interval[] | null>();
+  identities.forEach((identity, i) => {
+    if (identity.status === "fulfilled") given.set(identity.value.id, unionOfScenes(given.get(identity.value.id) ?? null, items[i]!.scenes ?? null));
+  });
+  for (const [i, item] of items.entries()) {
     try {
-      const { id, memoisable } = await identify(item.uri, store?.identities ?? null);
+      const identity = identities[i]!;
+      if (identity.status === "rejected") throw identity.reason;
+      const { id, memoisable } = identity.value;
+      const scenes = given.get(id) ?? null;
       const medium = store?.getMedium(id);
       if (!store || !medium) {
         const reason = store ? "this medium is not in the store" : "there is no store yet";
         states.push({ uri: item.uri, medium: id, state: "new", why: reason, nodes: plan.nodes.map((node) => ({ node: node.name, state: "new", why: reason, stored: 0 })) });
         continue;
       }
-      const key = doneKey(plan, item.scenes ?? null);
+      const key = doneKey(plan, scenes);
       const done = memoisable && medium.plan === key && store.getDone(id, key) !== undefined;
       const failures = new Map<string, number>();
       for (const failure of store.failures()) if (failure.medium === id) failures.set(failure.node, (failures.get(failure.node) ?? 0) + 1);
-      const rehearsal = done ? null : await rehearse(plan, medium.info, item.scenes ?? null, store);
+      const rehearsal = done ? null : await rehearse(plan, medium.info, scenes, store);
       const nodes = plan.nodes.map((node) => nodeState(node, { plan, store, medium, id, done, failed: failures.get(node.name) ?? 0, rehearsal }));
       states.push({ uri: item.uri, medium: id, state: done ? "cached" : "incomplete", why: whyOf(done, medium, rehearsal), nodes });
     } catch (thrown) {

@@ -7,6 +7,7 @@ import type { Services } from "./services.js";
 export interface Source {
   info: MediumInfo;
   uris: string[];
+  /** What all inputs with these bytes give, in order; null when none gives any. */
   givenScenes: Interval[] | null;
 }
 
@@ -17,25 +18,36 @@ export interface Preflight {
 
 /**
  * Opens every source and checks every model before the first frame, and reports all problems at once. A medium that cannot be opened is a
- * failed item; that an input does not exist at all, or that this machine lacks something, is the command's error.
+ * failed item, which the store lists until it opens; that an input does not exist at all, or that this machine lacks something, is the command's error.
+ * A path is the medium's whose bytes it holds now: what the store had under it before is no longer found there.
  */
 export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services): Promise<Preflight> {
   const items = await expandInputs(inputs);
   const sources = new Map<string, Source>();
   const failures: Preflight["failures"] = [];
+  const found = new Map<string, string>();
   for (const item of items) {
     try {
-      const info = await open(item, store);
+      const identity = await identify(item.uri, store.identities);
+      found.set(item.uri, identity.id);
+      const info = await open(item, identity, store);
       const known = sources.get(info.id);
-      if (known) known.uris.push(info.uri);
-      else sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
+      if (!known) sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
+      else {
+        if (!known.uris.includes(info.uri)) known.uris.push(info.uri);
+        known.givenScenes = unionOfScenes(known.givenScenes, item.scenes ?? null);
+      }
     } catch (thrown) {
       const error = toFlowError(thrown);
       // A missing ffmpeg is not the medium's fault.
       if (error.exit === EXIT.environment) throw error;
       failures.push({ uri: item.uri, code: error.code, message: error.message, hint: error.hint });
+      services.mediumUnopened(item.uri, error);
     }
   }
+  await store.claimPaths(found);
+  const opened = new Set([...sources.values()].flatMap((source) => source.uris));
+  for (const { medium, uri } of store.failures()) if (medium === "" && opened.has(uri)) await store.clearUnopened(uri);
   const models = new Map<string, ModelManifest>();
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
   const wrong = await services.checkModels([...models.values()]);
@@ -45,9 +57,18 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   return { sources: [...sources.values()], failures };
 }
 
-/** Identity and probe; a file that has not changed is neither hashed nor probed again. */
-async function open(item: InputItem, store: Store): Promise<MediumInfo> {
-  const identity = await identify(item.uri, store.identities);
+/**
+ * One medium listed twice (one row per scene, a folder beside a list, two names for the same bytes) is one record, so its scenes are all that
+ * were given for it, each once; an input that gives none takes nothing away.
+ */
+export function unionOfScenes(a: Interval[] | null, b: Interval[] | null): Interval[] | null {
+  if (!a || !b) return a ?? b;
+  const all = new Map([...a, ...b].map((scene) => [`${scene.startUs}-${scene.endUs}`, scene]));
+  return [...all.values()].sort((x, y) => x.startUs - y.startUs || x.endUs - y.endUs);
+}
+
+/** A file that has not changed is not probed again. */
+async function open(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store): Promise<MediumInfo> {
   const known = identity.memoisable ? store.getMedium(identity.id) : undefined;
   if (known && known.info.uri === item.uri) return known.info;
   const info = known ? { ...known.info } : await probe(item.uri);

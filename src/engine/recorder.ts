@@ -1,5 +1,5 @@
 import type { Interval, PlanNode, SceneCut } from "../contracts/index.js";
-import { DigestBuilder } from "../store/index.js";
+import { DigestBuilder, recordMemoKey } from "../store/index.js";
 import type { Evaluated } from "./evaluate.js";
 import type { GridStream } from "./grid.js";
 import { digestValue } from "./keys.js";
@@ -42,7 +42,7 @@ export class Recorder {
     this.ids.add(built.record.id);
     this.digest.addRecord(built.record, built.vectors);
     // What the record holds now, not what it ever held: another configuration may have written it since.
-    const key = recordKey(built.record.id);
+    const key = recordMemoKey(built.record.id);
     const held = digestValue([built.record, Object.values(built.vectors).map(digestValue), inputs]);
     const memo = store.getMemo(key);
     if (memo?.kind === "done" && memo.value === held && store.getRecord(built.record.id)) return;
@@ -74,5 +74,3 @@ export class Recorder {
     return false;
   }
 }
-
-const recordKey = (id: string): string => `record/${id}`;

@@ -105,8 +105,14 @@ export class Services {
     void this.store.putFailure({ node: node.name, operator: node.op.name, medium: info.id, uri: info.uri, startUs: interval.startUs, endUs: interval.endUs, error, permanent, atMs: this.nowMs() });
   }
 
-  mediumFailed(info: MediumInfo, error: FlowError): void {
-    void this.store.putFailure({ node: "media", operator: "media.open", medium: info.id, uri: info.uri, startUs: 0, endUs: 0, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+  mediumFailed({ id, uri }: Pick<MediumInfo, "id" | "uri">, error: FlowError): void {
+    const source = this.plan.nodes.find((node) => node.op.run.form === "source");
+    void this.store.putFailure({ node: source?.name ?? "media", operator: source?.op.name ?? "media.open", medium: id, uri, startUs: 0, endUs: 0, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+  }
+
+  /** It stays on the list of failures, under its address, until it opens. */
+  mediumUnopened(uri: string, error: FlowError): void {
+    this.mediumFailed({ id: "", uri }, error);
   }
 
   /**

@@ -43,8 +43,10 @@ export function diffStores(a: Store, b: Store, options: number | { tolerance?: n
   };
   const vectorsA = new VectorReader(a);
   const vectorsB = new VectorReader(b);
+  const currentB = current(b);
+  const currentA = current(a);
   for (const recordA of a.records()) {
-    const recordB = b.getRecord(recordA.id);
+    const recordB = currentB(recordA.id);
     if (!recordB) {
       result.onlyA.push(recordA.id);
       continue;
@@ -61,23 +63,33 @@ export function diffStores(a: Store, b: Store, options: number | { tolerance?: n
       }
     }
   }
-  for (const record of b.records()) if (!a.getRecord(record.id)) result.onlyB.push(record.id);
+  for (const record of b.records()) if (!currentA(record.id)) result.onlyB.push(record.id);
   compareMedia(a, b, result, report);
   result.equal = result.onlyA.length === 0 && result.onlyB.length === 0 && result.differingCount === 0;
   return result;
+}
+
+/** Records by id, but those of media that are superseded: a store that saw an older file is no different. */
+function current(store: Store): (id: string) => FlowRecord | undefined {
+  const hidden = store.superseded();
+  return (id) => {
+    const record = store.getRecord(id);
+    return record && !hidden.has(record.media) ? record : undefined;
+  };
 }
 
 /** Media that a run knows but made no record of, and media that one run did not finish. */
 function compareMedia(a: Store, b: Store, result: StoreDifference, report: (difference: Difference) => void): void {
   const withRecord = (store: Store): Set<string> => new Set([...store.records({ kind: "media" })].map((record) => record.media));
   const [recordsA, recordsB] = [withRecord(a), withRecord(b)];
-  for (const row of a.mediaRows()) {
-    const other = b.getMedium(row.id);
+  const [rowsA, rowsB] = [a, b].map((store) => new Map([...store.mediaRows()].map((row) => [row.id, row])));
+  for (const row of rowsA!.values()) {
+    const other = rowsB!.get(row.id);
     if (other) {
       if (other.complete !== row.complete) report({ id: row.id, field: "complete", a: row.complete, b: other.complete });
     } else if (!recordsA.has(row.id)) result.onlyA.push(row.id);
   }
-  for (const row of b.mediaRows()) if (!a.getMedium(row.id) && !recordsB.has(row.id)) result.onlyB.push(row.id);
+  for (const row of rowsB!.values()) if (!rowsA!.has(row.id) && !recordsB.has(row.id)) result.onlyB.push(row.id);
 }
 
 function comparable({ id: _, fields, ...record }: FlowRecord): Record<string, unknown> {

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
@@ -45,6 +45,7 @@ export interface MediumRow {
 export interface FailureRow {
   node: string;
   operator: string;
+  /** Empty for a medium that could not be opened: it has an address, but no content that we know. */
   medium: string;
   uri: string;
   startUs: number;
@@ -78,6 +79,8 @@ export interface RecordQuery {
   /** Records that overlap [fromUs, toUs). */
   fromUs?: number;
   toUs?: number;
+  /** Also records of superseded media; a medium that is named by `media` is always looked at. */
+  superseded?: boolean;
 }
 
 type Table = Database<Buffer, (string | number)[] | string>;
@@ -196,8 +199,55 @@ export class Store implements AsyncDisposable {
     await this.journal.watch(this.media.put(id, pack(merged)));
   }
 
-  *mediaRows(): IterableIterator<MediumRow & { id: string }> {
-    for (const { key, value } of this.media.getRange({})) yield { id: key as string, ...(unpack(value) as MediumRow) };
+  /** Media in the order of their ids; those that are superseded only when asked for. */
+  *mediaRows(options: { superseded?: boolean } = {}): IterableIterator<MediumRow & { id: string }> {
+    const hidden = options.superseded ? NONE : this.superseded();
+    for (const { key, value } of this.media.getRange({})) if (!hidden.has(key as string)) yield { id: key as string, ...(unpack(value) as MediumRow) };
+  }
+
+  /**
+   * Media none of whose paths holds them any more → the content id that was found in the last one's place. Their results stay until `collect`, so that
+   * a file that is put back is cached; readers do not show them unless asked.
+   */
+  superseded(): ReadonlyMap<string, string> {
+    const rows = this.marks.getRange({ start: [SUPERSEDED], end: [SUPERSEDED, AFTER as unknown as string] });
+    return new Map([...rows].map(({ key, value }) => [(key as [string, string])[1], (unpack(value) as { by: string }).by]));
+  }
+
+  /**
+   * Each of these paths and addresses holds that content now: no other medium claims it any longer, one that has no other path left is superseded, and
+   * one that is back is not. One transaction.
+   */
+  async claimPaths(found: ReadonlyMap<string, string>): Promise<void> {
+    const hidden = this.superseded();
+    const moved: { row: MediumRow & { id: string }; uris: string[] }[] = [];
+    const backUris = new Map<string, string[]>();
+    for (const [uri, id] of found) if (hidden.has(id)) backUris.set(id, [...(backUris.get(id) ?? []), uri]);
+    for (const row of this.mediaRows({ superseded: true })) {
+      const uris = [...row.uris.filter((uri) => (found.get(uri) ?? row.id) === row.id), ...(backUris.get(row.id) ?? []).filter((uri) => !row.uris.includes(uri))];
+      if (uris.length !== row.uris.length || backUris.has(row.id)) moved.push({ row, uris });
+    }
+    if (moved.length === 0) return;
+    const writes = moved.map(({ row: { id, ...row }, uris }) => {
+      const uri = uris.includes(row.info.uri) ? row.info.uri : (uris[0] ?? row.info.uri);
+      const name = uri === row.info.uri ? row.info.name : basename(uri);
+      const [record] = this.records({ kind: "media", media: id });
+      const by = uris.length > 0 ? null : (found.get(row.uris.find((lost) => found.has(lost))!) ?? "");
+      return {
+        id, by, row: pack({ ...row, info: { ...row.info, uri, name }, uris } satisfies MediumRow),
+        record: record && { id: record.id, key: [record.kind, id, record.startUs, record.id], bytes: pack({ ...record, fields: { ...record.fields, uri, name, uris } }) },
+      };
+    });
+    await this.transact(() => {
+      for (const { id, by, row, record } of writes) {
+        this.put(this.media, id, row);
+        if (record) this.put(this.recordTable, record.key, record.bytes);
+        // The recorder must not take this record for the one it wrote.
+        if (record) this.drop(this.memo, recordMemoKey(record.id));
+        if (by !== null) this.put(this.marks, [SUPERSEDED, id], pack({ by }));
+        else if (hidden.has(id)) this.drop(this.marks, [SUPERSEDED, id]);
+      }
+    });
   }
 
   // -- blocks and marks -----------------------------------------------------------------------------------------------------
@@ -352,8 +402,10 @@ export class Store implements AsyncDisposable {
   *records(query: RecordQuery = {}): IterableIterator<FlowRecord> {
     const start = query.kind ? [query.kind, ...(query.media ? [query.media] : [])] : [];
     const range = start.length > 0 ? { start, end: [...start, AFTER as unknown as string] } : {};
+    const hidden = query.superseded || query.media !== undefined ? NONE : this.superseded();
     for (const { value } of this.recordTable.getRange(range)) {
       const record = unpack(value) as FlowRecord;
+      if (hidden.has(record.media)) continue;
       if (query.media !== undefined && record.media !== query.media) continue;
       if (query.fromUs !== undefined && record.endUs <= query.fromUs && record.endUs !== record.startUs) continue;
       if (query.toUs !== undefined && record.startUs >= query.toUs) continue;
@@ -385,16 +437,25 @@ export class Store implements AsyncDisposable {
   // -- failures and runs ----------------------------------------------------------------------------------------------------
 
   putFailure(failure: FailureRow): Promise<void> {
-    return this.journal.watch(this.failureTable.put([failure.medium, failure.node, failure.startUs], pack(failure)));
+    return this.journal.watch(this.failureTable.put([failure.medium || unopenedKey(failure.uri), failure.node, failure.startUs], pack(failure)));
   }
 
   *failures(): IterableIterator<FailureRow> {
-    for (const { value } of this.failureTable.getRange({})) yield unpack(value) as FailureRow;
+    const hidden = this.superseded();
+    for (const { value } of this.failureTable.getRange({})) {
+      const row = unpack(value) as FailureRow;
+      if (!hidden.has(row.medium)) yield row;
+    }
   }
 
   async clearFailures(medium: string): Promise<void> {
     const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })];
     await Promise.all(keys.map((key) => this.journal.watch(this.failureTable.remove(key))));
+  }
+
+  /** The medium at this path or address could be opened again. */
+  async clearUnopened(uri: string): Promise<void> {
+    await this.clearFailures(unopenedKey(uri));
   }
 
   putRun(run: RunRow): Promise<void> {
@@ -451,6 +512,15 @@ export class Store implements AsyncDisposable {
 
 /** What a store's folder may hold before its data: traces of a run that was killed at its very start, and reports. */
 const OURS = /^(data\.mdb|lock\.mdb|writer\.pid|report)/;
+
+/** Where the recorder notes what a record was made of. */
+export const recordMemoKey = (id: string): string => `record/${id}`;
+
+const NONE: ReadonlyMap<string, string> = new Map();
+const SUPERSEDED = "superseded";
+
+/** Failures of media without a content id lie under their address. */
+const unopenedKey = (uri: string): string => `uri ${createHash("sha256").update(uri).digest("hex").slice(0, 32)}`;
 
 /** LMDB keys are bounded (1978 bytes); a path is not. */
 const pathKey = (path: string): string => (path.length < 500 ? path : createHash("sha256").update(path).digest("hex"));

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import type { RunSummary } from "../../engine/index.js";
-import type { FailureRow, Store } from "../../store/index.js";
+import type { FailureRow } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import type { ErrorsDocument } from "../json.js";
@@ -9,7 +8,7 @@ import { clock, colours, plural, print, printJson } from "../output.js";
 
 export function command(): Command {
   const errors = define("errors", {
-    description: "A rerun tries them again, unless they are permanent (a corrupt file stays corrupt).",
+    description: "A rerun tries them again, unless they are permanent (a corrupt file stays corrupt). A file that could not be opened stays listed until a run opens it, or until it is gone and `flow gc` has run.",
     examples: [
       ["flow errors", "what failed in ./.flow"],
       ["flow errors --node caption --json", "of one node, for a script"],
@@ -17,7 +16,7 @@ export function command(): Command {
   }).option("--node <name>", "only of this node");
   return act<StoreOptions & { node?: string }>(withStoreOption(errors), (_, options) =>
     withStore(options.store, (store) => {
-      const rows = [...store.failures(), ...unopened(store)].filter((row) => options.node === undefined || row.node === options.node);
+      const rows = [...store.failures()].filter((row) => options.node === undefined || row.node === options.node);
       if (options.json) {
         return printJson({ failures: rows.map(({ atMs, ...row }) => ({ id: failureId(row), ...row, at: new Date(atMs).toISOString() })) } satisfies ErrorsDocument);
       }
@@ -31,14 +30,6 @@ export function command(): Command {
       print(`${plural(rows.length, "failed item")}. ${colours.dim("next:")} flow retry${storeOption(options.store)}`);
     }),
   );
-}
-
-/** Media of the last run that could not even be opened: they have no content id, so the store keeps them with the run. */
-function unopened(store: Store): FailureRow[] {
-  const [last] = store.runs();
-  const known = new Set([...store.failures()].map((row) => row.uri));
-  const failures = (last?.summary as Partial<RunSummary> | undefined)?.failures ?? [];
-  return failures.filter(({ uri }) => !known.has(uri)).map(({ uri, code, message, hint }) => ({ node: "media", operator: "media.open", medium: "", uri, startUs: 0, endUs: 0, error: { code, message, hint }, permanent: false, atMs: last!.startedMs }));
 }
 
 /** Names an item: medium, node and start. */

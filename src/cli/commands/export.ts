@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ExportFormat, ExportOptions } from "../../store/index.js";
-import { act, define, names, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { act, define, names, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ExportDocument } from "../json.js";
 import { withStore } from "../open-store.js";
@@ -28,6 +28,7 @@ interface Options extends StoreOptions {
   where?: string;
   vectors?: string[];
   text?: string;
+  superseded?: boolean;
 }
 
 export function command(): Command {
@@ -49,13 +50,14 @@ export function command(): Command {
     .option("--where <expr>", "only records for which this is true (CEL), as in flow search")
     .option("--vectors <names>", "only these vectors (a,b)", names)
     .option("--text <field>", "webvtt: the field to show (default: transcript)");
-  return act<Options>(withStoreOption(exporting), (_, options) =>
+  return act<Options>(withStoreOption(withSuperseded(exporting)), (_, options) =>
     withStore(options.store, async (store) => {
       const { EXPORT_FORMATS, exportStore } = await import("../../store/index.js");
       const format = EXPORT_FORMATS.find((name) => name === options.format);
       if (!format) throw badArguments(`There is no format ${options.format}.`, `Formats: ${formats}.`);
       const request: ExportOptions = { format, out: options.out ?? DEFAULT_FILES[format], kind: recordKind(options.kind), text: options.text, vectors: options.vectors };
-      if (options.in !== undefined) request.media = findMedia(store, options.in);
+      if (options.superseded) request.superseded = true;
+      if (options.in !== undefined) request.media = findMedia(store, options.in, options);
       if (options.where !== undefined) request.where = await whereFilter(options.where, store);
       const result: ExportDocument = await exportStore(store, request);
       if (options.json) return printJson(result);

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
-import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
-import { modelFolders } from "../environment.js";
+import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
+import { installedModels } from "../open-graph.js";
 import { badArguments } from "../failure.js";
 import type { SearchDocument } from "../json.js";
 import { withStore } from "../open-store.js";
@@ -22,6 +22,7 @@ interface Options extends StoreOptions {
   to?: number;
   top: number;
   space?: string[];
+  superseded?: boolean;
 }
 
 export function command(): Command {
@@ -47,7 +48,7 @@ export function command(): Command {
     .option("--to <time>", "only what begins before this time", timeUs)
     .option("--top <n>", "at most n hits", wholeNumber(1), 10)
     .option("--space <names>", `only these spaces: ${WORDS}, or names of vectors (a,b)`, names);
-  return act<Options>(withStoreOption(search), ([words], options) =>
+  return act<Options>(withStoreOption(withSuperseded(search)), ([words], options) =>
     withStore(options.store, async (store) => {
       const text = ((words ?? []) as string[]).join(" ");
       if (text.trim() === "" && !options.image && !options.audio && !options.where) throw badArguments("Nothing to search for.", 'Give words, --image, --audio or --where: flow search "red car".');
@@ -62,8 +63,8 @@ export function command(): Command {
 async function find(store: Store, text: string, options: Options): Promise<SearchResult> {
   const { searchStore } = await import("../../store/index.js");
   const where = options.where === undefined ? undefined : await whereFilter(options.where, store);
-  const media = options.in === undefined ? undefined : findMedia(store, options.in);
-  const filters: SearchOptions = { top: options.top };
+  const media = options.in === undefined ? undefined : findMedia(store, options.in, options);
+  const filters: SearchOptions = { top: options.top, superseded: options.superseded === true };
   if (where) filters.where = where;
   if (media) filters.media = media;
   if (options.from !== undefined) filters.fromUs = options.from;
@@ -96,9 +97,9 @@ function searchedOutputs(store: Store): { fulltext: string[]; weights: Map<strin
 }
 
 /** Only a condition: every scene for which it holds, in the order of time; nothing is ranked. */
-function listed(store: Store, { where, media, fromUs, toUs, top = 10 }: SearchOptions, source: string): SearchResult {
+function listed(store: Store, { where, media, fromUs, toUs, superseded = media !== undefined, top = 10 }: SearchOptions, source: string): SearchResult {
   const hits: SearchResult["hits"] = [];
-  for (const record of store.records({ ...(fromUs === undefined ? {} : { fromUs }), ...(toUs === undefined ? {} : { toUs }) })) {
+  for (const record of store.records({ superseded, ...(fromUs === undefined ? {} : { fromUs }), ...(toUs === undefined ? {} : { toUs }) })) {
     if (record.kind === "media" || (media && !media.includes(record.media)) || !where!(record)) continue;
     const { id, kind, startUs, endUs } = record;
     if (hits.length < top) hits.push({ id, kind, media: record.media, uri: store.getMedium(record.media)?.info.uri ?? "", startUs, endUs, score: 1, spaces: [], why: source });
@@ -128,8 +129,7 @@ interface Reader {
 /** The query as each space that can read it reads it, by the model that made the space. */
 async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<NonNullable<SearchOptions["vectors"]>> {
   const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
-  const { loadModels } = await import("../../models/manifest.js");
-  const models = new Map([...loadModels(modelFolders()).values()].map((model) => [model.space?.name, model]));
+  const models = new Map([...(await installedModels()).values()].map((model) => [model.space?.name, model]));
   // Workers and decoders are loaded when a model is asked.
   const encoders = () => import("../query-vector.js");
   const readers: Reader[] = [];

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { FlowRecord } from "../../contracts/index.js";
-import { act, define, wholeNumber, withStore as withStoreOption, type StoreOptions } from "../define.js";
+import { act, define, wholeNumber, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import type { ShowDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, count, plural, print, printJson, table } from "../output.js";
@@ -10,6 +10,7 @@ interface Options extends StoreOptions {
   kind?: string;
   in?: string;
   limit?: number;
+  superseded?: boolean;
 }
 
 export function command(): Command {
@@ -25,16 +26,16 @@ export function command(): Command {
     .option("--kind <kind>", `only records of one kind: ${KIND_NAMES}`)
     .option("--in <media>", "only one medium: the beginning of its name, URI or id")
     .option("--limit <n>", "at most n records", wholeNumber(1));
-  return act<Options>(withStoreOption(show), ([id], options) =>
+  return act<Options>(withStoreOption(withSuperseded(show)), ([id], options) =>
     withStore(options.store, (store) => {
       const kind = recordKind(options.kind);
       if (typeof id === "string") {
         const record = findRecord(store, id);
         return options.json ? printJson({ records: [record] } satisfies ShowDocument) : printRecord(record);
       }
-      const media = options.in === undefined ? null : new Set(findMedia(store, options.in));
+      const media = options.in === undefined ? null : new Set(findMedia(store, options.in, options));
       const records: FlowRecord[] = [];
-      for (const record of shownRecords(store, kind ? { kind } : {})) if (!media || media.has(record.media)) records.push(record);
+      for (const record of shownRecords(store, { superseded: options.superseded === true, ...(kind ? { kind } : {}) })) if (!media || media.has(record.media)) records.push(record);
       const shown = records.slice(0, options.limit);
       if (options.json) return printJson({ records: shown } satisfies ShowDocument);
       printList(shown);
@@ -56,7 +57,7 @@ function printList(records: readonly FlowRecord[]): void {
         clock(Number(fields["durationUs"] ?? 0)), fields["width"] ? `${fields["width"]}×${fields["height"]}` : "", fields["fps"] ? `${fields["fps"]} frames/s` : "",
         fields["hasAudio"] === false ? "no audio" : "", plural(others.filter((record) => record.kind === "scene").length, "scene"),
       ].filter(Boolean);
-      const state = fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
+      const state = fields["supersededBy"] !== undefined ? `  ${colours.yellow("superseded: its file holds other content now")}` : fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
       print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}`);
     }
     if (!medium && media.length > 1) print(colours.bold(id.slice(0, 16)));

@@ -19,6 +19,8 @@ export interface ExportOptions {
   kind?: FlowRecord["kind"] | undefined;
   /** Content ids. */
   media?: readonly string[] | undefined;
+  /** Also superseded media; those that `media` names are always there. */
+  superseded?: boolean | undefined;
   where?: ((record: FlowRecord) => boolean) | undefined;
   /** Names of vectors, or all (true), or none. Default: none in jsonl, all elsewhere. */
   vectors?: boolean | readonly string[] | undefined;
@@ -38,8 +40,8 @@ export interface ExportResult {
  * Writes records and vectors of a store for other programs; memory does not grow with the vectors. Throws EXPORT_EMPTY (nothing selected), EXPORT_DIMS
  * (vectors of one name differ in length: npz, safetensors), EXPORT_UNWRITABLE, EXPORT_CHANGED (written to meanwhile).
  */
-export async function exportStore(store: Store, { format, out, kind, media, where, vectors, text }: ExportOptions): Promise<ExportResult> {
-  const selection: Selection = { kind: kind ?? (format === "jsonl" ? undefined : "scene"), media, where, vectors: vectors ?? format !== "jsonl" };
+export async function exportStore(store: Store, { format, out, kind, media, superseded, where, vectors, text }: ExportOptions): Promise<ExportResult> {
+  const selection: Selection = { kind: kind ?? (format === "jsonl" ? undefined : "scene"), media, superseded, where, vectors: vectors ?? format !== "jsonl" };
   if (format === "webvtt") return { format, ...(await exportWebvtt(store, out, selection, text ?? "transcript")) };
   const write = { jsonl: exportJsonl, npz: exportNpz, parquet: exportParquet, safetensors: exportSafetensors }[format];
   const { file, records } = await write(store, out, selection);

@@ -7,14 +7,16 @@ export interface Selection {
   kind?: FlowRecord["kind"] | undefined;
   /** Content ids. */
   media?: readonly string[] | undefined;
+  /** Also superseded media; one that `media` names is always there. */
+  superseded?: boolean | undefined;
   where?: ((record: FlowRecord) => boolean) | undefined;
   /** Names of vectors; true: all that the records have. */
   vectors: boolean | readonly string[];
 }
 
 /** The records to export, in the store's order (kind, medium, start). */
-export function* selected(store: Store, { kind, media, where }: Selection): IterableIterator<FlowRecord> {
-  for (const record of store.records(kind ? { kind } : {})) if ((!media || media.includes(record.media)) && (!where || where(record))) yield record;
+export function* selected(store: Store, { kind, media, where, superseded = media !== undefined }: Selection): IterableIterator<FlowRecord> {
+  for (const record of store.records({ superseded, ...(kind ? { kind } : {}) })) if ((!media || media.includes(record.media)) && (!where || where(record))) yield record;
 }
 
 export const wanted = (selection: Selection, name: string): boolean => selection.vectors === true || (selection.vectors !== false && selection.vectors.includes(name));

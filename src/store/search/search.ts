@@ -18,6 +18,8 @@ export interface SearchOptions {
   where?: (record: FlowRecord) => boolean;
   /** Content ids. */
   media?: readonly string[];
+  /** Also superseded media, whose files hold other bytes now; one that `media` names is always searched. */
+  superseded?: boolean;
   /** Hits overlap [fromUs, toUs). */
   fromUs?: number;
   toUs?: number;
@@ -62,8 +64,10 @@ export interface SearchResult {
 const TEXT_KINDS: readonly FlowRecord["kind"][] = ["scene", "frame", "detection", "item", "event"];
 
 /** An index over the words of a store's records as they are now. */
-export function wordIndex(store: Store, options: Pick<SearchOptions, "fulltext" | "kinds"> = {}): TextIndex {
-  return new TextIndex(recordsOf(store, options.kinds ?? TEXT_KINDS), { fulltext: options.fulltext });
+export function wordIndex(store: Store, options: Pick<SearchOptions, "fulltext" | "kinds" | "media" | "superseded"> = {}): TextIndex {
+  const hidden = store.superseded();
+  const superseded = options.superseded === true || (options.media ?? []).some((id) => hidden.has(id));
+  return new TextIndex(recordsOf(store, options.kinds ?? TEXT_KINDS, superseded), { fulltext: options.fulltext });
 }
 
 /**
@@ -112,10 +116,11 @@ interface Ranked {
 type Admit = (id: string) => FlowRecord | undefined;
 
 /** The record of an id, if the filters let it through; each is read and judged once. */
-function admission(store: Store, { where, media, fromUs, toUs }: SearchOptions): Admit {
+function admission(store: Store, { where, media, fromUs, toUs, superseded }: SearchOptions): Admit {
+  const hidden = superseded || media ? null : store.superseded();
   const known = new Map<string, FlowRecord | undefined>();
   const passes = (record: FlowRecord): boolean =>
-    (!media || media.includes(record.media)) &&
+    (media ? media.includes(record.media) : !hidden?.has(record.media)) &&
     (fromUs === undefined || record.endUs > fromUs || (record.endUs === record.startUs && record.startUs >= fromUs)) &&
     (toUs === undefined || record.startUs < toUs) &&
     (!where || where(record));
@@ -184,6 +189,6 @@ function vectorReason(name: string, { query }: VectorQuery, compared: number, fo
   return foreignDims === null ? `${name}: the store has no such vectors.` : `${name}: the stored vectors have ${foreignDims} dims, the query ${query.length}.`;
 }
 
-function* recordsOf(store: Store, kinds: readonly FlowRecord["kind"][]): IterableIterator<FlowRecord> {
-  for (const kind of kinds) yield* store.records({ kind });
+function* recordsOf(store: Store, kinds: readonly FlowRecord["kind"][], superseded: boolean): IterableIterator<FlowRecord> {
+  for (const kind of kinds) yield* store.records({ kind, superseded });
 }
