@@ -41,7 +41,7 @@ const preprocessSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("processor") }).describe("The model's own processor (preprocessor_config.json), run by @huggingface/transformers."),
 ]);
 
-const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/;
+const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/(?!\.{1,2}$)[\w.-]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;
 
 /** A path that cannot leave the folder it is joined to. */
@@ -51,7 +51,7 @@ const containedPath = z
   .refine((path) => !path.startsWith("/") && !path.includes("\\") && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== ".."), "a relative path without `..`");
 
 const sourceSchema = z.union([
-  z.strictObject({ huggingface: z.string().regex(REPOSITORY, "ORGANISATION/NAME"), revision: z.string().regex(/^[\w.-]+$/).default("main"), path: containedPath.optional().describe("Path in the repository; the file's own path unless given.") }),
+  z.strictObject({ huggingface: z.string().regex(REPOSITORY, "ORGANISATION/NAME"), revision: z.string().regex(/^(?!\.{1,2}$)[\w.-]+$/).default("main"), path: containedPath.optional().describe("Path in the repository; the file's own path unless given.") }),
   z.strictObject({ github: z.string().regex(REPOSITORY, "OWNER/NAME"), commit: z.string().regex(SHA1, "40 hex digits"), path: containedPath }),
   z.strictObject({ url: z.url({ protocol: /^https?$/ }) }),
 ]);

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test from "node:test";
+import { manifestOf, verifyModelFiles } from "../../src/models/manifest.js";
+import { cacheFolder, givenFolders, layout } from "../../src/models/store/folders.js";
+import { createLocate } from "../../src/models/store/locate.js";
+import { ModelsLock } from "../../src/models/store/lock.js";
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function place() {
+  const root = mkdtempSync(join(tmpdir(), "flow-locate-"));
+  const [cache, given, manifests] = [join(root, "cache"), join(root, "given"), join(root, "manifests")];
+  for (const dir of [cache, given, manifests]) mkdirSync(dir);
+  const put = (path: string, text: string): string => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  };
+  const locate = () => createLocate({ cache, folders: [given], lock: new ModelsLock(cache, root) });
+  return { root, cache, given, manifests, put, locate };
+}
+
+const wire = (id: string, files: Record<string, unknown>[], more: Record<string, unknown> = {}) => ({
+  id,
+  task: "image-embedding",
+  summary: "s",
+  licence: "MIT",
+  limits: ["none"],
+  inputs: [{ name: "x", dims: ["n", 3, 4, 4] }],
+  output: { name: "y", dims: 3, normalised: "unit" },
+  files,
+  ...more,
+});
+const known = (path: string, text: string) => ({ path, size: text.length, sha256: sha256(text) });
+
+test("the cache is where the environment says", () => {
+  assert.equal(cacheFolder({ FLOW_CACHE_DIR: "/x", XDG_CACHE_HOME: "/y" }), "/x");
+  assert.equal(cacheFolder({ XDG_CACHE_HOME: "/y" }), "/y/flow");
+  assert.match(cacheFolder({ XDG_CACHE_HOME: "relative" }), /\/\.cache\/flow$/);
+  assert.deepEqual(givenFolders({ FLOW_MODELS_DIR: "/a:/b:" }), ["/a", "/b"]);
+});
+
+test("a file of known hash is found under any name and in any depth, not one of the same size", async () => {
+  const { given, manifests, cache, put, locate } = place();
+  put(join(given, "a", "weights.bin"), "OTHER");
+  const right = put(join(given, "z", "deep", "weights.bin"), "RIGHT");
+  const manifest = manifestOf(wire("m", [known("m.onnx", "RIGHT")]), join(manifests, "m.yaml"), locate());
+  // Under another name it is used through a link that has the manifest's.
+  assert.equal(manifest.file, join(layout.model(cache, "m"), "m.onnx"));
+  assert.equal(realpathSync(manifest.file), realpathSync(right));
+  await verifyModelFiles(manifest);
+});
+
+test("a file under its own name is used where it lies, and the folder holds all the others", () => {
+  const { given, manifests, cache, put, locate } = place();
+  put(join(given, "hub", "onnx", "model.onnx"), "MODEL");
+  put(join(given, "hub", "tokenizer.json"), "TOKENS");
+  const manifest = manifestOf(wire("m", [known("onnx/model.onnx", "MODEL"), known("tokenizer.json", "TOKENS")], { runtime: "transformers" }), join(manifests, "m.yaml"), locate());
+  assert.equal(manifest.dir, join(given, "hub") + "/");
+  assert.ok(!existsSync(join(cache, "models")));
+});
+
+test("files from several places are brought together by links, so that a checkpoint opens from one folder", () => {
+  const { given, manifests, cache, put, locate } = place();
+  put(join(given, "one", "encoder.onnx"), "MODEL");
+  put(join(given, "two", "tokenizer.json"), "TOKENS");
+  put(layout.blob(cache, sha256("CONFIG")), "CONFIG");
+  const files = [known("onnx/encoder.onnx", "MODEL"), known("tokenizer.json", "TOKENS"), known("config.json", "CONFIG")];
+  const manifest = manifestOf(wire("m", files, { runtime: "transformers" }), join(manifests, "m.yaml"), locate());
+  assert.equal(manifest.dir, layout.model(cache, "m") + "/");
+  for (const [i, text] of ["MODEL", "TOKENS", "CONFIG"].entries()) {
+    assert.equal(manifest.files[i]!.at, join(manifest.dir, files[i]!.path));
+    assert.equal(readFileSync(manifest.files[i]!.at, "utf8"), text);
+  }
+  // What the cache has itself is a hard link: ONNX Runtime follows no symbolic one out of a model's folder.
+  assert.ok(!lstatSync(join(manifest.dir, "config.json")).isSymbolicLink());
+});
+
+test("what is nowhere has the place where it would lie: the cache if it is published, else beside the manifest", () => {
+  const { manifests, cache, locate } = place();
+  const source = { huggingface: "org/name" };
+  const published = manifestOf(wire("m", [known("m.onnx", "MODEL")], { source }), join(manifests, "m.yaml"), locate());
+  assert.equal(published.file, join(cache, "models", "m", "m.onnx"));
+  const local = manifestOf(wire("l", [known("m.onnx", "MODEL")]), join(manifests, "l.yaml"), locate());
+  assert.equal(local.file, join(manifests, "m.onnx"));
+});
+
+test("no file is hashed twice, unless it changed", () => {
+  const { given, manifests, cache, put, locate } = place();
+  const path = put(join(given, "m.onnx"), "RIGHT");
+  utimesSync(path, 1, 1);
+  const found = () => manifestOf(wire("m", [known("m.onnx", "RIGHT")], { source: { huggingface: "org/name" } }), join(manifests, "m.yaml"), locate()).file;
+  assert.equal(found(), path);
+  // Same size and time: the index answers, although the bytes are others now (what runs is checked again by pre-flight).
+  writeFileSync(path, "WRONG");
+  utimesSync(path, 1, 1);
+  assert.equal(found(), path);
+  utimesSync(path, 2, 2);
+  assert.equal(found(), join(cache, "models", "m", "m.onnx"));
+});
+
+test("a catalogue looks for no file until somebody asks, and for none in folders when all lie beside", () => {
+  const { manifests, cache, put, locate } = place();
+  put(join(manifests, "m.onnx"), "MODEL");
+  const manifest = manifestOf(wire("m", [known("m.onnx", "MODEL")]), join(manifests, "m.yaml"), locate());
+  assert.equal(manifest.file, join(manifests, "m.onnx"));
+  assert.ok(!existsSync(layout.hashes(cache)));
+  let asked = 0;
+  const lazy = manifestOf(wire("m", [known("m.onnx", "MODEL")]), join(manifests, "m.yaml"), () => ({ at: `/${++asked}` }));
+  assert.equal(lazy.task, "image-embedding");
+  assert.equal(asked, 0);
+  assert.equal(lazy.file, "/1");
+  assert.equal(lazy.files[0]!.at, "/1");
+});
+
+test("a published file without a hash is recognised by the hub's folders, hashed, and locked", () => {
+  const { given, manifests, root, cache, put, locate } = place();
+  const wanted = wire("m", [{ path: "onnx/model.onnx" }], { source: { huggingface: "org/name", revision: "main" } });
+  const found = () => manifestOf(wanted, join(manifests, "m.yaml"), locate());
+  const before = found().sha256;
+  const path = put(join(given, "models--org--name", "snapshots", "abc", "onnx", "model.onnx"), "MODEL");
+  const after = found();
+  assert.equal(after.file, path);
+  assert.equal(after.sha256, sha256("MODEL"));
+  assert.equal(after.sizeBytes, 5);
+  assert.notEqual(before, after.sha256);
+  assert.equal(new ModelsLock(cache, root).get({ path: "onnx/model.onnx", source: { kind: "huggingface", repo: "org/name", revision: "main", path: "onnx/model.onnx" } }, "m")?.sha256, sha256("MODEL"));
+  // From now on only these bytes are the model.
+  writeFileSync(path, "OTHER-MODEL");
+  assert.equal(found().file, join(cache, "models", "m", "onnx", "model.onnx"));
+  assert.equal(found().sha256, after.sha256);
+});
