@@ -103,6 +103,8 @@ const cases: Case[] = [
   { code: "COLOR_MISMATCH", yaml: graph("  s: { op: image.swap, in: media.frames }\n  c: { op: scene.scores, in: ‸s }") },
   { code: "GEOMETRY_MISMATCH", yaml: graph("  b: { op: image.boxes, in: media.frames }\n  c: { op: image.crops, in: ‸b }") },
   { code: "COLUMNS_MISSING", yaml: graph("  b: { op: image.boxes, in: media.frames }\n  c: { op: image.widths, in: ‸b }") },
+  { code: "RATE_MISMATCH", yaml: graph("  b: { op: image.boxes, in: { frames: { from: media.frames, fps: 1 } } }\n  m: { op: image.marks, in: { frames: { from: media.frames, fps: 2 }, boxes: ‸b } }\n  v: { op: video.pool, in: { scenes: scenes, vectors: m } }\n  j: { op: join, by: scene, in: { v: v } }", "outputs: { scene: { from: j } }") },
+  { code: "NOT_SUPPORTED", title: "a scene that waits for the whole medium", yaml: graph(`${FRAMES}\n  m: { op: vectors.mean, over: media, in: { vectors: frames } }\n  j: { op: join, by: scene, in: { m: ‸m } }`, "outputs: { scene: { from: j } }") },
   { code: "LINK_REFUSED", yaml: graph(`${FRAMES}\n  ‸r: { op: vectors.refuse, in: frames }`) },
   { code: "SCENES_AMBIGUOUS", yaml: graph("  other: { op: scene.cut, in: scores, with: { detector: hash } }\n  levels: { op: audio.levels, in: media.audio }\n  ‸loud: { op: audio.loudness, over: scene, in: levels }") },
   { code: "EXPRESSION", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.hasAudio &&‸\" }")) },
