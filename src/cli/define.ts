@@ -20,11 +20,11 @@ export function define(name: CommandName, { description, examples }: Definition)
 /** Gives the command its work; what it throws is reported as `--json` or text, what it returns is the exit code. */
 export function act<O>(command: Command, work: (args: (string | string[] | undefined)[], options: O) => Promise<number | void>): Command {
   return command.action(async (...received: unknown[]) => {
-    const options = received.at(-2) as O & { json?: boolean };
+    const options = received.at(-2) as O & { json?: boolean; log?: string };
     try {
       process.exitCode = (await work(received.slice(0, -2) as string[], options)) ?? 0;
     } catch (thrown) {
-      process.exitCode = reportFailure(thrown, options.json === true);
+      process.exitCode = reportFailure(thrown, options);
     }
   });
 }
@@ -58,7 +58,7 @@ export const withGraph = (command: Command): Command =>
     .option("--profile <name>", "apply a profile of the graph");
 
 export const withLog = (command: Command): Command =>
-  command.addOption(new Option("--log <format>", "progress and notes on stderr as text or JSON lines").choices(["text", "json"]).default("text")).option("--quiet", "no progress and no summary: errors only");
+  command.addOption(new Option("--log <format>", "text: progress on stderr, summary on stdout; json: everything as JSON lines on stderr (shapes: src/cli/json.ts)").choices(["text", "json"]).default("text")).option("--quiet", "no progress and no summary: errors only");
 
 function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf("=");

@@ -7,12 +7,12 @@ import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
 import { badArguments, GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
 import type { RunDocument } from "./json.js";
-import { Log } from "./log.js";
+import { Log, logLine } from "./log.js";
 import { requirePlan } from "./open-graph.js";
 import { coloursFor, note, printJson } from "./output.js";
 import { problemLines } from "./problems.js";
 import { ProgressBar } from "./progress.js";
-import { printSummary } from "./summary.js";
+import { failureText, printSummary } from "./summary.js";
 
 export interface Selection {
   only?: string[];
@@ -27,8 +27,8 @@ export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & Selectio
 export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
   const { summary, plan, sourceUs } = await runGraphFile(graph, inputs, options);
   if (options.json) printJson(summary satisfies RunDocument);
-  else if (!options.quiet) printSummary(summary, plan, options.store, sourceUs);
-  else for (const failure of summary.failures) note(`${failure.uri}: ${failure.message}`);
+  else if (options.quiet) for (const failure of summary.failures) options.log === "json" ? logLine("failure", failure) : note(failureText(failure));
+  else if (options.log === "text") printSummary(summary, plan, options.store, sourceUs);
   if (summary.status === "interrupted") {
     const command = runCommand(graph, inputs, options);
     logOf(options).event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
@@ -54,7 +54,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
     const summary = await runPlan({ plan, store, force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
-    log.event("end", { status: summary.status, durationMs: summary.durationMs, records: summary.records }, null);
+    log.event("end", { ...summary }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
   } finally {
     await store.close();

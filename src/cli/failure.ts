@@ -1,5 +1,6 @@
 import { EXIT, FlowError, toFlowError, type ExitCode, type Problem } from "../contracts/index.js";
 import type { ErrorDocument } from "./json.js";
+import { logError, logLine } from "./log.js";
 import { coloursFor, note, printJson } from "./output.js";
 import { problemLines } from "./problems.js";
 
@@ -19,21 +20,28 @@ export class GraphError extends FlowError {
 
 export const badArguments = (message: string, hint: string): FlowError => new FlowError("BAD_ARGUMENTS", message, { hint, exit: EXIT.badInput });
 
-/** Prints the failure (one JSON document on stdout, or message and hint on stderr) and gives the exit code; never a stack trace unless FLOW_DEBUG is set. */
-export function reportFailure(thrown: unknown, json: boolean): ExitCode {
+/**
+ * Prints the failure (`--json`: one document on stdout, `--log json`: a line on stderr, else message and hint on stderr) and gives the exit code; never a stack
+ * trace unless FLOW_DEBUG is set.
+ */
+export function reportFailure(thrown: unknown, { json = false, log }: { json?: boolean | undefined; log?: string | undefined }): ExitCode {
   const error = toFlowError(thrown);
   const problems = thrown instanceof GraphError ? thrown.problems : undefined;
   if (json) {
     const document: ErrorDocument = { error: error.toJSON(), ...(problems ? { problems } : {}) };
     printJson(document);
-  } else {
+  } else if (log === "json") logError(error.toJSON(), problems);
+  else {
     const c = coloursFor(process.stderr);
     if (problems) note(problemLines(problems, c));
     const where = [error.node && `node ${error.node}`, error.item].filter(Boolean).join(", ");
     note(`${c.red("error")} ${c.dim(error.code)} ${error.message}${where ? c.dim(` (${where})`) : ""}`);
     if (error.hint) note(`${c.dim("hint:")} ${error.hint}`);
   }
-  if (process.env["FLOW_DEBUG"]) note(debugTrace(thrown));
+  if (process.env["FLOW_DEBUG"]) {
+    if (log === "json") logLine("trace", { trace: debugTrace(thrown) });
+    else note(debugTrace(thrown));
+  }
   return error.exit;
 }
 

@@ -39,6 +39,27 @@ export interface RunDocument {
   error?: FlowErrorData;
 }
 
+/**
+ * One line on stderr of `flow run`, `flow retry`, `flow demo` with `--log json`; then nothing else is printed, but the one document on stdout if `--json` asks for
+ * it. `at`: ISO time. With `--quiet` only `failure` and `error` come.
+ */
+export type LogLine = { at: string } & (
+  | { event: "problems"; problems: Problem[] }
+  | { event: "start"; graph: string; inputs: string[]; store: string }
+  /** Times of the source in microseconds; `queues`: node and items, longest first. */
+  | { event: "progress"; doneUs: number; totalUs: number | null; timesRealTime: number; framesPerSecond: number; queues: [string, number][]; etaMs: number | null; media: number; mediaDone: number }
+  | { event: "stopping" }
+  | ({ event: "end" } & RunDocument)
+  /** The command that goes on with an interrupted run. */
+  | { event: "resume"; command: string }
+  | ({ event: "failure" } & RunDocument["failures"][number])
+  | ({ event: "demo" } & Omit<DemoDocument, "run">)
+  | { event: "no-report"; error: FlowErrorData }
+  | ({ event: "error" } & ErrorDocument)
+  /** Only with FLOW_DEBUG. */
+  | { event: "trace"; trace: string }
+);
+
 /** `flow lint`. Exit 2 when a problem is an error, 0 with warnings only. */
 export interface LintDocument {
   problems: Problem[];

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** argv → one command. Only the named command's module is loaded; the exit code is set, never forced, so that handles can close. */
+import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { commands, type CommandEntry } from "./commands/index.js";
 import { packageVersion } from "./environment.js";
 import { badArguments, reportFailure } from "./failure.js";
+import { shellWord } from "./output.js";
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("flow")
@@ -34,10 +36,22 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (thrown.exitCode === 0) return;
     const help = wanted !== undefined && wanted in commands ? `flow ${wanted} --help` : "flow --help";
     const [message = "", ...more] = thrown.message.replace(/^error: /, "").split("\n");
-    const error = badArguments(message, [...more.map((line) => line.replace(/^\(|\)$/g, "")), `See \`${help}\`.`].join(" "));
-    process.exitCode = reportFailure(error, argv.includes("--json"));
+    const error = badArguments(message, [...more.map((line) => line.replace(/^\(|\)$/g, "")), ...dashHint(message, argv), `See \`${help}\`.`].join(" "));
+    process.exitCode = reportFailure(error, format(argv));
   }
 }
+
+/** A file whose name begins with a dash is taken for an option, unless it stands behind `--`. */
+function dashHint(message: string, argv: readonly string[]): string[] {
+  const word = /^unknown option '(.+)'/.exec(message)?.[1];
+  const typed = word === undefined ? undefined : argv.find((arg) => arg === word || arg.startsWith(`${word}=`));
+  if (typed === undefined || argv.includes("--") || !(existsSync(typed) || /^-[^-].*\.\w{2,5}$/.test(typed))) return [];
+  const line = ["flow", ...argv.filter((arg) => arg !== typed), "--", typed].map(shellWord).join(" ");
+  return [`A file whose name begins with a dash goes behind --: \`${line}\`.`];
+}
+
+/** How a failure is to be told, for command lines that could not be parsed. */
+const format = (argv: readonly string[]): { json: boolean; log?: string } => ({ json: argv.includes("--json"), ...(argv.includes("--log=json") || (argv.includes("--log") && argv[argv.indexOf("--log") + 1] === "json") ? { log: "json" } : {}) });
 
 // `flow show | head` closes our stdout: that is the reader's right, not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -45,5 +59,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exitCode = 0;
 });
 await main(process.argv.slice(2)).catch((thrown: unknown) => {
-  process.exitCode = reportFailure(thrown, process.argv.includes("--json"));
+  process.exitCode = reportFailure(thrown, format(process.argv));
 });

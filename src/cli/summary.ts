@@ -15,12 +15,15 @@ export function printSummary(summary: RunSummary, plan: Plan, store: string, sou
   const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
   print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
   print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);
-  for (const failure of summary.failures) print(`${colours.red("failed")} ${failure.message.includes(failure.uri) ? "" : `${failure.uri}: `}${failure.message}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
+  for (const failure of summary.failures) print(`${colours.red("failed")} ${failureText(failure)}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
   for (const text of summary.notes) print(`${colours.dim("note:")} ${text}`);
   const at = storeOption(store);
   const next = summary.status === "failed-items" ? [`flow errors${at}`, `flow retry${at}`] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
   if (summary.status !== "interrupted") print(`${colours.dim("next:")} ${next.join("   ")}`);
 }
+
+/** The medium and what is wrong with it; many messages name it themselves. */
+export const failureText = ({ uri, message }: Pick<RunSummary["failures"][number], "uri" | "message">): string => (message.includes(uri) ? message : `${uri}: ${message}`);
 
 export function printFunnel(nodes: Readonly<Record<string, NodeCounts>>, order: readonly string[]): void {
   const cell = (n: number, column: (typeof COLUMNS)[number]): string => (n === 0 ? colours.dim("·") : column === "failed" || column === "dropped" ? colours.red(count(n)) : count(n));

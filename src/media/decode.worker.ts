@@ -105,7 +105,6 @@ async function attempt(index: number): Promise<"again" | "end"> {
     send();
   };
   const tick = (): void => {
-    for (const track of tracks) track.flushOldRows(performance.now());
     const track = densest(tracks);
     if (track && track.frames > 0) post({ type: "progress", ptsUs: track.lastUs, frames: framesDecoded + track.frames });
     deliver(true);
@@ -116,7 +115,11 @@ async function attempt(index: number): Promise<"again" | "end"> {
   const run = new Attempt(job.ffmpeg, args, job.tracks, tracks, session, (text) => health.push(text), afterTurn);
   current = run;
   if (stopped) run.stop();
-  const timers = [setInterval(tick, TICK_MS), setInterval(() => afterTurn(false), SEND_MS)];
+  const look = (): void => {
+    for (const track of tracks) track.flushOldRows(performance.now());
+    afterTurn(false);
+  };
+  const timers = [setInterval(tick, TICK_MS), setInterval(look, SEND_MS)];
   const end = await run.done.finally(() => timers.forEach((timer) => clearInterval(timer)));
   framesDecoded += densest(tracks)?.frames ?? 0;
   for (const track of tracks) rawBytes += track.queue.received;

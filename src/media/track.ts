@@ -66,7 +66,7 @@ export abstract class Track {
 
   /** The first `bytes` of `text` are new. */
   pushText(bytes: number): void {
-    const text = this.#partial + this.text.latin1Slice(0, bytes);
+    const text = this.#partial + this.text.toString("latin1", 0, bytes);
     let from = 0;
     for (let to = text.indexOf("\n"); to >= 0; to = text.indexOf("\n", from)) {
       this.#pushLine(text.slice(from, to));

@@ -1,12 +1,14 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
 import type { FlowRecord } from "../../contracts/index.js";
+import { toFlowError } from "../../contracts/errors.js";
 import { storeOption } from "../command-line.js";
 import { act, define, withLog, withStore as withStoreOption, type LogOptions, type StoreOptions } from "../define.js";
 import { packageRoot } from "../environment.js";
 import type { DemoDocument } from "../json.js";
+import { Log } from "../log.js";
 import { withStore } from "../open-store.js";
-import { clock, colours, cut, elapsed, note, plural, print, printJson, table } from "../output.js";
+import { clock, colours, cut, elapsed, plural, print, printJson, table } from "../output.js";
 import { fieldText } from "../records.js";
 import { checkAgainstTruth, checkAnswers, checkText, readTruth, type Truth } from "../truth.js";
 
@@ -25,11 +27,12 @@ export function command(): Command {
     const { exitCodeOf } = await import("../../engine/index.js");
     const { runGraphFile } = await import("../execute.js");
     const clip = near(join(packageRoot(), CLIP));
-    if (!options.json && !options.quiet) print(`${colours.bold("flow run")} ${GRAPH} ${clip}  ${colours.dim(`→ ${options.store}`)}`);
+    const log = new Log(options.quiet ? "off" : options.log);
+    if (!options.json && log.format === "text") print(`${colours.bold("flow run")} ${GRAPH} ${clip}  ${colours.dim(`→ ${options.store}`)}`);
     const { summary } = await runGraphFile(GRAPH, [clip], options);
     if (summary.status === "interrupted") {
       if (options.json) printJson({ run: summary, checks: [], report: null } satisfies DemoDocument);
-      note("interrupted: the same command goes on where it stopped");
+      log.event("resume", { command: `flow demo${storeOption(options.store)}` }, "interrupted: the same command goes on where it stopped");
       return exitCodeOf(summary);
     }
     const truth = readTruth(join(packageRoot(), "graphs/demo/truth.json"));
@@ -39,11 +42,12 @@ export function command(): Command {
       return { scenes: found, checks: medium ? [...checkAgainstTruth(truth, found, medium), ...(await checkAnswers(truth, found, store))] : [] };
     });
     const report = await import("./report.js").then(({ writeReport }) => writeReport(options.store)).catch((thrown: unknown) => {
-      note(`no report: ${(thrown as Error).message}`);
+      log.event("no-report", { error: toFlowError(thrown).toJSON() }, `no report: ${(thrown as Error).message}`);
       return null;
     });
+    log.event("demo", { checks, report }, null);
     if (options.json) printJson({ run: summary, checks, report } satisfies DemoDocument);
-    else if (!options.quiet) {
+    else if (log.format === "text") {
       const cached = summary.framesDecoded === 0 && summary.inferences === 0;
       const speed = (truth.durationUs / 1000 / Math.max(1, summary.durationMs)).toFixed(1);
       const work = cached ? colours.green("cached 100 %, 0 frames decoded") : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} sent to models, ${speed}× real time`;

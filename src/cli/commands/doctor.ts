@@ -4,7 +4,8 @@ import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT, toFlowError } from "../../contracts/errors.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
-import { modelFolders, packageRoot } from "../environment.js";
+import { packageRoot } from "../environment.js";
+import { installedModels } from "../open-graph.js";
 import type { DoctorDocument } from "../json.js";
 import { colours, print, printJson, size, table } from "../output.js";
 
@@ -107,9 +108,9 @@ async function store(dir: string): Promise<Check> {
 }
 
 async function models(): Promise<Check[]> {
-  const { loadModels, verifyModelFiles } = await import("../../models/manifest.js");
+  const { verifyModelFiles } = await import("../../models/manifest.js");
   const checks: Check[] = [];
-  for (const model of loadModels(modelFolders()).values()) {
+  for (const model of (await installedModels()).values()) {
     try {
       await verifyModelFiles(model);
       checks.push({ name: `model ${model.id}`, ok: true, value: `${model.task}, ${size(model.sizeBytes)}, SHA-256 verified; ${model.file}` });
