@@ -1,5 +1,9 @@
 /** A model manifest (`models/<id>.yaml`) after validation. The zod schema lives in src/models/manifest.ts. */
 
+/** What a session runs on, by the names of ONNX Runtime's execution providers. */
+export const DEVICES = ["cpu", "webgpu", "cuda", "tensorrt", "coreml", "dml"] as const;
+export type Device = (typeof DEVICES)[number];
+
 /** Where a file is published. */
 export type ModelSource =
   | { kind: "huggingface"; repo: string; revision: string; path: string }
@@ -31,12 +35,14 @@ export interface TensorInfo {
 export type Preprocess =
   | {
       kind: "image";
-      /** [width, height] of the input in pixels. */
+      /** [width, height] of the input in pixels; edges: [longest, shortest] side. */
       size: [number, number];
-      /** fill: stretched. cover: shorter side fits, centre crop. contain: longer side fits, padded. */
-      fit: "fill" | "cover" | "contain";
-      /** contain: byte value of the padding, and where the picture goes. */
-      pad: number;
+      /** fill: stretched. cover: shorter side fits, centre crop. contain: longer side fits, padded. edges: the input has the picture's own shape. */
+      fit: "fill" | "cover" | "contain" | "edges";
+      /** cover: what the shorter side is scaled to before the crop, where that is not the input's shorter side. */
+      resize?: number | undefined;
+      /** contain: byte value of the padding (mean: zeros after normalisation), and where the picture goes. */
+      pad: number | "mean";
       anchor: "centre" | "top-left";
       /** Filter of whoever scales. */
       resample: "bilinear" | "bicubic" | "lanczos" | "nearest";
@@ -62,6 +68,8 @@ export interface EmbeddingOutput {
 
 export interface ModelManifest {
   id: string;
+  /** Set on a deterministic stand-in for the model (`--mock-models`): no files, a hash of its own. */
+  mock?: true;
   /** What it does, as operators ask for it: image-embedding, object-detection, … */
   task: string;
   /** Which pre- and post-processing it needs: yolox, yunet, clip, whisper, … */

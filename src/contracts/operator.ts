@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { MediumInfo, SlotRef, VideoDemand, AudioDemand } from "./media.js";
 import type { Interval, Series } from "./items.js";
 import type { Level, PortType } from "./ports.js";
-import type { ModelManifest } from "./model.js";
+import type { Device, ModelManifest } from "./model.js";
 
 export type Family = "media" | "scene" | "image" | "video" | "audio" | "speech" | "text" | "caption" | "quality" | "vectors" | "object" | "face" | "model" | "flow";
 
@@ -33,8 +33,21 @@ export interface GridItem {
 /** What an `each` operator gets: one value per input port (Series for a finer input, undefined for a nullable one without value). */
 export type EachInputs = Record<string, unknown>;
 
+/**
+ * A model as an operator has it in a worker.
+ *
+ * Stand-ins (`--mock-models`): `mock` is true and no file of the model exists. `run()` then gives values made from a hash of the feeds, in the
+ * manifest's shapes, so an operator that only calls `run()` needs nothing else. One that reads other files of the model (labels, tokenizer,
+ * processor) or has another runtime (@huggingface/transformers) asks `mock` first and answers with src/models/mock.ts:
+ * `mockText(handle, inputs)` where it would generate, `mockVector(handle, inputs)` where it would embed, `mockLabels(handle, n)` for names of
+ * classes; `inputs` is whatever decides the result (texts, pixels, intervals). It calls `count(rows)` as ever.
+ */
 export interface ModelHandle {
   readonly manifest: ModelManifest;
+  /** A stand-in without weights, see above. */
+  readonly mock: boolean;
+  /** What the model runs on in this worker. */
+  readonly device: Device;
   /** Rows that another runtime (@huggingface/transformers) ran for this model. */
   count(rows: number): void;
   /** feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data. */

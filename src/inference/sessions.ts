@@ -5,7 +5,7 @@
 import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EXIT, FlowError, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
-
+import { mockRun } from "../models/mock.js";
 
 type Feeds = Parameters<ModelHandle["run"]>[0];
 type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
@@ -31,11 +31,14 @@ export class Sessions {
 
   /** The model's handle; opens its session if this worker has none for its hash. Throws MODEL_MISSING or MODEL_CORRUPT. */
   async handle(manifest: ModelManifest): Promise<ModelHandle> {
+    if (manifest.mock) return this.#standIn(manifest);
     if (manifest.runtime === "transformers") return this.#checkpoint(manifest);
     const session = await this.#session(manifest);
     const runtime = await this.#loadRuntime();
     return {
       manifest,
+      mock: false,
+      device: "cpu",
       count: (rows) => this.#options.counted(manifest.id, rows),
       run: async (feeds) => {
         const fixed = fixedBatch(session, feeds);
@@ -46,10 +49,27 @@ export class Sessions {
     };
   }
 
+  #standIn(manifest: ModelManifest): ModelHandle {
+    return {
+      manifest,
+      mock: true,
+      device: "cpu",
+      count: (rows) => this.#options.counted(manifest.id, rows),
+      run: async (feeds) => {
+        this.#options.checkStop();
+        const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
+        this.#options.counted(manifest.id, rows);
+        return mockRun(manifest, feeds);
+      },
+    };
+  }
+
   /** The operator opens it by itself (src/models/transformers.ts): only the count is ours. */
   #checkpoint(manifest: ModelManifest): ModelHandle {
     return {
       manifest,
+      mock: false,
+      device: "cpu",
       count: (rows) => this.#options.counted(manifest.id, rows),
       run: () => {
         throw new FlowError("MODEL_TASK", `model ${manifest.id} is a checkpoint for @huggingface/transformers, not one ONNX graph`, {
