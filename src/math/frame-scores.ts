@@ -1,8 +1,7 @@
 import { AreaHasher } from './area-hash.js';
-import { contentPass } from './content-pass.js';
 import { EdgeMask } from './edges.js';
 import { histogramCorrelation, laplacianVariance, letterboxInto } from './luma-measures.js';
-import { lumaPass } from './luma-pass.js';
+import { scoreKernel, type ScoreKernel } from './score-kernel.js';
 
 /** The columns of one frame's score row, in order. */
 export const FRAME_SCORE_COLUMNS = [
@@ -76,13 +75,10 @@ export class FrameScorer {
   readonly #laplacian: boolean;
   readonly #edges: EdgeMask | undefined;
   readonly #hasher: AreaHasher | undefined;
-  readonly #words: number;
-  readonly #hsv: Int32Array; // the previous frame, see packedHsv
-  readonly #lumaWords: Int32Array; // the previous frame's luma, four pixels a word
-  readonly #y: Uint8Array; // the same memory by pixel
-  readonly #sums = new Float64Array(5);
+  readonly #kernel: ScoreKernel;
+  readonly #y: Uint8Array; // of the frame scored last
+  readonly #sums = new Float64Array(6);
   readonly #counts = new Int32Array(4 * LEVELS);
-  #aligned: Uint8Array | undefined;
   #hist = new Int32Array(BINS);
   #previousHist = new Int32Array(BINS);
   #first = true;
@@ -105,11 +101,8 @@ export class FrameScorer {
     this.#hasher = options.hash ? new AreaHasher(width, height) : undefined;
     this.#luma =
       (options.luma ?? true) || this.#histogram || this.#letterbox || this.#laplacian || this.#hasher !== undefined;
-    const groups = Math.ceil(this.#pixels / 4);
-    this.#words = groups * 3;
-    this.#hsv = new Int32Array(this.#content ? groups * 4 : 0);
-    this.#lumaWords = new Int32Array(this.#luma ? groups : 0);
-    this.#y = new Uint8Array(this.#lumaWords.buffer, 0, this.#luma ? this.#pixels : 0);
+    this.#kernel = scoreKernel(this.#pixels);
+    this.#y = this.#kernel.luma.subarray(0, this.#luma ? this.#pixels : 0);
   }
 
   /**
@@ -129,9 +122,10 @@ export class FrameScorer {
     row[COLUMN.deltaEdges] = 0;
     const first = this.#first;
     this.#first = false;
-    const words = this.#wordsOf(rgb);
-    if (this.#content) this.#scoreContent(words, row, first);
-    if (this.#luma) this.#scoreLuma(words, row, first);
+    // One pass for both: what is not asked for would cost more to leave out.
+    this.#kernel.pass(rgb, this.#pixels * 3, this.#sums, this.#counts);
+    if (this.#content) this.#scoreContent(row, first);
+    if (this.#luma) this.#scoreLuma(row, first);
     return row;
   }
 
@@ -145,17 +139,8 @@ export class FrameScorer {
     this.#first = true;
   }
 
-  /** The frame as 32-bit words: a view where the bytes lie right for one, else a copy (about 10 us). */
-  #wordsOf(rgb: Uint8Array): Int32Array {
-    if (rgb.byteOffset % 4 === 0 && this.#pixels % 4 === 0) return new Int32Array(rgb.buffer, rgb.byteOffset, this.#words);
-    this.#aligned ??= new Uint8Array(this.#words * 4);
-    this.#aligned.set(rgb.subarray(0, this.#pixels * 3));
-    return new Int32Array(this.#aligned.buffer);
-  }
-
-  #scoreContent(words: Int32Array, row: Float32Array, first: boolean): void {
+  #scoreContent(row: Float32Array, first: boolean): void {
     const sums = this.#sums;
-    contentPass(words, this.#hsv, sums);
     const n = this.#pixels;
     row[COLUMN.deltaHue] = first ? 0 : sums[0]! / n;
     row[COLUMN.deltaSat] = first ? 0 : sums[1]! / n;
@@ -163,18 +148,15 @@ export class FrameScorer {
     row[COLUMN.meanRgb] = sums[3]! / (3 * n);
     row[COLUMN.meanSat] = sums[4]! / n;
     if (this.#edges) {
-      const delta = this.#edges.next(this.#hsv);
+      const delta = this.#edges.next(this.#kernel.hsv);
       row[COLUMN.deltaEdges] = first ? 0 : delta;
     }
   }
 
-  #scoreLuma(words: Int32Array, row: Float32Array, first: boolean): void {
+  #scoreLuma(row: Float32Array, first: boolean): void {
     const y = this.#y;
-    const counts = this.#counts;
-    counts.fill(0);
-    const delta = lumaPass(words, this.#lumaWords, counts);
-    counts[0]! -= this.#lumaWords.length * 4 - this.#pixels; // the padding; never more than three pixels
-    row[COLUMN.deltaLuma] = first ? 0 : delta / this.#pixels / 255;
+    this.#counts[0]! -= this.#kernel.luma.length - this.#pixels; // the padding; never more than three pixels
+    row[COLUMN.deltaLuma] = first ? 0 : this.#sums[5]! / this.#pixels / 255;
     this.#scoreLevels(row, first);
     if (this.#letterbox) letterboxInto(y, this.width, this.height, BLACK_LUMA, row, COLUMN.letterboxTop);
     if (this.#hasher) {
