@@ -25,6 +25,8 @@ const CASES: Record<string, Case> = {
   decode: { module: "decode.bench.js", ...(MEDIA ? {} : { args: [CLIP] }) },
   whole: { module: "whole.bench.js", quick: ["--minutes", "5", "--rounds", "3"] },
   inference: { module: "inference.bench.js" },
+  pipeline: { module: "pipeline.bench.js", quick: ["--seconds", "20", "--rounds", "3"] },
+  fill: { module: "fill.bench.js" },
   rerun: { module: "rerun.bench.js", quick: ["--rounds", "3"] },
   memory: { module: "memory.bench.js", quick: ["--long", "30"] },
   store: { module: "store.bench.js" },
@@ -45,7 +47,7 @@ mkdirSync(results, { recursive: true });
 const version = (name: string): string => (JSON.parse(readFileSync(fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url)), "utf8")) as { version: string }).version;
 const machine = {
   cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryGB: Math.round(totalmem() / 1e9), kernel: release(), node: process.version,
-  versions: { ffmpeg: (await abilities()).version, "onnxruntime-node": version("onnxruntime-node"), piscina: version("piscina"), lmdb: version("lmdb") },
+  versions: { ffmpeg: (await abilities()).version, "onnxruntime-node": version("onnxruntime-node"), "@huggingface/transformers": version("@huggingface/transformers"), piscina: version("piscina"), lmdb: version("lmdb") },
 };
 
 let broken = 0;

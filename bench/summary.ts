@@ -35,6 +35,11 @@ const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
     atMost("main-thread utilisation", r["mainUtilisation"].median, 0.1, range(r["mainUtilisation"])),
   ],
   inference: (r) => [atLeast("pool with a ViT-B/32-shaped model against an onnxruntime-only loop", r["ratio"], 0.95, `${r["ratio"]} (${Math.min(...r["ratios"])}–${Math.max(...r["ratios"])}; CPU time ${r["cpuRatio"]})`), told("round trip of an empty call, µs", `${r["dispatchUs"].items1} (1 item), ${r["dispatchUs"].items16} (16 items)`)],
+  pipeline: (r) => [
+    atLeast(`image embedding from a ${r["size"]} video against ffmpeg to JPEG + a transformers.js pipeline, times as fast`, r["ratio"].median, 3, `${range(r["ratio"])}; the model alone allows ${r["highestPossibleRatio"]}`),
+    told("the model alone / the whole of flow, wall time", String(r["ofModel"])),
+  ],
+  fill: (r) => [atLeast(`${r["media"]} media at once: how full the batches are`, r["fill"], 0.9)],
   rerun: (r) => [
     atLeast(`rerun of ${r["long"].minutes} minutes, times faster than its first run of ${r["long"].firstS} s`, r["long"].faster, 50, `${r["long"].faster} (rerun ${range(r["long"].rerunMs)} ms)`),
     atLeast("first run of that input, s", r["long"].firstS, 60),

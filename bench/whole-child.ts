@@ -34,7 +34,7 @@ const sample = (): void => void samples.push([Math.round(performance.now() - sta
 const timer = Number(sampleMs) > 0 ? setInterval(sample, Number(sampleMs)) : null;
 const before = performance.eventLoopUtilization();
 const summary = await runGraph(graph, {
-  store, inputs: [input], params: Object.fromEntries(rest.map((pair) => pair.split("=") as [string, string])),
+  store, inputs: [input], models: process.env["BENCH_MODELS"] ? [process.env["BENCH_MODELS"]] : [], params: Object.fromEntries(rest.map((pair) => pair.split("=") as [string, string])),
   onProgress: ({ active }) => (ptsUs = Math.max(ptsUs, active[0]?.ptsUs ?? 0)),
 });
 const mainUtilisation = performance.eventLoopUtilization(before).utilization;

@@ -29,6 +29,8 @@ export interface RunDocument {
   inferences: number;
   /** Source frames delivered on the densest output, pre-roll included. */
   framesDecoded: number;
+  /** Calls of the inference pool by node, the items in them, and how many one call may hold. */
+  batches: Record<string, { calls: number; items: number; size: number }>;
   /** Node → the books: in = done + cached + skipped + dropped + failed + inFlight. */
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded to their end. */
@@ -211,6 +213,20 @@ export interface ErrorsDocument {
 export interface RunsDocument {
   /** `args`: what `flow run` repeats it with. */
   runs: { id: string; at: string; graph: string; args: string[]; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
+}
+
+/** `flow gc`. */
+export interface GcDocument {
+  /** Nothing was removed: this is what would be. */
+  dryRun: boolean;
+  /** Folder of the store. */
+  store: string;
+  /** Media that go with all that is theirs. superseded: their files hold other content now; missing: their files are gone (only with --missing). */
+  media: { id: string; uri: string; why: "superseded" | "missing" }[];
+  /** Rows that go, those of these media included, with the bytes of their values. */
+  removed: Record<"records" | "blocks" | "memos" | "marks" | "vectors" | "pictures" | "failures" | "paths", { count: number; bytes: number }>;
+  /** The store's file. Not compacted: dry run, too little to gain, or (`reason`) not possible; free pages are used by later runs. */
+  file: { beforeBytes: number; afterBytes: number; compacted: boolean; reason?: string };
 }
 
 /** `flow diff`. Exit 0 when equal, 1 when not. */

@@ -59,13 +59,15 @@ export class GridHalf {
     this.decode = decode;
     const onStop = (): void => void decode.stop();
     stop.addEventListener("abort", onStop, { once: true });
+    this.context.services.decoding(1);
     try {
       await lastValueFrom(decode.events.pipe(tap((event) => this.onEvent(event, planned, cut))), { defaultValue: null });
     } finally {
       stop.removeEventListener("abort", onStop);
+      this.context.services.decoding(-1);
       // In the plan's order: what a node reads of another one is settled before it.
       for (const [name, stream] of streams) {
-        this.flush(stream);
+        this.ended(stream);
         await Promise.allSettled([...(this.openWork.get(name) ?? [])]);
         this.relays.get(name)?.end();
       }
@@ -82,8 +84,8 @@ export class GridHalf {
     void this.decode?.stop();
   }
 
-  private flush(stream: GridStream): void {
-    if (stream.node.op.run.form === "batch") this.context.services.batcher(stream.node).flush();
+  private ended(stream: GridStream): void {
+    if (stream.node.op.run.form === "batch") this.context.services.mediumEnded(stream.node);
   }
 
   private onEvent(event: DecodeEvent, { consumers }: DecodePlan, cut: RowsTaker | null): void {
@@ -104,12 +106,12 @@ export class GridHalf {
         break;
       case "end":
         for (const stream of consumers.get(event.output) ?? []) {
-          this.flush(stream);
+          this.ended(stream);
           stream.end(event.endUs);
         }
         break;
       case "starving":
-        for (const stream of consumers.get(event.output) ?? []) this.flush(stream);
+        for (const { node } of consumers.get(event.output) ?? []) if (node.op.run.form === "batch") this.context.services.starving(node);
         break;
       case "health":
         this.complained(event.message, event.atUs);

@@ -3,11 +3,12 @@ import { setMaxListeners } from "node:events";
 import { from, lastValueFrom, mergeMap, toArray } from "rxjs";
 import { EXIT, FlowError, toFlowError, type FlowErrorData, type NodeCounts, type Plan } from "../contracts/index.js";
 import { combineDigests, type Store } from "../store/index.js";
+import { blockKey } from "./decode-plan.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MediumRun } from "./medium-run.js";
 import { preflight, type Source } from "./preflight.js";
-import { Services } from "./services.js";
+import { Services, type BatchCounts } from "./services.js";
 
 export interface RunSummary {
   status: "done" | "failed-items" | "interrupted";
@@ -22,6 +23,8 @@ export interface RunSummary {
   inferences: number;
   /** Source frames delivered on the densest output, pre-roll included. */
   framesDecoded: number;
+  /** Calls of the pool by node: how full the batches were. */
+  batches: Record<string, BatchCounts>;
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded. */
   failures: { uri: string; code: string; message: string; hint: string }[];
@@ -60,6 +63,8 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   setMaxListeners(0, stop);
   try {
     const { sources, failures } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
+    // Not waited for: they are committed before what follows them.
+    void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));
     const active = new Map<string, MediumProgress>();
     let mediaDone = 0;
@@ -75,6 +80,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         },
       });
       try {
+        void store.putStarted(source.info.id, plan.hash);
         const result = await run.run();
         if (result.status === "done") mediaDone += 1;
         return result;
@@ -108,6 +114,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       records,
       inferences: services.inferences,
       framesDecoded: results.reduce((sum, result) => sum + result.framesDecoded, 0),
+      batches: services.batches(),
       nodes: counts,
       failures,
       notes: [],

@@ -9,11 +9,22 @@ import { INTERRUPTED, NodePolicy } from "./retry.js";
 type Condition = (variables: Record<string, unknown>) => boolean;
 type PoolItem = GridItem | EachItem;
 
+/** How long the rest of a medium waits for company in its batch while other media are decoded. */
+const COMPANY_MS = 1000;
+
+/** Calls of one node, the items in them, and how many one call could have held. */
+export interface BatchCounts {
+  calls: number;
+  items: number;
+  size: number;
+}
+
 export class Services {
   private readonly policies = new Map<string, NodePolicy>();
   private readonly conditions = new Map<string, Condition>();
   private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly timers = new Map<string, { dueMs: number; timer: NodeJS.Timeout }>();
+  private decodes = 0;
   private poolInstance: InferencePool | null = null;
 
   constructor(
@@ -82,13 +93,38 @@ export class Services {
     return await result;
   }
 
+  /** A medium's decode has begun or has ended: while others go on, they fill the batches that it leaves behind. */
+  decoding(change: 1 | -1): void {
+    this.decodes += change;
+  }
+
+  /** No more items come from one medium. */
+  mediumEnded(node: PlanNode): void {
+    if (this.decodes === 0) this.batcher(node).flush();
+    else this.flushWithin(node, COMPANY_MS);
+  }
+
+  /** The ring of one medium is full. What runs will free its slots; with nothing running, its partial batch has to go. */
+  starving(node: PlanNode): void {
+    const { pending, partial } = this.batcher(node);
+    if (pending > partial) this.flushSoon(node);
+    else this.batcher(node).flush();
+  }
+
   private flushSoon(node: PlanNode): void {
-    if (this.timers.has(node.name)) return;
+    this.flushWithin(node, node.batch.waitMs);
+  }
+
+  private flushWithin(node: PlanNode, ms: number): void {
+    const dueMs = performance.now() + ms;
+    const known = this.timers.get(node.name);
+    if (known && known.dueMs <= dueMs) return;
+    if (known) clearTimeout(known.timer);
     const cut = (): void => {
       this.timers.delete(node.name);
       this.batcher(node).flush();
     };
-    this.timers.set(node.name, setTimeout(cut, node.batch.waitMs));
+    this.timers.set(node.name, { dueMs, timer: setTimeout(cut, ms) });
   }
 
   /** One item to the node's batcher; rejects with the item's own error. */
@@ -132,12 +168,17 @@ export class Services {
     return errors;
   }
 
+  /** What was asked of the pool, node by node. */
+  batches(): Record<string, BatchCounts> {
+    return Object.fromEntries([...this.batchers].map(([name, { calls, items, size }]) => [name, { calls, items, size }]));
+  }
+
   queueDepths(): Record<string, number> {
     return Object.fromEntries([...this.batchers].map(([name, batcher]) => [name, batcher.pending]));
   }
 
   async close(): Promise<void> {
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const { timer } of this.timers.values()) clearTimeout(timer);
     await this.poolInstance?.destroy();
   }
 }

@@ -35,6 +35,7 @@ export class Batcher<I, O> {
   #pending = 0;
   #partial = 0;
   #calls = 0;
+  #items = 0;
 
   constructor(options: BatcherOptions<I, O>) {
     this.#options = options;
@@ -79,6 +80,16 @@ export class Batcher<I, O> {
     return this.#partial;
   }
 
+  /** Items that a call may hold. */
+  get size(): number {
+    return this.#options.size;
+  }
+
+  /** Items in the calls made so far. */
+  get items(): number {
+    return this.#items;
+  }
+
   /** Calls made so far, those of bisects included. */
   get calls(): number {
     return this.#calls;
@@ -87,6 +98,7 @@ export class Batcher<I, O> {
   #attempt(jobs: Job<I, O>[]): Observable<never> {
     return defer(async () => {
       this.#calls++;
+      this.#items += jobs.length;
       const results = await this.#options.call(jobs.map((j) => j.item));
       if (results.length !== jobs.length) {
         throw new FlowError("BATCH_RESULTS", `a batch of ${jobs.length} items gave ${results.length} results`, {
