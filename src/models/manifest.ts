@@ -11,12 +11,13 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 const preprocessSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("image"),
-    size: z.tuple([z.int().positive(), z.int().positive()]).describe("[width, height] of the input in pixels."),
+    size: z.tuple([z.int().positive(), z.int().positive()]).describe("[width, height] of the input in pixels; `fit: edges`: [longest, shortest] side."),
     fit: z
-      .enum(["fill", "cover", "contain"])
+      .enum(["fill", "cover", "contain", "edges"])
       .default("fill")
-      .describe("What happens to another aspect ratio: `fill` stretches, `cover` scales the shorter side and crops the centre, `contain` scales the longer side and pads."),
-    pad: z.number().min(0).max(255).default(0).describe("contain: byte value of the padding."),
+      .describe("What happens to another aspect ratio: `fill` stretches, `cover` scales the shorter side and crops the centre, `contain` scales the longer side and pads, `edges` keeps the picture's shape, whose sides are then free."),
+    resize: z.int().positive().optional().describe("cover: what the shorter side is scaled to before the crop, where that is not the input's shorter side (256 before a crop of 224)."),
+    pad: z.union([z.number().min(0).max(255), z.literal("mean")]).default(0).describe("contain: byte value of the padding; `mean`: zeros after normalisation."),
     anchor: z.enum(["centre", "top-left"]).default("centre").describe("contain: where the picture goes."),
     resample: z.enum(["bilinear", "bicubic", "lanczos", "nearest"]).default("bilinear").describe("Filter where a picture has to be scaled."),
     mean: triple.default([0, 0, 0]).describe("Subtracted per channel (in the order of `color`) after scaling."),

@@ -1,4 +1,5 @@
-import { FlowError, type ModelManifest, type SlotRef } from "../contracts/index.js";
+import { FlowError, type ModelManifest, type SlotRef, type VideoDemand } from "../contracts/index.js";
+import { resample, type Raster } from "./resample.js";
 
 export type ImagePreprocess = Extract<ModelManifest["preprocess"], { kind: "image" }>;
 
@@ -9,6 +10,166 @@ export function imagePreprocess(manifest: ModelManifest): ImagePreprocess {
     hint: "Give the role a model whose manifest has `preprocess: { kind: image }`.",
     permanent: true,
   });
+}
+
+/** What the decoder should deliver, so that a worker scales nothing where the source is large enough. */
+export function rasterDemand({ fit, size, resize }: ImagePreprocess): VideoDemand["size"] {
+  const [width, height] = size;
+  if (fit === "fill") return [width, height];
+  if (fit === "cover") return { shortest: resize ?? Math.max(width, height) };
+  return { longest: Math.max(width, height) };
+}
+
+/** The pixels of a slot, as they lie. */
+export function rasterOf(slot: SlotRef): Raster {
+  const expected = slot.width * slot.height * 3;
+  if (slot.byteLength === expected) return { pixels: new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength), width: slot.width, height: slot.height };
+  throw new FlowError("FRAME_SIZE", `found a frame of ${slot.width}×${slot.height} with ${slot.byteLength} bytes, expected ${expected} of rgb24`, {
+    hint: "This is a defect of the decoder: please report it.",
+    permanent: true,
+  });
+}
+
+/** Where the source's pixels lie in a model's input: x' = x · scaleX + offsetX, the same for y. */
+export interface Placement {
+  scaleX: number;
+  scaleY: number;
+  offsetX: number;
+  offsetY: number;
+  /** Raster in whose pixels coordinates are given. */
+  source: { width: number; height: number };
+  /** The model's input. */
+  width: number;
+  height: number;
+}
+
+/** A box [left, top, right, bottom] or points of the model's input in pixels of the source. */
+export const toSourceX = (at: Placement, x: number): number => (x - at.offsetX) / at.scaleX;
+export const toSourceY = (at: Placement, y: number): number => (y - at.offsetY) / at.scaleY;
+
+export interface ImageInput {
+  data: Float32Array<ArrayBuffer>;
+  /** [n, 3, height, width] or [n, height, width, 3]. */
+  dims: number[];
+  placements: Placement[];
+}
+
+/**
+ * Rasters of any size → one input, as the manifest says: scaled (only where the raster does not fit already), cropped or padded, normalised,
+ * in the model's order of channels and dimensions. `sources`: the raster that coordinates are to be given in, the raster itself unless known.
+ * `fit: edges` gives inputs of different shapes for rasters of different shapes: they must be grouped before ({@link inputSize}).
+ */
+export async function imageInput(rasters: readonly Raster[], preprocess: ImagePreprocess, options: { sources?: readonly ({ width: number; height: number } | null | undefined)[]; scratch?: Scratch } = {}): Promise<ImageInput> {
+  const layouts = rasters.map((raster) => layout(raster, preprocess));
+  const [width, height] = layouts[0] ? [layouts[0].width, layouts[0].height] : preprocess.size;
+  const { scratch, sources } = options;
+  const length = rasters.length * 3 * width * height;
+  const data = scratch ? scratch.take(length) : new Float32Array(length);
+  const placements: Placement[] = [];
+  for (const [i, raster] of rasters.entries()) {
+    const content = await resample(raster, layouts[i]!.scaledWidth, layouts[i]!.scaledHeight, preprocess.resample);
+    const at = preprocess.fit === "edges" ? { cropX: 0, cropY: 0, padX: 0, padY: 0 } : offsets(content, preprocess);
+    const frame = data.subarray(i * 3 * width * height, (i + 1) * 3 * width * height);
+    if (preprocess.fit === "edges" && (content.width !== width || content.height !== height)) {
+      throw new FlowError("FRAME_SIZE", `found frames of ${content.width}×${content.height} and ${width}×${height} in one batch`, { hint: "This is a defect of the operator: please report it.", permanent: true });
+    }
+    write(content, at, frame, width, height, preprocess);
+    const source = sources?.[i] ?? { width: raster.width, height: raster.height };
+    placements.push({
+      scaleX: content.width / source.width,
+      scaleY: content.height / source.height,
+      offsetX: at.padX - at.cropX,
+      offsetY: at.padY - at.cropY,
+      source,
+      width,
+      height,
+    });
+  }
+  return { data, dims: preprocess.layout === "nhwc" ? [rasters.length, height, width, 3] : [rasters.length, 3, height, width], placements };
+}
+
+/** [width, height] of the input that a raster becomes; the manifest's size but for `fit: edges`. */
+export function inputSize(raster: { width: number; height: number }, preprocess: ImagePreprocess): [number, number] {
+  const { width, height } = layout(raster, preprocess);
+  return [width, height];
+}
+
+interface Layout {
+  scaledWidth: number;
+  scaledHeight: number;
+  width: number;
+  height: number;
+}
+
+/** Rounds as the library does: down, after two decimals. */
+const floor = (length: number): number => Math.max(1, Math.floor(Number(length.toFixed(2))));
+
+function layout(raster: { width: number; height: number }, { fit, size, resize }: ImagePreprocess): Layout {
+  const { width: w, height: h } = raster;
+  const [width, height] = size;
+  const scaled = (factor: number): Layout => ({ scaledWidth: floor(w * factor), scaledHeight: floor(h * factor), width, height });
+  const asItIs: Layout = { scaledWidth: w, scaledHeight: h, width, height };
+  switch (fit) {
+    case "fill":
+      return { scaledWidth: width, scaledHeight: height, width, height };
+    case "cover": {
+      const shortest = resize ?? Math.max(width, height);
+      return Math.min(w, h) === shortest ? asItIs : scaled(Math.max(shortest / w, shortest / h));
+    }
+    case "contain":
+      // A decoder that was asked for the longer side has rounded the other one to an even number: that is no reason to scale again.
+      return (w === width && h <= height) || (h === height && w <= width) ? asItIs : scaled(Math.min(width / w, height / h));
+    case "edges": {
+      // The library scales until the longer side is `longest`, whatever the shorter one is then.
+      const [longest, shortest] = size;
+      const short = Math.max(shortest / w, shortest / h);
+      const long = Math.min(longest / (w * short), longest / (h * short));
+      const scaledWidth = floor(w * short * long);
+      const scaledHeight = floor(h * short * long);
+      return { scaledWidth, scaledHeight, width: scaledWidth, height: scaledHeight };
+    }
+  }
+}
+
+interface Offsets {
+  cropX: number;
+  cropY: number;
+  padX: number;
+  padY: number;
+}
+
+/** Content larger than the input loses its margins, smaller content is padded: in the centre or at the top left. */
+function offsets(content: { width: number; height: number }, { size, anchor, fit }: ImagePreprocess): Offsets {
+  const centre = fit !== "contain" || anchor === "centre";
+  const [overX, overY] = [content.width - size[0], content.height - size[1]];
+  const half = (over: number): number => (centre ? Math.floor(over / 2) : 0);
+  return { cropX: overX > 0 ? half(overX) : 0, cropY: overY > 0 ? half(overY) : 0, padX: overX < 0 ? half(-overX) : 0, padY: overY < 0 ? half(-overY) : 0 };
+}
+
+/** (byte · scale − mean) / std of the content at its place, the padding around it. */
+function write(content: Raster, at: Offsets, out: Float32Array, width: number, height: number, preprocess: ImagePreprocess): void {
+  const { pixels } = content;
+  const { mean, std, scale, pad } = preprocess;
+  const nhwc = preprocess.layout === "nhwc";
+  const [pixelStride, channelStride] = nhwc ? [3, 1] : [1, width * height];
+  const columns = Math.min(content.width - at.cropX, width - at.padX);
+  const rows = Math.min(content.height - at.cropY, height - at.padY);
+  for (let c = 0; c < 3; c++) {
+    const slope = scale / std[c]!;
+    const offset = -mean[c]! / std[c]!;
+    const byte = preprocess.color === "rgb" ? c : 2 - c;
+    const base = c * channelStride;
+    if (columns < width || rows < height) {
+      const value = pad === "mean" ? 0 : pad * slope + offset;
+      if (nhwc) for (let p = c; p < out.length; p += 3) out[p] = value;
+      else out.fill(value, base, base + width * height);
+    }
+    for (let y = 0; y < rows; y++) {
+      let from = ((y + at.cropY) * content.width + at.cropX) * 3 + byte;
+      let to = base + ((y + at.padY) * width + at.padX) * pixelStride;
+      for (let x = 0; x < columns; x++, from += 3, to += pixelStride) out[to] = pixels[from]! * slope + offset;
+    }
+  }
 }
 
 /**
