@@ -100,7 +100,7 @@ export function ffmpegArgs(info: MediumInfo, spec: DecodeSpec, options: ArgOptio
  * The coded raster is what scene scores are measured on: area averaging and one chroma sample for four pixels reproduce the reference's cuts on all given clips
  * (bilinear from full chroma misses one adaptive cut), and cost less.
  */
-const SCALERS = { coded: "area,format=yuv420p", display: "bilinear" } as const;
+export const SCALERS = { coded: "area,format=yuv420p", display: "bilinear" } as const;
 
 function videoGraph(video: VideoPipes[], input: number, startUs: number): string {
   const branch = (pipe: VideoPipes): string => {
