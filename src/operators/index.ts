@@ -15,6 +15,7 @@ import { sceneCut } from "./scene/scene.cut.js";
 import { sceneKeyframes } from "./scene/scene.keyframes.js";
 import { sceneScores } from "./scene/scene.scores.js";
 import { speechSubtitles } from "./speech/speech.subtitles.js";
+import { speechVad } from "./speech/speech.vad.js";
 import { textEmbed } from "./text/text.embed.js";
 import { vectorsMean } from "./vectors/vectors.mean.js";
 import { videoMotion } from "./video/video.motion.js";
@@ -38,6 +39,7 @@ const operators: readonly OperatorDefinition<any>[] = [
   sceneKeyframes,
   sceneScores,
   speechSubtitles,
+  speechVad,
   textEmbed,
   vectorsMean,
   videoMotion,
