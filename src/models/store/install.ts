@@ -1,0 +1,54 @@
+import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { EXIT, FlowError } from "../../contracts/index.js";
+import { layout } from "./folders.js";
+import { linkInto } from "./link.js";
+
+/** Moves a file of verified content to its place in the cache: its bytes under their hash, a link under the model's path. Gives the link. */
+export async function install(cache: string, id: string, path: string, sha256: string, from: string, how: "move" | "copy"): Promise<string> {
+  const blob = layout.blob(cache, sha256);
+  await mkdir(dirname(blob), { recursive: true });
+  if (how === "move") await rename(from, blob);
+  else if (!(await exists(blob))) await copyInto(from, blob);
+  // Several models may share these bytes: nobody is to write into them.
+  await chmod(blob, 0o444).catch(() => undefined);
+  return linkModel(cache, id, path, sha256);
+}
+
+/** The link alone, to bytes that the cache has. */
+export function linkModel(cache: string, id: string, path: string, sha256: string): string {
+  const at = join(layout.model(cache, id), path);
+  if (linkInto(layout.blob(cache, sha256), at, "hard")) return at;
+  throw new FlowError("MODEL_CACHE", `${at} cannot be written`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment });
+}
+
+/** Under another name first: a copy that is cut short never stands under its hash. */
+async function copyInto(from: string, blob: string): Promise<void> {
+  const beside = `${blob}.${process.pid}.tmp`;
+  try {
+    await copyFile(from, beside);
+    await rename(beside, blob);
+  } catch (cause) {
+    await rm(beside, { force: true });
+    throw cause;
+  }
+}
+
+/** Uses the file where it lies on the same disk (a hard link), else copies it. */
+export async function adopt(cache: string, id: string, path: string, sha256: string, from: string, how: "link" | "copy"): Promise<string> {
+  const blob = layout.blob(cache, sha256);
+  if (how === "link" && !(await exists(blob))) {
+    await mkdir(dirname(blob), { recursive: true });
+    try {
+      await link(from, blob);
+      return linkModel(cache, id, path, sha256);
+    } catch {
+      // Another disk: a copy then.
+    }
+  }
+  return install(cache, id, path, sha256, from, "copy");
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() === true;
+}
