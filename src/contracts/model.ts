@@ -3,6 +3,8 @@
 /** What a session runs on, by the names of ONNX Runtime's execution providers. */
 export const DEVICES = ["cpu", "webgpu", "cuda", "tensorrt", "coreml", "dml"] as const;
 export type Device = (typeof DEVICES)[number];
+/** What to try, in order; the last one that fails is an error. auto: what this platform has, the CPU last. */
+export type DeviceOrder = "auto" | readonly Device[];
 
 /** Where a file is published. */
 export type ModelSource =
@@ -82,6 +84,8 @@ export interface ModelManifest {
   /** Folder that holds every file under its `path`. */
   dir: string;
   files: ModelFile[];
+  /** Every file is where it should be, with its size. */
+  installed: boolean;
   /** The ONNX file that runs on the CPU: absolute path, size and hash ("" while unknown). */
   file: string;
   sha256: string;

@@ -52,7 +52,11 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
           max: { type: "number" },
         },
       },
-      models: { type: "object", additionalProperties: { type: "string" }, description: "Role → model manifest." },
+      models: {
+        type: "object",
+        additionalProperties: { anyOf: [{ type: "string" }, { type: "object", properties: { model: { type: "string" }, optional: { type: "boolean", description: "Nodes that need it vanish while it is not installed." } }, required: ["model"], additionalProperties: false }] },
+        description: "Role → model manifest.",
+      },
       runtime: {
         type: "object",
         additionalProperties: false,

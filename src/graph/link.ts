@@ -9,6 +9,7 @@ import { reporter, type Reporter } from "./problems.js";
 import { readRuntime, type RuntimeSyntax } from "./runtime.js";
 import { substitute, type Scope } from "./substitute.js";
 import { child, describe, emptyMap, overlay, type At, type MapEntry, type MapTree, type Tree } from "./tree.js";
+import type { Role } from "./roles.js";
 import { wireNode, type LinkedNode, type Wiring } from "./wire.js";
 
 export type OperatorCatalogue = ReadonlyMap<string, OperatorDefinition>;
@@ -153,22 +154,35 @@ function marked(tree: Tree, from: string): Tree {
   return { ...tree, at, entries: new Map([...tree.entries].map(([key, entry]) => [key, { keyAt: { ...entry.keyAt, from }, value: marked(entry.value, from) }])) };
 }
 
-function readRoles(tree: Tree | null, models: ModelCatalogue, report: Reporter): Map<string, ModelManifest | null> {
-  const roles = new Map<string, ModelManifest | null>();
+/** ROLE: MODEL, or ROLE: { model: MODEL, optional: true } for one that its nodes do without when it is not installed. */
+function readRoles(tree: Tree | null, models: ModelCatalogue, report: Reporter): Map<string, Role> {
+  const roles = new Map<string, Role>();
   if (!tree) return roles;
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`models:\` is a mapping of role to model, not ${describe(tree)}.`, { found: describe(tree), expected: "{ ROLE: MODEL }" });
     return roles;
   }
-  for (const [role, { value }] of tree.entries) {
+  for (const [role, { value: written }] of tree.entries) {
+    const value = written.kind === "map" ? (child(written, "model") ?? written) : written;
     const id = value.kind === "scalar" ? String(value.value) : null;
     const manifest = id === null ? null : (models.get(id) ?? null);
-    roles.set(role, manifest);
+    roles.set(role, { manifest, optional: readOptional(written, report) });
     if (value.kind === "scalar" && value.broken) continue;
-    if (id === null) report.add("WRONG_TYPE", value.at, `A role names one model, not ${describe(value)}.`, { found: describe(value), expected: "a model's name" });
+    if (id === null) report.add("WRONG_TYPE", value.at, `A role names one model, not ${describe(value)}.`, { found: describe(value), expected: "a model's name, or { model: NAME, optional: true }" });
     else if (!manifest) report.add("UNKNOWN_MODEL", value.at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; flow doctor lists them." });
   }
   return roles;
+}
+
+const ROLE_KEYS = ["model", "optional"];
+
+function readOptional(tree: Tree, report: Reporter): boolean {
+  if (tree.kind !== "map") return false;
+  for (const [key, { keyAt }] of tree.entries) if (!ROLE_KEYS.includes(key)) report.add("UNKNOWN_KEY", keyAt, `A role has no key ${key}.`, { found: key, among: ROLE_KEYS });
+  const optional = child(tree, "optional");
+  if (!optional || (optional.kind === "scalar" && (optional.broken || typeof optional.value === "boolean"))) return optional?.kind === "scalar" && optional.value === true;
+  report.add("WRONG_TYPE", optional.at, `\`optional:\` is true or false, not ${describe(optional)}.`, { found: describe(optional), expected: "true or false" });
+  return false;
 }
 
 interface Nodes {

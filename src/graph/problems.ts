@@ -31,6 +31,7 @@ export const PROBLEM_CODES = {
   UNKNOWN_ROLE: error("`model:` names a role that the graph's `models:` does not have, or that the operator does not know."),
   UNKNOWN_MODEL: error("`models:` names a manifest that is not there."),
   MODEL_TASK: error("The model does another task than the operator needs."),
+  MODEL_LEFT_OUT: warning("The node vanishes because its model is optional and not installed."),
   MODEL_MISSING: error("The operator needs a model and the node names none."),
   INPUT_MISSING: error("A required input is not connected."),
   INPUT_TWICE: error("One input port is fed twice."),

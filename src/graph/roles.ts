@@ -3,15 +3,25 @@ import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
 import { describe, type At, type Tree } from "./tree.js";
 
+/** What `models:` says of a role. */
+export interface Role {
+  /** null: the manifest is unknown, which is reported. */
+  manifest: ModelManifest | null;
+  /** Without its files the nodes that need it vanish, instead of the run being refused. */
+  optional: boolean;
+}
+
 export interface ModelScope {
-  /** role of the graph → manifest, null when the manifest is unknown (and reported). */
-  roles: ReadonlyMap<string, ModelManifest | null>;
+  roles: ReadonlyMap<string, Role>;
   models: ReadonlyMap<string, ModelManifest>;
   report: Reporter;
 }
 
-/** The operator's roles → manifests, by a role of the graph or a model's own name; null when something is missing or wrong. */
-export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: ModelScope): Record<string, ModelManifest> | null {
+/**
+ * The operator's roles → manifests, by a role of the graph or a model's own name; null when something is missing or wrong, "left out" when the
+ * node vanishes because an optional model is not installed.
+ */
+export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: ModelScope): Record<string, ModelManifest> | null | "left out" {
   const { report, roles, models } = scope;
   const wanted = Object.entries(op.models ?? {});
   const hint = `flow explain ${op.name}`;
@@ -51,7 +61,8 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     }
     if (written.kind === "scalar" && written.broken) return null;
     const name = written.kind === "scalar" ? String(written.value) : describe(written);
-    const manifest = roles.has(name) ? roles.get(name) : models.get(name);
+    const known = roles.get(name);
+    const manifest = known ? known.manifest : models.get(name);
     if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
     if (!manifest) {
       report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
@@ -59,6 +70,10 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     } else if (manifest.task !== task) {
       report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });
       good = false;
+    } else if (known?.optional && !manifest.installed) {
+      if (optional) continue;
+      report.add("MODEL_LEFT_OUT", draft.keyAt, `${draft.name} is left out: its model ${manifest.id} is not installed.`, { found: "no files", expected: manifest.id, hint: `flow models pull ${manifest.id}` });
+      return "left out";
     } else chosen[role] = manifest;
   }
   return good ? chosen : null;

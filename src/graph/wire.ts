@@ -4,7 +4,7 @@ import type { InputRef } from "./inputs.js";
 import { checkExpressionFields, checkTemplates, checkWhen, type WhenSource } from "./node-checks.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
-import { chooseModels } from "./roles.js";
+import { chooseModels, type Role } from "./roles.js";
 import { MEDIA_VARIABLES } from "./when.js";
 
 /** A node whose edges, level, models and types are known. */
@@ -29,7 +29,7 @@ export interface Wiring {
   names: ReadonlySet<string>;
   linked: Map<string, LinkedNode>;
   /** role of the graph → manifest, null when the manifest is unknown (and reported). */
-  roles: ReadonlyMap<string, ModelManifest | null>;
+  roles: ReadonlyMap<string, Role>;
   models: ReadonlyMap<string, ModelManifest>;
   /** Active nodes that cut scenes. */
   cutters: readonly string[];
@@ -107,6 +107,10 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
   }
   if (!op) return;
   const models = chooseModels(draft, op, wiring);
+  if (models === "left out") {
+    disabled.add(draft.name);
+    return;
+  }
   if (!models) sound = false;
   if (op.inputs !== "map") {
     for (const [port, type] of Object.entries(op.inputs)) {

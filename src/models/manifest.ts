@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, readdirSync, readFileSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
@@ -173,6 +173,9 @@ function resolved(manifest: Manifest, origin: string, locate: Locate): ModelMani
     get files() {
       return files();
     },
+    get installed() {
+      return files().every((file) => hasSize(file));
+    },
     get file() {
       return main().at;
     },
@@ -185,6 +188,11 @@ function resolved(manifest: Manifest, origin: string, locate: Locate): ModelMani
     licence: common ?? known[mainAt]!.licence,
     limits: limits.join("; "),
   };
+}
+
+function hasSize({ at, sizeBytes }: ModelFile): boolean {
+  const info = statSync(at, { throwIfNoEntry: false });
+  return info?.isFile() === true && (sizeBytes === null || info.size === sizeBytes);
 }
 
 /** One hash that stands for the model in memo keys: of its only file, or of the list of all; what is not known yet stands under its name. */

@@ -85,6 +85,7 @@ const cases: Case[] = [
   { code: "UNKNOWN_MODEL", yaml: graph("").replace("image: lite-image", "image: ‸lite-imag"), nearest: "lite-image" },
   { code: "MODEL_TASK", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸sound }") },
   { code: "MODEL_MISSING", yaml: graph("  ‸frames: { op: image.embed, in: media.frames }") },
+  { code: "MODEL_LEFT_OUT", yaml: graph("  ‸frames: { op: image.embed, in: media.frames, model: maybe }\n  j: { op: join, by: scene, in: { v: frames } }").replace("models: {", "models: { maybe: { model: lite-image, optional: true },") },
   { code: "INPUT_MISSING", yaml: graph("  k: { op: scene.keyframes, ‸in: { scenes: scenes } }") },
   { code: "INPUT_MISSING", title: "no in", yaml: graph("  ‸a: { op: scene.scores }") },
   { code: "INPUT_TWICE", yaml: graph("  a: { op: join, by: scene, in: { x: [scenes, scenes.scenes, ‸scenes.scenes] } }") },
