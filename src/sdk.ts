@@ -43,6 +43,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   return await runPlan({
     plan,
     store,
+    notes: problems.filter(({ code }) => code === "MODEL_LEFT_OUT").map(({ message }) => message),
     ...(options.inputs && options.inputs.length > 0 ? { inputs: options.inputs } : {}),
     ...(options.force ? { force: options.force } : {}),
     ...(options.stop ? { stop: options.stop } : {}),

@@ -45,6 +45,8 @@ export interface RunProgress {
 export interface RunOptions {
   plan: Plan;
   store: Store;
+  /** What the plan leaves out, for the summary. */
+  notes?: readonly string[];
   /** Overrides the plan's inputs. */
   inputs?: string[];
   force?: readonly string[];
@@ -117,7 +119,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       batches: services.batches(),
       nodes: counts,
       failures,
-      notes: [],
+      notes: [...(options.notes ?? [])],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
