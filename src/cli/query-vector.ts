@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type { GridItem, MediumInfo, ModelManifest, OperatorDefinition } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import { InferencePool } from "../inference/index.js";
+import { rasterDemand, type ImagePreprocess } from "../models/preprocess-image.js";
 import { embeddingOf } from "../models/rows.js";
 import { ffmpegPath } from "../media/index.js";
 import { audioEmbed } from "../operators/audio/audio.embed.js";
@@ -22,10 +23,10 @@ const MAX_PIXELS = 100_000_000;
 export async function encodeImage(file: string, manifest: ModelManifest): Promise<Float32Array> {
   mustExist(file);
   if (manifest.preprocess.kind !== "image") throw unreadable(file, `model ${manifest.id} reads no pictures`);
-  const [width, height] = manifest.preprocess.size;
   const { default: sharp } = await import("sharp");
   try {
-    // autoOrient and flatten: as a viewer shows it; fill: the decoder squeezes frames the same way.
+    const [width, height] = await querySize(file, manifest.preprocess);
+    // autoOrient and flatten: as a viewer shows it; the decoder delivers frames in the same size, and the operator does the rest.
     const pixels = await sharp(file, { limitInputPixels: MAX_PIXELS }).autoOrient().flatten().toColourspace("srgb").resize(width, height, { fit: "fill" }).removeAlpha().raw().toBuffer();
     const [vector] = await embed(imageEmbed, { image: manifest }, [{ ptsUs: 0, samples: 0, slot: shared(pixels, width, height) }]);
     return vector!;
@@ -33,6 +34,16 @@ export async function encodeImage(file: string, manifest: ModelManifest): Promis
     if (cause instanceof FlowError) throw cause;
     throw unreadable(file, (cause as Error).message, cause);
   }
+}
+
+/** [width, height] that the decoder would give a frame of this picture. */
+async function querySize(file: string, preprocess: ImagePreprocess): Promise<[number, number]> {
+  const demand = rasterDemand(preprocess);
+  if (Array.isArray(demand)) return demand;
+  const { default: sharp } = await import("sharp");
+  const { autoOrient } = await sharp(file, { limitInputPixels: MAX_PIXELS }).metadata();
+  const scale = Math.min(1, "shortest" in demand ? demand.shortest / Math.min(autoOrient.width, autoOrient.height) : demand.longest / Math.max(autoOrient.width, autoOrient.height));
+  return [Math.max(1, Math.round(autoOrient.width * scale)), Math.max(1, Math.round(autoOrient.height * scale))];
 }
 
 /** Unit mean of the windows of the sound in `file`; null when it is silent throughout. Throws QUERY_UNREADABLE. */

@@ -1,5 +1,8 @@
 import { FlowError, Vector, type EmbeddingOutput, type Level, type ModelHandle, type ModelManifest, type PortType } from "../contracts/index.js";
 
+type Feeds = Parameters<ModelHandle["run"]>[0];
+type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
+
 /** The vector that an embedding model gives; MODEL_TASK for a model that gives none. */
 export function embeddingOf(manifest: ModelManifest): EmbeddingOutput {
   if (manifest.output) return manifest.output;
@@ -12,16 +15,77 @@ export function vectorPort(manifest: ModelManifest, level: Level): PortType {
   return Vector.at(level, { dims, space: manifest.space?.name ?? manifest.id, norm: normalised });
 }
 
-/** The output that the manifest names as one private row per item. Throws MODEL_OUTPUT, which shows found and expected. */
-export function splitRows(outputs: Awaited<ReturnType<ModelHandle["run"]>>, manifest: ModelManifest, rows: number): Float32Array<ArrayBuffer>[] {
-  const { name, dims } = embeddingOf(manifest);
+/**
+ * The output that the manifest names as one private row per item, pooled as the manifest says: [n, dims] as it is; [n, tokens, dims] the first
+ * token, or the mean over the tokens that `mask` ([n, tokens], 0 = padding) attends to. `normalised: unit` is made sure of; zero stays zero.
+ * Throws MODEL_OUTPUT, which shows found and expected.
+ */
+export function splitRows(outputs: Fetched, manifest: ModelManifest, rows: number, mask?: ArrayLike<bigint | number>): Float32Array<ArrayBuffer>[] {
+  const { name, dims, pooling, normalised } = embeddingOf(manifest);
   const output = outputs[name];
-  if (!output || output.data.length !== rows * dims) {
+  const tokens = pooling === "none" ? 1 : (output?.dims[1] ?? 0);
+  if (!output || tokens === 0 || output.data.length !== rows * tokens * dims || (pooling === "mean" && mask && mask.length !== rows * tokens)) {
     const found = output ? `[${output.dims.join(", ")}]` : Object.keys(outputs).join(", ");
-    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${rows}, ${dims}]`, {
+    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${rows}, ${pooling === "none" ? "" : "tokens, "}${dims}]`, {
       hint: `Correct output in models/${manifest.id}.yaml: the last dimension must be the vector.`,
       permanent: true,
     });
   }
-  return Array.from({ length: rows }, (_, i) => new Float32Array(output.data.subarray(i * dims, (i + 1) * dims)));
+  return Array.from({ length: rows }, (_, i) => {
+    const at = i * tokens * dims;
+    const row = pooling === "mean" ? meanOverTokens(output.data, at, tokens, dims, mask, i * tokens) : new Float32Array(output.data.subarray(at, at + dims));
+    return normalised === "unit" ? unit(row) : row;
+  });
+}
+
+function meanOverTokens(data: Float32Array, at: number, tokens: number, dims: number, mask: ArrayLike<bigint | number> | undefined, maskAt: number): Float32Array<ArrayBuffer> {
+  const sums = new Float64Array(dims);
+  let attended = 0;
+  for (let t = 0; t < tokens; t++) {
+    if (mask && Number(mask[maskAt + t]) === 0) continue;
+    attended += 1;
+    for (let d = 0; d < dims; d++) sums[d]! += data[at + t * dims + d]!;
+  }
+  return Float32Array.from(sums, (sum) => (attended === 0 ? 0 : sum / attended));
+}
+
+/** A row that the model itself has normalised keeps its bits. */
+function unit(row: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  let squares = 0;
+  for (const value of row) squares += value * value;
+  if (squares === 0 || Math.abs(squares - 1) < 1e-5) return row;
+  const norm = Math.sqrt(squares);
+  return row.map((value) => value / norm);
+}
+
+/**
+ * Whether a row's result depends on what else is in its batch. The 8-bit files of the hub (`…_quantized.onnx`) measure the range of their
+ * activations over the whole batch at run time, padding included. `settings.rows: alone | together` says otherwise.
+ */
+export function rowsTouch(manifest: ModelManifest): boolean {
+  const said = manifest.settings["rows"];
+  if (said === "alone" || said === "together") return said === "alone";
+  return /_(quantized|int8|uint8)\.onnx$/.test(manifest.files.find(({ path }) => path.endsWith(".onnx"))?.path ?? "");
+}
+
+/** One run for all rows, or a run for each where they would touch: the same result at every batch size. */
+export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched> {
+  const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
+  if (rows === 1 || !rowsTouch(model.manifest)) return model.run(feeds);
+  const parts: Fetched[] = [];
+  for (let i = 0; i < rows; i++) {
+    const row: Feeds = {};
+    for (const [name, { data, dims }] of Object.entries(feeds)) {
+      const stride = data.length / rows;
+      row[name] = { data: data.slice(i * stride, (i + 1) * stride), dims: [1, ...dims.slice(1)] };
+    }
+    parts.push(await model.run(row));
+  }
+  const joined: Fetched = {};
+  for (const [name, first] of Object.entries(parts[0]!)) {
+    const data = new Float32Array(first.data.length * rows);
+    parts.forEach((part, i) => data.set(part[name]!.data, i * first.data.length));
+    joined[name] = { data, dims: [rows, ...first.dims.slice(1)] };
+  }
+  return joined;
 }

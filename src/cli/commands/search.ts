@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
@@ -120,6 +121,17 @@ function vectorSpaces(store: Store): Map<string, { kind: FlowRecord["kind"]; spa
 /** A model of the lite set measures spelling, not meaning: its space answers every query with something, so it is asked only by name. */
 const knowsMeaning = (manifest: ModelManifest): boolean => !manifest.id.startsWith("lite-");
 
+/**
+ * The model that brings pictures, sounds or words into a space: the one that made its vectors, or its other half (CLIP and CLAP have a text model
+ * beside the one that made the vectors). Of several, one that is installed.
+ */
+export function readerOf(models: readonly ModelManifest[], space: string, reads: "image" | "audio" | "text"): ModelManifest | undefined {
+  const readers = models.filter((model) => model.space?.name === space && model.preprocess.kind === reads && model.space.reads.includes(reads) && model.output !== null);
+  return readers.find(isInstalled) ?? readers[0];
+}
+
+const isInstalled = (model: ModelManifest): boolean => model.files.every((file) => existsSync(file.at));
+
 interface Reader {
   /** What a space must read to be asked. */
   reads: "image" | "audio" | "text";
@@ -129,7 +141,7 @@ interface Reader {
 /** The query as each space that can read it reads it, by the model that made the space. */
 async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<NonNullable<SearchOptions["vectors"]>> {
   const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
-  const models = new Map([...(await installedModels()).values()].map((model) => [model.space?.name, model]));
+  const models = [...(await installedModels()).values()];
   // Workers and decoders are loaded when a model is asked.
   const encoders = () => import("../query-vector.js");
   const readers: Reader[] = [];
@@ -142,9 +154,10 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
     const encoded = new Map<string, Promise<Float32Array | null>>();
     let asking = 0;
     for (const [name, { kind, space }] of asked) {
-      const manifest = models.get(space);
-      if (!manifest?.space?.reads.includes(reads) || manifest.preprocess.kind !== reads) continue;
-      if (reads === "text" && !options.space && !knowsMeaning(manifest)) continue;
+      const manifest = readerOf(models, space, reads);
+      if (!manifest?.space) continue;
+      // Words are searched without it too.
+      if (reads === "text" && !options.space && !(knowsMeaning(manifest) && isInstalled(manifest))) continue;
       asking += 1;
       if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
       const query = await encoded.get(manifest.id);

@@ -1,10 +1,16 @@
 import { z } from "zod";
-import { Frames, defineOperator } from "../../contracts/index.js";
-import { Scratch, imageBatch, imagePreprocess } from "../../models/preprocess-image.js";
-import { splitRows, vectorPort } from "../../models/rows.js";
+import { Frames, defineOperator, type GridItem } from "../../contracts/index.js";
+import { Scratch, imageBatch, imageInput, imagePreprocess, rasterDemand, rasterOf, type ImagePreprocess } from "../../models/preprocess-image.js";
+import { runRows, splitRows, vectorPort } from "../../models/rows.js";
 
 /** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
 const scratch = new Scratch();
+
+/** The decoder has delivered the model's size: one pass over the pixels. */
+function exact(items: readonly GridItem[], preprocess: ImagePreprocess): { data: Float32Array; dims: number[] } {
+  const [width, height] = preprocess.size;
+  return { data: imageBatch(items.map(({ slot }) => slot), preprocess, scratch), dims: [items.length, 3, height, width] };
+}
 
 export const imageEmbed = defineOperator({
   name: "image.embed",
@@ -18,14 +24,13 @@ export const imageEmbed = defineOperator({
   outputs: ({ models }) => ({ vectors: vectorPort(models["image"]!, "frame") }),
   config: z.strictObject({}),
   models: { image: { task: "image-embedding" } },
-  demand: ({ models }) => ({ frames: { video: { size: imagePreprocess(models["image"]!).size, fps: 2, geometry: "display" } } }),
+  demand: ({ models }) => ({ frames: { video: { size: rasterDemand(imagePreprocess(models["image"]!)), fps: 2, geometry: "display" } } }),
   run: { form: "batch", result: "vector", input: "frames" },
   batch: async (items, _config, { models }) => {
     const model = models["image"]!;
     const preprocess = imagePreprocess(model.manifest);
-    const [width, height] = preprocess.size;
-    const data = imageBatch(items.map((i) => i.slot), preprocess, scratch);
-    const outputs = await model.run({ [model.manifest.inputs[0]!.name]: { data, dims: [items.length, 3, height, width] } });
+    const input = preprocess.fit === "fill" && preprocess.layout === "nchw" ? exact(items, preprocess) : await imageInput(items.map(({ slot }) => rasterOf(slot)), preprocess, { scratch });
+    const outputs = await runRows(model, { [model.manifest.inputs[0]!.name]: { data: input.data, dims: input.dims } });
     return splitRows(outputs, model.manifest, items.length);
   },
   examples: [

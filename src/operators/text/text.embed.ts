@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { defineOperator, skip, type EachInputs, type OperatorForm } from "../../contracts/index.js";
-import { textBatch, textPreprocess } from "../../models/preprocess-text.js";
-import { splitRows, vectorPort } from "../../models/rows.js";
+import { defineOperator, skip, type EachInputs, type ModelHandle, type OperatorForm } from "../../contracts/index.js";
+import { HF_TOKENIZER, textBatch, textPreprocess, tokenBatches } from "../../models/preprocess-text.js";
+import { runRows, splitRows, vectorPort } from "../../models/rows.js";
 
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -28,13 +28,26 @@ const embed: EachBatch = async (items, { template }: z.infer<typeof config>, con
   const present = texts.filter((t) => t !== null);
   const model = contexts[0]?.models["text"];
   if (present.length === 0 || !model) return items.map(() => skip("no text"));
-  const { manifest } = model;
-  const preprocess = textPreprocess(manifest);
-  const data = textBatch(present, preprocess);
-  const rows = splitRows(await model.run({ [manifest.inputs[0]!.name]: { data, dims: [present.length, preprocess.dims] } }), manifest, present.length);
+  const rows = await vectorsOf(present, model);
   let next = 0;
   return texts.map((text) => (text === null ? skip("no text") : { vector: rows[next++] }));
 };
+
+/** A vector per text, by the model's own tokenizer or one of flow's. */
+async function vectorsOf(texts: readonly string[], model: ModelHandle): Promise<Float32Array[]> {
+  const { manifest } = model;
+  const preprocess = textPreprocess(manifest);
+  if (preprocess.tokenizer !== HF_TOKENIZER) {
+    const data = textBatch(texts, preprocess);
+    return splitRows(await model.run({ [manifest.inputs[0]!.name]: { data, dims: [texts.length, preprocess.dims] } }), manifest, texts.length);
+  }
+  const vectors: Float32Array[] = [];
+  for (const { indices, feeds, mask } of await tokenBatches(texts, manifest)) {
+    const rows = splitRows(await runRows(model, feeds), manifest, indices.length, mask);
+    indices.forEach((text, row) => (vectors[text] = rows[row]!));
+  }
+  return vectors;
+}
 
 export const textEmbed = defineOperator({
   name: "text.embed",
