@@ -46,8 +46,8 @@ export type Preprocess =
       /** contain: byte value of the padding (mean: zeros after normalisation), and where the picture goes. */
       pad: number | "mean";
       anchor: "centre" | "top-left";
-      /** Filter of whoever scales. */
-      resample: "bilinear" | "bicubic" | "lanczos" | "nearest";
+      /** Filter of a worker that has to scale: linear is OpenCV's, the others are those of @huggingface/transformers. */
+      resample: "linear" | "bilinear" | "bicubic" | "lanczos" | "nearest";
       mean: [number, number, number];
       std: [number, number, number];
       color: "rgb" | "bgr";

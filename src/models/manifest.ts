@@ -19,7 +19,7 @@ const preprocessSchema = z.discriminatedUnion("kind", [
     resize: z.int().positive().optional().describe("cover: what the shorter side is scaled to before the crop, where that is not the input's shorter side (256 before a crop of 224)."),
     pad: z.union([z.number().min(0).max(255), z.literal("mean")]).default(0).describe("contain: byte value of the padding; `mean`: zeros after normalisation."),
     anchor: z.enum(["centre", "top-left"]).default("centre").describe("contain: where the picture goes."),
-    resample: z.enum(["bilinear", "bicubic", "lanczos", "nearest"]).default("bilinear").describe("Filter where a picture has to be scaled."),
+    resample: z.enum(["linear", "bilinear", "bicubic", "lanczos", "nearest"]).default("bilinear").describe("Filter where a picture has to be scaled: `linear` is OpenCV's, the others are those of @huggingface/transformers."),
     mean: triple.default([0, 0, 0]).describe("Subtracted per channel (in the order of `color`) after scaling."),
     std: triple.default([1, 1, 1]).describe("Divides per channel after the mean is subtracted."),
     color: z.enum(["rgb", "bgr"]).default("rgb").describe("Order of the channels."),
