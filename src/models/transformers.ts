@@ -10,6 +10,7 @@ import { missingFiles } from "./manifest.js";
 export type Transformers = typeof import("@huggingface/transformers");
 export type Tokenizer = import("@huggingface/transformers").PreTrainedTokenizer;
 export type Processor = import("@huggingface/transformers").Processor;
+export type FeatureExtractor = import("@huggingface/transformers").FeatureExtractor;
 export type Model = import("@huggingface/transformers").PreTrainedModel;
 type Loaders = { [K in keyof Transformers]: Transformers[K] extends { from_pretrained: (...args: never[]) => unknown } ? K : never }[keyof Transformers];
 /** Name of a class of the library that opens a checkpoint: `AutoModelForVision2Seq`, `Florence2ForConditionalGeneration` … */
@@ -61,6 +62,14 @@ export function openProcessor(manifest: ModelManifest): Promise<Processor> {
   return once(manifest, "processor", async () => {
     const folder = await folderOf(manifest, ["preprocessor_config.json"]);
     return (await loadTransformers()).AutoProcessor.from_pretrained(folder, { local_files_only: true });
+  });
+}
+
+/** The model's feature extractor alone (preprocessor_config.json): sound → features. @throws FlowError MODEL_MISSING, MODEL_CORRUPT */
+export function openFeatureExtractor(manifest: ModelManifest): Promise<FeatureExtractor> {
+  return once(manifest, "feature extractor", async () => {
+    const folder = await folderOf(manifest, ["preprocessor_config.json"]);
+    return (await loadTransformers()).AutoFeatureExtractor.from_pretrained(folder, { local_files_only: true });
   });
 }
 

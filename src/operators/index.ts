@@ -1,6 +1,7 @@
 import type { OperatorDefinition } from "../contracts/index.js";
 import { audioChanges } from "./audio/audio.changes.js";
 import { audioEmbed } from "./audio/audio.embed.js";
+import { audioEvents } from "./audio/audio.events.js";
 import { audioLevels } from "./audio/audio.levels.js";
 import { audioLoudness } from "./audio/audio.loudness.js";
 import { captionMeasured } from "./caption/caption.measured.js";
@@ -25,6 +26,7 @@ import { videoPool } from "./video/video.pool.js";
 const operators: readonly OperatorDefinition<any>[] = [
   audioChanges,
   audioEmbed,
+  audioEvents,
   audioLevels,
   audioLoudness,
   captionMeasured,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Audio, defineOperator, type BatchFunction } from "../../contracts/index.js";
-import { audioBatch, audioPreprocess, rmsDbfs, validSamples, windowSamples } from "../../models/preprocess-audio.js";
+import { audioFeeds } from "../../models/audio-feeds.js";
+import { audioPreprocess, rmsDbfs, validSamples } from "../../models/preprocess-audio.js";
 import { embeddingOf, splitRows, vectorPort } from "../../models/rows.js";
 
 /** Below this RMS a window is silent: it gets the zero vector, which no search finds and no mean counts. */
@@ -9,15 +10,10 @@ const SILENT_DBFS = -60;
 const embed: BatchFunction = async (items, _config, { models }) => {
   const model = models["audio"]!;
   const { manifest } = model;
-  const preprocess = audioPreprocess(manifest);
   const loud = items.filter((item) => !(rmsDbfs(validSamples(item)) < SILENT_DBFS));
   const vectors = new Map<(typeof items)[number], Float32Array>();
   if (loud.length > 0) {
-    const data = audioBatch(loud, preprocess);
-    const input = manifest.inputs[0]!;
-    // [n, samples], or [n, 1, samples] where the model wants a channel.
-    const dims = input.dims.length === 3 ? [loud.length, 1, windowSamples(preprocess)] : [loud.length, windowSamples(preprocess)];
-    const rows = splitRows(await model.run({ [input.name]: { data, dims } }), manifest, loud.length);
+    const rows = splitRows(await model.run(await audioFeeds(loud, model)), manifest, loud.length);
     loud.forEach((item, i) => vectors.set(item, rows[i]!));
   }
   return items.map((item) => vectors.get(item) ?? new Float32Array(embeddingOf(manifest).dims));
@@ -27,7 +23,7 @@ export const audioEmbed = defineOperator({
   name: "audio.embed",
   version: 1,
   summary: "Embeds windows of sound with an audio model: one vector per window, zero where it is silent.",
-  description: `A window whose RMS is below ${SILENT_DBFS} dBFS gets the zero vector and costs no model run.`,
+  description: `Models that read samples (lite-sound, YAMNet) and models with a feature extractor of their own (CLAP, 48 kHz). A window whose RMS is below ${SILENT_DBFS} dBFS gets the zero vector and costs no model run.`,
   module: import.meta.url,
   level: "frame",
   inputs: { audio: Audio },
