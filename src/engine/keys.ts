@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Interval, Outcome, Series } from "../contracts/index.js";
+import { itemMemoKey } from "../store/index.js";
 
 const short = (hash: Hash): string => hash.digest("hex").slice(0, 32);
 
@@ -37,9 +38,9 @@ function feed(hash: Hash, value: unknown): void {
 
 export const digestSeries = (series: Series): string => digestValue({ p: series.ptsUs, d: series.data, b: series.bytes, w: series.width });
 
-/** Memo key of one item of one node: static part × item × what it consumed. */
+/** Memo key of one item of one node: static part × item × what it consumed. Medium and interval stand in clear, for `collect` to read (memo-keys.ts of the store). */
 export function memoKey(nodeKey: string, medium: string, interval: Interval, inputDigests: readonly string[]): string {
-  return `${nodeKey}/${digestValue([medium, interval.startUs, interval.endUs, ...inputDigests])}`;
+  return itemMemoKey(nodeKey, medium, interval, digestValue([medium, interval.startUs, interval.endUs, ...inputDigests]));
 }
 
 /** A record's id: a hash of exactly what it is about, never an index. */

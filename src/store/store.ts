@@ -3,20 +3,24 @@
  * tells when one is durable in the sense of LMDB (visible to readers, whole after kill -9).
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
+import { sweep, type Collected, type PlanNote, type SweepOptions } from "./collect.js";
 import { inspectFile } from "./inspect-file.js";
 import { holdBackCommitTraces, letTracesThrough } from "./lmdb-noise.js";
 import { lockWriter, type WriterLock } from "./lock.js";
+import { recordMemoKey } from "./memo-keys.js";
 import { WriteJournal } from "./write-journal.js";
 
 /** Bump when a layout changes; a store of another version is refused. */
 const SCHEMA_VERSION = 1;
 /** The table that is made first, so that every store has it. */
 const FIRST_TABLE = "marks";
+const DATA_FILE = "data.mdb";
+const COMPACTING = "data.mdb.compacting";
 /** Rows per packed value: 32 vectors of 2 KB cost 1.06 × their bytes, one per value 2.0 ×. */
 const ROWS_PER_CHUNK = 32;
 /** LMDB keys end here; the highest array element sorts after strings and numbers. */
@@ -83,6 +87,22 @@ export interface RecordQuery {
   superseded?: boolean;
 }
 
+interface PageStats {
+  pageSize: number;
+  treeBranchPageCount: number;
+  treeLeafPageCount: number;
+  overflowPages: number;
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 type Table = Database<Buffer, (string | number)[] | string>;
 
 /** Level by level: Node's recursive mkdir never returns where the system answers ENOENT below a folder that exists (/proc). */
@@ -101,6 +121,7 @@ export class Store implements AsyncDisposable {
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
 
   private readonly journal = new WriteJournal();
+  private isOpen = true;
   private readonly marks: Table;
   private readonly media: Table;
   private readonly blocks: Table;
@@ -140,7 +161,7 @@ export class Store implements AsyncDisposable {
   /** Opens or (writers only) makes the store in `dir`. */
   static async open(dir: string, options: { readOnly?: boolean } = {}): Promise<Store> {
     const path = resolve(dir);
-    const file = join(path, "data.mdb");
+    const file = join(path, DATA_FILE);
     const exists = existsSync(file) && statSync(file).size > 0;
     if (options.readOnly && !exists) {
       throw new FlowError("STORE_MISSING", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT --store DIR`, or name the right folder with --store.", exit: EXIT.badInput });
@@ -159,6 +180,8 @@ export class Store implements AsyncDisposable {
       }
     }
     const lock = options.readOnly ? null : await lockWriter(path);
+    // Of a compaction that was killed.
+    if (lock) rmSync(join(path, COMPACTING), { force: true });
     if (lock) holdBackCommitTraces();
     try {
       const wrong = exists ? inspectFile(file, FIRST_TABLE) : null;
@@ -299,6 +322,16 @@ export class Store implements AsyncDisposable {
 
   putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
     return this.journal.watch(this.marks.put(["health", medium], pack(health)));
+  }
+
+  /** What a plan computes, for `collect`. */
+  putPlan(hash: string, note: PlanNote): Promise<void> {
+    return this.marks.doesExist(["plan", hash]) ? Promise.resolve() : this.journal.watch(this.marks.put(["plan", hash], pack(note)));
+  }
+
+  /** The plan that was begun last on a medium. */
+  putStarted(medium: string, planHash: string): Promise<void> {
+    return this.read<string>(this.marks, ["started", medium]) === planHash ? Promise.resolve() : this.journal.watch(this.marks.put(["started", medium], pack(planHash)));
   }
 
   // -- memo -----------------------------------------------------------------------------------------------------------------
@@ -467,6 +500,61 @@ export class Store implements AsyncDisposable {
     for (const { value } of this.runTable.getRange({ reverse: true })) yield unpack(value) as RunRow;
   }
 
+  // -- upkeep ---------------------------------------------------------------------------------------------------------------
+
+  /** Removes what nothing reaches (collect.ts says what that is); with `dryRun` only tells. */
+  async collect({ dryRun, ...options }: Pick<SweepOptions, "isGone" | "missing"> & { dryRun: boolean }): Promise<Collected> {
+    const tables = {
+      marks: this.marks, media: this.media, blocks: this.blocks, memo: this.memo, records: this.recordTable, recordKeys: this.recordKeys, vectors: this.vectors, blobs: this.blobs,
+      failures: this.failureTable, paths: this.paths,
+    };
+    const { groups, ...collected } = sweep(tables, { ...options, superseded: this.superseded() });
+    if (!dryRun) {
+      for (const group of groups) {
+        await this.transact(() => {
+          for (const { table, key } of group) this.drop(table, key as string);
+        });
+      }
+    }
+    return collected;
+  }
+
+  /** Bytes of the file, and those of them that hold nothing. */
+  fileUse(): { bytes: number; freeBytes: number } {
+    if (!this.isOpen) return { bytes: statSync(join(this.dir, DATA_FILE)).size, freeBytes: 0 };
+    const tables = [this.root, this.marks, this.media, this.blocks, this.memo, this.recordTable, this.recordKeys, this.vectors, this.blobs, this.failureTable, this.runTable, this.paths] as unknown as { getStats(): PageStats }[];
+    const used = tables.map((table) => table.getStats()).reduce((sum, s) => sum + (s.treeBranchPageCount + s.treeLeafPageCount + s.overflowPages) * s.pageSize, 0);
+    const { size } = statSync(join(this.dir, DATA_FILE));
+    return { bytes: size, freeBytes: Math.max(0, size - used) };
+  }
+
+  /**
+   * Writes the data anew without free pages and puts it in the place of the old file at once; killed before, it leaves the old one. Readers that have the old file
+   * open go on with it. Afterwards this store can only be closed. @throws FlowError STORE_WRITE_FAILED, STORE_COMPACT_FAILED (nothing is changed)
+   */
+  async compact(): Promise<void> {
+    const copy = join(this.dir, COMPACTING);
+    const lastTransaction = (): number => (this.root.getStats() as { lastTxnId: number }).lastTxnId;
+    await this.flushed();
+    // lmdb numbers the copy's one transaction like our last, made odd. The lock file that other processes hold open has our number: it must be the same.
+    for (let n = 0; lastTransaction() % 2 === 0 && n < 8; n++) await this.journal.watch(this.marks.put(["compacted"], pack([Date.now(), n])));
+    await this.root.flushed;
+    try {
+      if (lastTransaction() % 2 === 0) throw new Error("its transactions cannot be numbered on");
+      await this.root.backup(copy, true);
+      const wrong = inspectFile(copy, FIRST_TABLE);
+      if (wrong !== null) throw new Error(wrong);
+      sync(copy);
+    } catch (cause) {
+      rmSync(copy, { force: true });
+      throw new FlowError("STORE_COMPACT_FAILED", `The store's file could not be written anew: ${(cause as Error).message}`, { hint: "It needs as much free disk space as the data has bytes. The store is whole; its free pages are used by the next runs.", cause, exit: EXIT.environment });
+    }
+    await this.root.close();
+    this.isOpen = false;
+    renameSync(copy, join(this.dir, DATA_FILE));
+    sync(this.dir);
+  }
+
   // -- life -----------------------------------------------------------------------------------------------------------------
 
   /** Resolves when everything written so far is committed. @throws FlowError STORE_WRITE_FAILED */
@@ -478,10 +566,10 @@ export class Store implements AsyncDisposable {
   async close(): Promise<void> {
     try {
       await this.journal.flushed();
-      if (this.lock) await this.root.flushed;
+      if (this.lock && this.isOpen) await this.root.flushed;
     } finally {
       // After a failed commit lmdb's own close waits for ever for it; the process is about to end and the lock is what others wait for.
-      if (!this.journal.failed) await this.root.close();
+      if (!this.journal.failed && this.isOpen) await this.root.close();
       if (this.lock) letTracesThrough();
       await this.lock?.release();
     }
@@ -512,9 +600,6 @@ export class Store implements AsyncDisposable {
 
 /** What a store's folder may hold before its data: traces of a run that was killed at its very start, and reports. */
 const OURS = /^(data\.mdb|lock\.mdb|writer\.pid|report)/;
-
-/** Where the recorder notes what a record was made of. */
-export const recordMemoKey = (id: string): string => `record/${id}`;
 
 const NONE: ReadonlyMap<string, string> = new Map();
 const SUPERSEDED = "superseded";

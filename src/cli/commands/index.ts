@@ -16,6 +16,7 @@ export const commands = {
   errors: entry("Run", "List the items that failed, and why.", () => import("./errors.js")),
   retry: entry("Run", "Run a graph again for the items that failed.", () => import("./retry.js")),
   runs: entry("Run", "List the runs of a store.", () => import("./runs.js")),
+  gc: entry("Run", "Remove from a store what no result needs any more, and shrink its file.", () => import("./gc.js")),
 
   lint: entry("Graph", "Check a graph: every problem with file, line, column and what helps.", () => import("./lint.js")),
   plan: entry("Graph", "Show what a run would do: per node new, stale, cached or failed, and why.", () => import("./plan.js")),
