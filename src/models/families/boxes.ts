@@ -20,14 +20,15 @@ export function iou(a: Box, b: Box): number {
 
 export const area = (box: Box): number => Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1]);
 
-/** Greedy suppression within each class, best first (equal scores: in order): a box stays unless it overlaps one that stayed by more than `threshold`. */
-export function suppress(candidates: readonly Candidate[], threshold: number): Candidate[] {
+/** Greedy suppression within each class (or across them), best first (equal scores: in order): a box stays unless it overlaps one that stayed by more than `threshold`. */
+export function suppress(candidates: readonly Candidate[], threshold: number, acrossClasses = false): Candidate[] {
   const sorted = candidates.map((candidate, order) => ({ candidate, order })).sort((a, b) => b.candidate.score - a.candidate.score || a.order - b.order);
   const kept = new Map<number, Candidate[]>();
   const all: Candidate[] = [];
   for (const { candidate } of sorted) {
-    let same = kept.get(candidate.kind);
-    if (!same) kept.set(candidate.kind, (same = []));
+    const group = acrossClasses ? 0 : candidate.kind;
+    let same = kept.get(group);
+    if (!same) kept.set(group, (same = []));
     if (same.some((other) => iou(other.box, candidate.box) > threshold)) continue;
     same.push(candidate);
     all.push(candidate);

@@ -4,14 +4,14 @@ import { suppress, type Candidate } from "./boxes.js";
 import { rowOf, settingsOf, type Outputs } from "./outputs.js";
 import type { DetectorOptions } from "./detector.js";
 
-const settings = z.object({ strides: z.array(z.number().positive()).min(1).default([8, 16, 32]), scoreThreshold: z.number().default(0.5), nmsThreshold: z.number().default(0.5) });
+const settings = z.object({ strides: z.array(z.number().positive()).min(1).default([8, 16, 32]), scoreThreshold: z.number().default(0.5), nmsThreshold: z.number().default(0.5), nmsAcrossClasses: z.boolean().default(false) });
 
 /**
  * YOLOX (Ge et al., 2021): rows [centre x, centre y, log width, log height, objectness, class scores…] of an anchor-free grid, cell by cell and
- * stride after stride; the score is objectness × best class. Suppressed within each class, as OpenCV's sample does.
+ * stride after stride; the score is objectness × best class. `nmsAcrossClasses`: one thing has one name, the best (OpenCV's NMSBoxes); else each class is suppressed by itself.
  */
 export function yolox(outputs: Outputs, i: number, items: number, input: { width: number; height: number }, manifest: ModelManifest, options: DetectorOptions): Candidate[] {
-  const { strides, scoreThreshold, nmsThreshold } = settingsOf(manifest, settings);
+  const { strides, scoreThreshold, nmsThreshold, nmsAcrossClasses } = settingsOf(manifest, settings);
   const least = options.minScore ?? scoreThreshold;
   const { name, dims } = manifest.outputs[0]!;
   const width = Number(dims.at(-1));
@@ -32,5 +32,5 @@ export function yolox(outputs: Outputs, i: number, items: number, input: { width
       }
     }
   }
-  return suppress(candidates, options.nms ?? nmsThreshold);
+  return suppress(candidates, options.nms ?? nmsThreshold, nmsAcrossClasses);
 }
