@@ -35,7 +35,7 @@ async function planned(info: MediumInfo): Promise<{ plan: Plan; spec: DecodeSpec
   const nodes = plan.nodes.filter((node) => node.level === "frame" && (isVideoFed(node) ? info.video : info.audio));
   // Nothing stored yet: all that planning a decode asks of a stream.
   const streams = nodes.map((node) => ({ node, complete: false, resumeUs: 0, verify: null }) as unknown as GridStream);
-  const { spec } = planDecode(info, streams, plan.runtime.slots)!;
+  const { spec } = planDecode(info, streams, plan)!;
   return { plan, spec, nodes };
 }
 

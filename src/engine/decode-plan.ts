@@ -1,4 +1,5 @@
-import type { AudioDemand, DecodeSpec, MediumInfo, PlanNode, VideoDemand } from "../contracts/index.js";
+import type { AudioDemand, DecodeSpec, MediumInfo, Plan, PlanNode, VideoDemand } from "../contracts/index.js";
+import { decodesOf } from "../graph/index.js";
 import { outputSize } from "../media/index.js";
 import type { GridStream } from "./grid.js";
 
@@ -38,9 +39,11 @@ export interface DecodePlan {
 
 /**
  * Decode pushdown: one output per distinct demand of the nodes that still miss something, all from one ffmpeg. Returns null when nothing has
- * to be decoded. `slots` is the quota of one output's ring.
+ * to be decoded. Each output's ring has the slots that the plan grants its consumers: more would only let batches pile up behind a busy pool.
  */
-export function planDecode(info: MediumInfo, streams: readonly GridStream[], slots: number): DecodePlan | null {
+export function planDecode(info: MediumInfo, streams: readonly GridStream[], plan: Pick<Plan, "nodes" | "runtime">): DecodePlan | null {
+  const decodes = decodesOf(plan);
+  const granted = new Map<string, Set<(typeof decodes)[number]>>();
   const spec: DecodeSpec = { video: [], audio: [] };
   const consumers = new Map<string, GridStream[]>();
   const missing = streams.filter((stream) => !stream.complete);
@@ -49,6 +52,11 @@ export function planDecode(info: MediumInfo, streams: readonly GridStream[], slo
     if (!input) continue;
     const { run } = stream.node.op;
     const key = "video" in input ? videoKey(info, input.video) : audioKey(input.audio);
+    const decode = decodes.find(({ consumers }) => consumers.some(({ node }) => node === stream.node.name))!;
+    // Demands that differ in a plan can be one output of this medium.
+    const shares = granted.get(key) ?? new Set();
+    granted.set(key, shares.add(decode));
+    const slots = [...shares].reduce((sum, share) => sum + share.slots, 0);
     let output: { deliver: boolean; slots: number; taps: { key: string; tap: { module: string; export: string; config: unknown } }[] } | undefined;
     if ("video" in input) {
       output = spec.video.find((o) => o.key === key);
@@ -57,6 +65,7 @@ export function planDecode(info: MediumInfo, streams: readonly GridStream[], slo
       output = spec.audio.find((o) => o.key === key);
       if (!output) spec.audio.push((output = { key, demand: input.audio, slots, deliver: false, taps: [] } as DecodeSpec["audio"][number]) as DecodeSpec["audio"][number]);
     }
+    output.slots = slots;
     if (run.form === "tap") output.taps.push({ key: stream.node.name, tap: { module: stream.node.op.module, export: run.factory, config: stream.node.config } });
     else output.deliver = true;
     consumers.set(key, [...(consumers.get(key) ?? []), stream]);

@@ -43,7 +43,7 @@ export class GridHalf {
   /** Decodes what is missing; resolves when every item taken has its outcome and its lease is back. @throws FlowError when decoding failed */
   async run(cut: RowsTaker | null): Promise<void> {
     const { info, plan, store, stop, streams } = this.context;
-    const planned = planDecode(info, [...streams.values()], plan.runtime.slots);
+    const planned = planDecode(info, [...streams.values()], plan);
     if (!planned || stop.aborted || this.context.halted) return;
     if (planned.spec.resume) {
       this.decodeFromUs = planned.spec.resume.fromUs;

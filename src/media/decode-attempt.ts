@@ -111,7 +111,7 @@ export class Attempt {
         (bytes) => {
           queue.wrote(bytes);
           wire.full = !queue.hasRoom;
-          this.pumpAll();
+          if (queue.ready && !wire.waiting) this.pumpAll();
           return !wire.full;
         },
         () => {

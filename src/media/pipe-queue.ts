@@ -43,6 +43,11 @@ export class PipeQueue {
     return this.#memory.length - (this.#written - this.#read) >= this.#nextBytes;
   }
 
+  /** There is something to peek at. */
+  get ready(): boolean {
+    return this.#written - this.#read >= this.#unitBytes || this.#spilled.length > 0;
+  }
+
   /** Received in all, bytes. */
   get received(): number {
     return this.#written;
