@@ -118,6 +118,11 @@ export class OnnxGraph {
     return this.constant([1], Float32Array.of(value));
   }
 
+  /** A single integer without dimensions, as CumSum's axis or Gather's index want it. */
+  scalarInt(value: number): string {
+    return this.constant([], BigInt64Array.of(BigInt(value)));
+  }
+
   ints(...values: number[]): string {
     return this.constant([values.length], BigInt64Array.from(values, BigInt));
   }

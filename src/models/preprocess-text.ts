@@ -46,6 +46,20 @@ export interface TokenBatch {
 /** Lengths are rounded up to this, so that a text's padding depends on the text alone and never on its neighbours. */
 const LENGTH_STEP = 16;
 
+type Encoded = Record<string, number[] | undefined>;
+
+/**
+ * The first `length` tokens that leave room for those that end every text ([SEP], <|endoftext|>), as the models were trained. The library cuts them
+ * off (4.3.1), and CLIP's vector is read at the last one. `empty`: the tokens of no text.
+ */
+function truncated(encoded: Encoded, length: number, empty: readonly number[]): Encoded {
+  const ids = encoded["input_ids"]!;
+  if (ids.length <= length) return encoded;
+  let tail = 0;
+  while (tail < empty.length && empty.at(-1 - tail) === ids.at(-1 - tail)) tail++;
+  return Object.fromEntries(Object.entries(encoded).map(([name, values]) => [name, values && [...values.slice(0, length - tail), ...values.slice(values.length - tail)]]));
+}
+
 /**
  * Texts as the model's own tokenizer reads them, cut at `maxTokens`: the inputs that the manifest names (input_ids, attention_mask,
  * token_type_ids). Texts of one padded length are a batch; a fixed length of the model's input is kept. Throws MODEL_MISSING, MODEL_CORRUPT,
@@ -54,13 +68,15 @@ const LENGTH_STEP = 16;
 export async function tokenBatches(texts: readonly string[], manifest: ModelManifest): Promise<TokenBatch[]> {
   const { maxTokens } = textPreprocess(manifest);
   const tokenizer = await openTokenizer(manifest);
-  const encode = tokenizer as unknown as (text: string, options: object) => Record<string, number[] | undefined>;
-  const encoded = texts.map((text) => encode(text, { padding: false, truncation: true, max_length: maxTokens, return_tensor: false }));
+  const encode = tokenizer as unknown as (text: string, options: object) => Encoded;
+  const whole = (text: string): Encoded => encode(text, { padding: false, truncation: false, return_tensor: false });
+  const empty = whole("")["input_ids"]!;
+  const encoded = texts.map((text) => truncated(whole(text), maxTokens, empty));
   const fixed = manifest.inputs.map(({ dims }) => dims[1]).find((length) => typeof length === "number");
   const step = rowsTouch(manifest) ? 1 : LENGTH_STEP;
   const groups = new Map<number, number[]>();
-  for (const [i, { input_ids }] of encoded.entries()) {
-    const length = fixed ?? Math.min(maxTokens, Math.ceil(input_ids!.length / step) * step);
+  for (const [i, { input_ids: ids }] of encoded.entries()) {
+    const length = fixed ?? Math.min(maxTokens, Math.ceil(ids!.length / step) * step);
     const group = groups.get(length);
     if (group) group.push(i);
     else groups.set(length, [i]);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineOperator, skip, type EachInputs, type ModelHandle, type OperatorForm } from "../../contracts/index.js";
+import { mockVector } from "../../models/mock.js";
 import { HF_TOKENIZER, textBatch, textPreprocess, tokenBatches } from "../../models/preprocess-text.js";
 import { runRows, splitRows, vectorPort } from "../../models/rows.js";
 
@@ -40,6 +41,10 @@ async function vectorsOf(texts: readonly string[], model: ModelHandle): Promise<
   if (preprocess.tokenizer !== HF_TOKENIZER) {
     const data = textBatch(texts, preprocess);
     return splitRows(await model.run({ [manifest.inputs[0]!.name]: { data, dims: [texts.length, preprocess.dims] } }), manifest, texts.length);
+  }
+  if (model.mock) {
+    model.count(texts.length);
+    return texts.map((text) => mockVector(model, text));
   }
   const vectors: Float32Array[] = [];
   for (const { indices, feeds, mask } of await tokenBatches(texts, manifest)) {
