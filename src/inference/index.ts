@@ -1,3 +1,5 @@
 export { Batcher, isItemError, type BatcherOptions } from "./batcher.js";
+export type { DeviceChoice } from "./device-chooser.js";
+export { CUDA_COMMAND } from "./devices.js";
 export { InferencePool, type PoolOptions, type PoolStats, type WorkerStats } from "./pool.js";
-export type { EachItem, PoolCall, PoolResult } from "./protocol.js";
+export { DEFAULT_CHECK, type CallRuntime, type EachItem, type PoolCall, type PoolResult } from "./protocol.js";

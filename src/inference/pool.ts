@@ -1,22 +1,34 @@
 /**
  * The pool of inference workers. Who paces whom: the engine's batchers bound what is in flight; beyond `maxQueue` waiting calls the
  * pool refuses (POOL_FULL), which is a defect of the caller. What bounds memory: calls hold SlotRefs, never pixels. Who frees: the
- * caller, after `run` has settled. Nothing here aborts a running task: a worker inside `session.run()` that is terminated takes the
+ * caller, after `run` has settled. Nothing here aborts a running task: a thread inside `session.run()` that is terminated takes the
  * whole process with it (SIGABRT), so `destroy` drains first, and nobody may call process.exit() before it has resolved.
+ *
+ * Workers stand in lanes: one lane per kind of worker (thread, process) and device. The CPU's lanes have as many workers as the pool, every
+ * other device's lane has one: two threads on WebGPU end the process (SIGSEGV), and a second session would only share the device.
  */
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { Piscina } from "piscina";
-import { EXIT, FlowError, type ModelManifest } from "../contracts/index.js";
-import type { ModelWire, PoolCall, PoolResult, WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
+import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
+import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
+import type { Lane, LaneOptions } from "./lane.js";
+import { ProcessLane } from "./process-lane.js";
+import { DEFAULT_CHECK, type CallRuntime, type ModelWire, type PoolCall, type PoolResult, type Prepared, type WorkerReply, type WorkerTask } from "./protocol.js";
+import { limitKey } from "./sessions.js";
+import { ThreadLane } from "./thread-lane.js";
 
 export interface PoolOptions {
-  /** Threads; each runs one call at a time. Default: the machine's cores. */
+  /** Workers of a CPU lane; each runs one call at a time. Default: the machine's cores. */
   workers?: number;
   /** ONNX Runtime threads per worker. Default 1, parallel by workers: only then are rows byte-equal at every batch size. */
   intraOpThreads?: number;
   /** Calls that may wait for a worker. Default 64 per worker. */
   maxQueue?: number;
+  /** For calls that do not say otherwise. Default: thread. */
+  isolation?: "thread" | "process";
+  /** For calls that do not say otherwise; with isolation: process only. */
+  timeoutMs?: number | null;
+  /** What an earlier run found to fit: `sha256:device` → rows. */
+  limits?: Readonly<Record<string, number>>;
 }
 
 export interface WorkerStats {
@@ -27,95 +39,112 @@ export interface WorkerStats {
 export interface PoolStats {
   /** Rows sent to each model by id, in calls that succeeded: each once, padding and retries not counted. */
   inferences: Record<string, number>;
+  /** Sessions made, by model id. */
+  loads: Record<string, number>;
+  /** `sha256:device` → rows at once, where a run had to be halved for want of memory. */
+  limits: Record<string, number>;
+  /** What models run on that asked for more than the CPU, by model id. */
+  devices: Record<string, DeviceChoice>;
   calls: number;
   failedCalls: number;
   busyMs: number;
-  /** By thread id. */
+  /** By thread or process id. */
   workers: Record<number, WorkerStats>;
 }
 
-const IDLE_TIMEOUT_MS = 3_600_000;
+type Ok = Extract<WorkerReply, { ok: true }>;
+type Isolation = "thread" | "process";
 
-/** Runs operators in worker threads with their models loaded. */
+/** Runs operators in workers with their models loaded. */
 export class InferencePool implements AsyncDisposable {
   readonly workers: number;
   readonly intraOpThreads: number;
-  readonly #pool: Piscina<WorkerTask, WorkerReply>;
+  readonly #options: PoolOptions;
+  readonly #lanes = new Map<string, Lane>();
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
-  readonly #wires = new WeakMap<ModelManifest, ModelWire>();
+  readonly #wires = new WeakMap<ModelManifest, Pick<ModelWire, "key" | "json">>();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #stats: PoolStats = { inferences: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
+  readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
+  readonly #choosers = new Map<Isolation, DeviceChooser>();
   #warming: Promise<unknown> = Promise.resolve();
   #destroyed: Promise<void> | undefined;
 
   constructor(options: PoolOptions = {}) {
-    const cores = availableParallelism();
-    this.workers = options.workers ?? cores;
+    this.#options = options;
+    this.workers = options.workers ?? availableParallelism();
     this.intraOpThreads = options.intraOpThreads ?? 1;
-    const setup: WorkerSetup = { stop: this.#stop, intraOpThreads: this.intraOpThreads };
-    this.#pool = new Piscina({
-      filename: fileURLToPath(new URL("./worker.js", import.meta.url)),
-      minThreads: this.workers,
-      maxThreads: this.workers,
-      idleTimeout: IDLE_TIMEOUT_MS,
-      maxQueue: Math.max(options.maxQueue ?? 64 * this.workers, this.workers),
-      concurrentTasksPerWorker: 1,
-      // Workers await files, sharp and imports: an event loop that sleeps in Atomics.wait would stall them.
-      atomics: "disabled",
-      recordTiming: false,
-      // Batches are short-lived garbage; V8 would let each worker's nursery grow to 48 MB before it looks.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-      workerData: setup,
-    });
-    // An idle worker that dies is replaced by Piscina; without a listener the event would end the process.
-    this.#pool.on("error", () => undefined);
+    Object.assign(this.#stats.limits, options.limits);
+    // Threads take a moment to start, and a pool is made when the first call is due; processes start with their first call.
+    if (this.#isolation() === "thread") this.#lane("thread", "cpu");
   }
 
   /**
    * One call of one node. Result i belongs to item i. Rejects with a FlowError when the whole call failed (batch, eachBatch: bisect);
    * in `each` calls an item's error is its result.
    */
-  async run(call: PoolCall): Promise<PoolResult[]> {
-    const { models, ...rest } = call;
+  run(call: PoolCall): Promise<PoolResult[]> {
+    return this.#track(this.#run(call));
+  }
+
+  async #run(call: PoolCall): Promise<PoolResult[]> {
+    this.#open(call.node);
+    const { models, runtime, ...rest } = call;
+    const isolation = this.#isolation(runtime);
+    const devices = await this.#devices(models, runtime, isolation);
     const wires: Record<string, ModelWire> = {};
-    for (const [role, manifest] of Object.entries(models)) wires[role] = this.#wire(manifest);
-    const reply = await this.#send({ type: "call", call: rest, models: wires }, call.node);
+    for (const [role, manifest] of Object.entries(models)) wires[role] = this.#wire(manifest, devices[role]);
+    const lane = Object.values(devices).find((device) => device !== "cpu") ?? "cpu";
+    const timeoutMs = runtime?.timeoutMs === undefined ? (this.#options.timeoutMs ?? null) : runtime.timeoutMs;
+    const reply = await this.#send({ type: "call", call: rest, models: wires }, isolation, lane, call.node, timeoutMs);
     return reply.results;
   }
 
-  /** Opens the models' sessions in every worker. Rejects with MODEL_MISSING or MODEL_CORRUPT. */
+  /** Opens the models' sessions in every worker of the CPU. Rejects with MODEL_MISSING or MODEL_CORRUPT. */
   async warm(models: readonly ModelManifest[]): Promise<void> {
     const wires = distinct(models).map((m) => this.#wire(m));
     // One warming at a time: two, each holding a worker, would wait for each other's workers for ever.
-    const turn = this.#warming.then(() => this.#warmAll(wires));
+    const turn = this.#warming.then(() => this.#track(this.#warmAll(wires)));
     this.#warming = turn.catch(() => undefined);
     await turn;
   }
 
   async #warmAll(models: ModelWire[]): Promise<void> {
-    const gate = new Int32Array(new SharedArrayBuffer(4));
-    const task: WorkerTask = { type: "warm", models, gate, count: this.workers };
-    const sent = Array.from({ length: this.workers }, () =>
-      this.#send(task).catch((error: unknown) => {
-        // Whoever waits at the gate must not wait for one that never comes.
-        Atomics.store(gate, 0, this.workers);
-        Atomics.notify(gate, 0);
-        throw error;
-      }),
-    );
-    const failed = (await Promise.allSettled(sent)).find((s) => s.status === "rejected");
-    if (failed) throw failed.reason;
+    this.#open();
+    const task = { type: "warm", models } as const;
+    for (const reply of await this.#lane(this.#isolation(), "cpu").everywhere(task)) this.#unwrap(task, reply);
   }
 
   /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. */
   async verify(models: readonly ModelManifest[]): Promise<FlowError[]> {
-    const checks = await Promise.allSettled(distinct(models).map((m) => this.#send({ type: "verify", model: this.#wire(m) })));
+    this.#open();
+    const checks = await Promise.allSettled(distinct(models.filter((m) => !m.mock)).map((m) => this.#send({ type: "verify", model: this.#wire(m) }, this.#isolation(), "cpu")));
     return checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError);
+  }
+
+  /** What the model will run on: tried in order, once per model and order. Rejects with MODEL_DEVICE when none of them works. */
+  async device(manifest: ModelManifest, order: DeviceOrder, check: number | null = DEFAULT_CHECK): Promise<DeviceChoice> {
+    this.#open();
+    return this.#choose(manifest, order, check, this.#isolation());
+  }
+
+  async #choose(manifest: ModelManifest, order: DeviceOrder, check: number | null, isolation: Isolation): Promise<DeviceChoice> {
+    let chooser = this.#choosers.get(isolation);
+    if (!chooser) {
+      const prepare = async (model: ModelManifest, device: Device, tolerance: number | null): Promise<Prepared> => {
+        const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check: tolerance }, isolation, device);
+        return (results[0] as { value: Prepared }).value;
+      };
+      this.#choosers.set(isolation, (chooser = new DeviceChooser(prepare)));
+    }
+    const choice = await chooser.choose(manifest, order, check);
+    this.#stats.devices[manifest.id] = choice;
+    return choice;
   }
 
   /** Sets the flag that workers read between runs: what has not begun fails with CANCELLED, what runs finishes. */
   stop(): void {
     Atomics.store(this.#stop, 0, 1);
+    for (const lane of this.#lanes.values()) lane.stop();
   }
 
   /** A snapshot; `failedCalls` counts calls that rejected as a whole. */
@@ -132,7 +161,7 @@ export class InferencePool implements AsyncDisposable {
   destroy(): Promise<void> {
     this.#destroyed ??= (async () => {
       while (this.#pending.size > 0) await Promise.allSettled([...this.#pending]);
-      await this.#pool.destroy();
+      await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     })();
     return this.#destroyed;
   }
@@ -141,22 +170,64 @@ export class InferencePool implements AsyncDisposable {
     await this.destroy();
   }
 
-  #send(task: WorkerTask, node?: string): Promise<Extract<WorkerReply, { ok: true }>> {
-    const sent = this.#exchange(task, node);
+  #isolation(runtime?: CallRuntime): Isolation {
+    return runtime?.isolation ?? this.#options.isolation ?? "thread";
+  }
+
+  #lane(isolation: Isolation, device: Device): Lane {
+    const key = `${isolation}:${device}`;
+    let lane = this.#lanes.get(key);
+    if (!lane) {
+      const workers = device === "cpu" ? this.workers : 1;
+      const options: LaneOptions = { workers, intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop };
+      lane = isolation === "thread" ? new ThreadLane(options) : new ProcessLane(options);
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  /** Role → device. A call runs in one worker, so all its models share one device beside the CPU: the first that any of them gets. */
+  async #devices(models: Record<string, ModelManifest>, runtime: CallRuntime | undefined, isolation: Isolation): Promise<Record<string, Device>> {
+    const devices: Record<string, Device> = {};
+    let shared: Device | null = null;
+    for (const [role, manifest] of Object.entries(models)) {
+      const order = runtime?.devices?.[role];
+      if (manifest.mock || order === undefined || (order !== "auto" && order[0] === "cpu")) {
+        devices[role] = "cpu";
+        continue;
+      }
+      const { device } = await this.#choose(manifest, order, runtime?.check === undefined ? DEFAULT_CHECK : runtime.check, isolation);
+      if (device !== "cpu" && shared !== null && device !== shared) {
+        this.#stats.devices[manifest.id] = { device: "cpu", reason: `another model of the same node runs on ${shared}`, difference: null };
+        devices[role] = "cpu";
+        continue;
+      }
+      devices[role] = device;
+      if (device !== "cpu") shared = device;
+    }
+    return devices;
+  }
+
+  #send(task: WorkerTask, isolation: Isolation, device: Device, node?: string, timeoutMs: number | null = null): Promise<Ok> {
+    return this.#track(this.#exchange(task, isolation, device, node, timeoutMs));
+  }
+
+  async #exchange(task: WorkerTask, isolation: Isolation, device: Device, node: string | undefined, timeoutMs: number | null): Promise<Ok> {
+    return this.#unwrap(task, await this.#lane(isolation, device).run(task, node, timeoutMs), node);
+  }
+
+  #track<T>(sent: Promise<T>): Promise<T> {
     this.#pending.add(sent);
     const settled = () => void this.#pending.delete(sent);
     sent.then(settled, settled);
     return sent;
   }
 
-  async #exchange(task: WorkerTask, node?: string): Promise<Extract<WorkerReply, { ok: true }>> {
+  #open(node?: string): void {
     if (this.#destroyed) throw new FlowError("CANCELLED", "the pool has been closed", { hint: "Run the command again.", node });
-    let reply: WorkerReply;
-    try {
-      reply = await this.#pool.run(task);
-    } catch (cause) {
-      throw outside(cause, node);
-    }
+  }
+
+  #unwrap(task: WorkerTask, reply: WorkerReply, node?: string): Ok {
     this.#count(task, reply);
     if (reply.ok) return reply;
     const { code, message, hint, item } = reply.error;
@@ -170,8 +241,10 @@ export class InferencePool implements AsyncDisposable {
   }
 
   #count(task: WorkerTask, reply: WorkerReply): void {
+    const { inferences, loads, limits, workers } = this.#stats;
+    for (const [model, n] of Object.entries(reply.loads)) loads[model] = (loads[model] ?? 0) + n;
+    for (const [key, rows] of Object.entries(reply.limits)) limits[key] = Math.min(rows, limits[key] ?? rows);
     if (task.type !== "call") return;
-    const { inferences, workers } = this.#stats;
     const worker = (workers[reply.worker] ??= { calls: 0, busyMs: 0 });
     worker.calls++;
     worker.busyMs += reply.busyMs;
@@ -181,38 +254,17 @@ export class InferencePool implements AsyncDisposable {
     else for (const [model, rows] of Object.entries(reply.rows)) inferences[model] = (inferences[model] ?? 0) + rows;
   }
 
-  #wire(manifest: ModelManifest): ModelWire {
+  #wire(manifest: ModelManifest, device: Device = "cpu"): ModelWire {
     let wire = this.#wires.get(manifest);
     if (!wire) {
       wire = { key: `${manifest.id}:${manifest.sha256}:${manifest.file}`, json: JSON.stringify(manifest) };
       this.#wires.set(manifest, wire);
     }
-    return wire;
+    return { ...wire, device, maxRows: this.#stats.limits[limitKey(manifest, device)] ?? null };
   }
 }
 
 /** Shared by hash: one session serves every manifest of the same file, but each manifest is checked. */
 function distinct(models: readonly ModelManifest[]): ModelManifest[] {
   return [...new Map(models.map((m) => [`${m.id}:${m.sha256}`, m])).values()];
-}
-
-/** What Piscina itself reports: a full queue, a value that cannot cross, a worker that died. */
-function outside(cause: unknown, node: string | undefined): FlowError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (/queue/i.test(message)) {
-    return new FlowError("POOL_FULL", `the pool's queue is full: ${message}`, { hint: "This is a defect of the engine: please report it.", node, cause });
-  }
-  if (cause instanceof Error && cause.name === "DataCloneError") {
-    return new FlowError("NOT_CLONEABLE", `a value of ${node ?? "this call"} cannot cross to a worker: ${message}`, {
-      hint: "Config, inputs and results of operators that run in the pool must be plain data.",
-      node,
-      permanent: true,
-      cause,
-    });
-  }
-  return new FlowError("WORKER_DIED", `a worker ended in the middle of a call: ${message}`, {
-    hint: "Run the same command again; if it happens again, please report it with the output of `flow doctor --json`.",
-    node,
-    cause,
-  });
 }

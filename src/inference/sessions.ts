@@ -1,14 +1,17 @@
 /**
- * ONNX Runtime sessions of one worker: one per model hash, made at first use, kept until the worker ends (create/release leaks).
+ * ONNX Runtime sessions of one worker: one per file and device, made at first use, kept until the worker ends (create/release leaks).
  * `session.run()` blocks this thread and must never be aborted (SIGABRT of the whole process): the stop flag is read between runs.
  */
 import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { EXIT, FlowError, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
+import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
+import { difference, sampleFeeds } from "./agreement.js";
+import { providersOf } from "./devices.js";
+import { fixedBatch, freeRows, inParts, type Feeds, type Fetched } from "./feeds.js";
+import type { Prepared } from "./protocol.js";
 
-type Feeds = Parameters<ModelHandle["run"]>[0];
-type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
+type Runtime = typeof import("onnxruntime-node");
 
 export interface SessionOptions {
   /** 1 keeps rows bit-identical at every batch size. */
@@ -17,33 +20,41 @@ export interface SessionOptions {
   checkStop(): void;
   /** Told after each successful run: rows that were asked for, padding not counted. */
   counted(model: string, rows: number): void;
+  /** Told when a session has been made. */
+  loaded(model: string): void;
+  /** Told when a run was halved for want of memory: from now on so many rows at once. */
+  limited(model: string, rows: number): void;
 }
+
+/** Under what a model's limit of rows is remembered. */
+export const limitKey = (manifest: Pick<ModelManifest, "sha256">, device: Device): string => `${manifest.sha256}:${device}`;
 
 /** All sessions of this worker. */
 export class Sessions {
   readonly #options: SessionOptions;
   readonly #sessions = new Map<string, Promise<InferenceSession>>();
-  #runtime: Promise<typeof import("onnxruntime-node")> | undefined;
+  /** limitKey → rows that fit. */
+  readonly #limits = new Map<string, number>();
+  #runtime: Promise<Runtime> | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
   }
 
-  /** The model's handle; opens its session if this worker has none for its hash. Throws MODEL_MISSING or MODEL_CORRUPT. */
-  async handle(manifest: ModelManifest): Promise<ModelHandle> {
+  /** The model's handle; opens its session if this worker has none for its file on this device. Throws MODEL_MISSING or MODEL_CORRUPT. */
+  async handle(manifest: ModelManifest, device: Device = "cpu", maxRows: number | null = null): Promise<ModelHandle> {
     if (manifest.mock) return this.#standIn(manifest);
     if (manifest.runtime === "transformers") return this.#checkpoint(manifest);
-    const session = await this.#session(manifest);
-    const runtime = await this.#loadRuntime();
+    const session = await this.#session(manifest, device);
+    if (maxRows !== null) this.#limit(limitKey(manifest, device), maxRows);
     return {
       manifest,
       mock: false,
-      device: "cpu",
+      device,
       count: (rows) => this.#options.counted(manifest.id, rows),
       run: async (feeds) => {
-        const fixed = fixedBatch(session, feeds);
-        const fetched = fixed ? await this.#loop(runtime, session, feeds, fixed) : await this.#once(runtime, session, feeds);
-        this.#options.counted(manifest.id, fixed?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
+        const fetched = await this.#run(session, manifest, device, feeds);
+        this.#options.counted(manifest.id, fixedBatch(session.inputMetadata, feeds)?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
         return fetched;
       },
     };
@@ -57,8 +68,7 @@ export class Sessions {
       count: (rows) => this.#options.counted(manifest.id, rows),
       run: async (feeds) => {
         this.#options.checkStop();
-        const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
-        this.#options.counted(manifest.id, rows);
+        this.#options.counted(manifest.id, Object.values(feeds)[0]?.dims[0] ?? 1);
         return mockRun(manifest, feeds);
       },
     };
@@ -82,36 +92,63 @@ export class Sessions {
 
   /** What the file declares. */
   async describe(manifest: ModelManifest): Promise<{ inputs: TensorInfo[]; outputs: TensorInfo[] }> {
-    const session = await this.#session(manifest);
+    const session = await this.#session(manifest, "cpu");
     return { inputs: session.inputMetadata.map(info), outputs: session.outputMetadata.map(info) };
   }
 
-  #session(manifest: ModelManifest): Promise<InferenceSession> {
-    let session = this.#sessions.get(manifest.sha256);
+  /** Opens the model on a device other than the CPU, runs it on made-up values and compares them with the CPU's. `check` null: does not compare. */
+  async prepare(manifest: ModelManifest, device: Device, check: number | null): Promise<Prepared> {
+    try {
+      const session = await this.#session(manifest, device);
+      const feeds = sampleFeeds(manifest, session.inputMetadata.map(info));
+      if (!feeds) return { ok: true, difference: null, note: "not compared with the CPU: its inputs cannot be made up" };
+      const warm = await this.#run(session, manifest, device, feeds);
+      if (check === null) return { ok: true, difference: null, note: "not compared with the CPU" };
+      const known = this.#sessions.has(sessionKey(manifest, "cpu"));
+      const reference = await this.#session(manifest, "cpu");
+      const expected = await this.#run(reference, manifest, "cpu", feeds);
+      if (!known) {
+        this.#sessions.delete(sessionKey(manifest, "cpu"));
+        await reference.release();
+      }
+      const found = difference(expected, warm);
+      if (!(found <= check)) return { ok: false, reason: `${manifest.id} differs from the CPU by ${found.toExponential(1)}, allowed are ${check.toExponential(0)}` };
+      return { ok: true, difference: found, note: null };
+    } catch (thrown) {
+      // Another provider's refusal is a reason to take the next device; the model itself being missing is not.
+      if (thrown instanceof FlowError && (thrown.code === "MODEL_MISSING" || thrown.code === "CANCELLED")) throw thrown;
+      return { ok: false, reason: firstLine(messageOf(thrown)) };
+    }
+  }
+
+  #session(manifest: ModelManifest, device: Device): Promise<InferenceSession> {
+    const key = sessionKey(manifest, device);
+    let session = this.#sessions.get(key);
     if (!session) {
-      session = this.#create(manifest);
-      this.#sessions.set(manifest.sha256, session);
-      session.catch(() => this.#sessions.delete(manifest.sha256));
+      session = this.#create(manifest, device);
+      this.#sessions.set(key, session);
+      session.catch(() => this.#sessions.delete(key));
     }
     return session;
   }
 
-  #loadRuntime(): Promise<typeof import("onnxruntime-node")> {
+  #loadRuntime(): Promise<Runtime> {
     this.#runtime ??= import("onnxruntime-node");
     return this.#runtime;
   }
 
-  async #create(manifest: ModelManifest): Promise<InferenceSession> {
-    if (!(await stat(manifest.file).catch(() => null))?.isFile()) {
-      throw new FlowError("MODEL_MISSING", `model ${manifest.id}: ${manifest.file} does not exist`, {
+  async #create(manifest: ModelManifest, device: Device): Promise<InferenceSession> {
+    const { at } = fileOf(manifest, device);
+    if (!(await stat(at).catch(() => null))?.isFile()) {
+      throw new FlowError("MODEL_MISSING", `model ${manifest.id}: ${at} does not exist`, {
         hint: "Restore the file, then check with `flow doctor`.",
         exit: EXIT.environment,
       });
     }
     const runtime = await this.#loadRuntime();
     try {
-      return await runtime.InferenceSession.create(manifest.file, {
-        executionProviders: ["cpu"],
+      const session = await runtime.InferenceSession.create(at, {
+        executionProviders: providersOf(device),
         intraOpNumThreads: this.#options.intraOpThreads,
         interOpNumThreads: 1,
         executionMode: "sequential",
@@ -120,8 +157,12 @@ export class Sessions {
         // A spinning thread takes its core from the decoder beside it.
         extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
       });
+      this.#options.loaded(manifest.id);
+      return session;
     } catch (cause) {
-      throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${manifest.file} does not open: ${messageOf(cause)}`, {
+      if (isOutOfMemory(cause)) throw outOfMemory(manifest, device, "does not fit into memory", cause);
+      if (device !== "cpu") throw cause;
+      throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${at} does not open: ${messageOf(cause)}`, {
         hint: "The file is damaged or not an ONNX model of a supported opset; restore it, then check with `flow doctor`.",
         exit: EXIT.environment,
         cause,
@@ -129,8 +170,36 @@ export class Sessions {
     }
   }
 
-  async #once(runtime: typeof import("onnxruntime-node"), session: InferenceSession, feeds: Feeds): Promise<Fetched> {
+  /** One call: in runs of the file's fixed batch, of what fits into memory, or at once. */
+  #run(session: InferenceSession, manifest: ModelManifest, device: Device, feeds: Feeds): Promise<Fetched> {
+    const fixed = fixedBatch(session.inputMetadata, feeds);
+    if (fixed) return inParts(feeds, fixed, true, (part) => this.#once(session, part));
+    const key = limitKey(manifest, device);
+    const attempt = async (part: Feeds): Promise<Fetched> => {
+      const rows = freeRows(session.inputMetadata, part);
+      const limit = this.#limits.get(key);
+      if (rows && limit !== undefined && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
+      try {
+        return await this.#once(session, part);
+      } catch (cause) {
+        if (!isOutOfMemory(cause)) throw cause;
+        if (!rows) throw outOfMemory(manifest, device, "has not enough memory for one row", cause);
+        this.#limit(key, Math.ceil(rows.rows / 2));
+        return attempt(part);
+      }
+    };
+    return attempt(feeds);
+  }
+
+  #limit(key: string, rows: number): void {
+    if (rows >= (this.#limits.get(key) ?? Number.POSITIVE_INFINITY)) return;
+    this.#limits.set(key, rows);
+    this.#options.limited(key, rows);
+  }
+
+  async #once(session: InferenceSession, feeds: Feeds): Promise<Fetched> {
     this.#options.checkStop();
+    const runtime = await this.#loadRuntime();
     const tensors: Record<string, Tensor> = {};
     for (const [name, { data, dims }] of Object.entries(feeds)) {
       tensors[name] =
@@ -151,74 +220,36 @@ export class Sessions {
     }
     return fetched;
   }
-
-  /** Chunks of the model's fixed batch, the last one padded with zeros; outputs joined along their first dimension. */
-  async #loop(runtime: typeof import("onnxruntime-node"), session: InferenceSession, feeds: Feeds, fixed: FixedBatch): Promise<Fetched> {
-    const parts: Fetched[] = [];
-    for (let start = 0; start < fixed.rows; start += fixed.batch) {
-      const chunk: Feeds = {};
-      for (const [name, feed] of Object.entries(feeds)) {
-        chunk[name] = fixed.names.has(name) ? cutRows(feed, start, fixed.batch) : feed;
-      }
-      parts.push(await this.#once(runtime, session, chunk));
-    }
-    return joinRows(parts, fixed.rows);
-  }
 }
 
-interface FixedBatch {
-  rows: number;
-  batch: number;
-  names: Set<string>;
+/** The ONNX file that this device runs. */
+function fileOf(manifest: ModelManifest, device: Device): { at: string; sha256: string | null } {
+  const own = manifest.precisions[device];
+  const found = manifest.files.find((file) => (own === undefined ? file.at === manifest.file : file.path === own));
+  return found ?? { at: manifest.file, sha256: null };
 }
 
-/** Inputs whose first dimension the file fixes at another size than the rows offered. */
-function fixedBatch(session: InferenceSession, feeds: Feeds): FixedBatch | null {
-  const names = new Set<string>();
-  let rows = 0;
-  let batch = 0;
-  for (const meta of session.inputMetadata) {
-    const feed = feeds[meta.name];
-    const first = meta.isTensor ? meta.shape[0] : undefined;
-    if (!feed || typeof first !== "number" || first < 1 || feed.dims[0] === undefined || feed.dims[0] === first) continue;
-    names.add(meta.name);
-    rows = feed.dims[0];
-    batch = first;
-  }
-  return names.size > 0 ? { rows, batch, names } : null;
+/** Two manifests of the same file share a session; labels and tokenizers beside it do not matter. */
+function sessionKey(manifest: ModelManifest, device: Device): string {
+  const { at, sha256 } = fileOf(manifest, device);
+  return `${sha256 ?? at}:${device}`;
 }
 
-function cutRows(feed: Feeds[string], start: number, count: number): Feeds[string] {
-  const rows = feed.dims[0] ?? 1;
-  const stride = feed.data.length / rows;
-  const dims = [count, ...feed.dims.slice(1)];
-  if (start + count <= rows) return { data: feed.data.slice(start * stride, (start + count) * stride), dims };
-  const Data = feed.data.constructor as new (length: number) => Float32Array;
-  const padded = new Data(count * stride);
-  padded.set((feed.data as Float32Array).subarray(start * stride), 0);
-  return { data: padded, dims };
+/** What ONNX Runtime, its providers and V8 say when an allocation fails. */
+function isOutOfMemory(thrown: unknown): boolean {
+  return !(thrown instanceof FlowError) && /failed to allocate|out of (device )?memory|out_of_memory|bad_alloc|not enough memory|allocation failed/i.test(messageOf(thrown));
 }
 
-function joinRows(parts: Fetched[], rows: number): Fetched {
-  const joined: Fetched = {};
-  for (const [name, first] of Object.entries(parts[0] ?? {})) {
-    const stride = first.data.length / (first.dims[0] ?? 1);
-    const data = new Float32Array(rows * stride);
-    let offset = 0;
-    for (const part of parts) {
-      const from = part[name]?.data ?? new Float32Array(0);
-      data.set(from.subarray(0, Math.min(from.length, data.length - offset)), offset);
-      offset += from.length;
-    }
-    joined[name] = { data, dims: [rows, ...first.dims.slice(1)] };
-  }
-  return joined;
+function outOfMemory(manifest: ModelManifest, device: Device, what: string, cause: unknown): FlowError {
+  return new FlowError("OUT_OF_MEMORY", `model ${manifest.id} ${what} (${device}): ${firstLine(messageOf(cause))}`, {
+    hint: "Fewer workers (`runtime: { workers: 1 }`), `schedule: stages`, or another device need less at once.",
+    cause,
+  });
 }
 
 function info(meta: InferenceSession.ValueMetadata): TensorInfo {
   return meta.isTensor ? { name: meta.name, type: meta.type, dims: meta.shape } : { name: meta.name, type: "not a tensor", dims: [] };
 }
 
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}
+const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+const firstLine = (text: string): string => (text.split("\n").find((line) => line.trim() !== "") ?? text).trim().slice(0, 300);

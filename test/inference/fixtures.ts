@@ -130,3 +130,89 @@ export const testEach = defineOperator({
   },
   examples: [],
 });
+
+const crashes: BatchFunction = async (items, config: { abort?: number; hang?: number; exit?: number }) => {
+  if (items.some((i) => i.ptsUs === config.abort)) process.abort();
+  if (items.some((i) => i.ptsUs === config.exit)) process.exit(7);
+  if (items.some((i) => i.ptsUs === config.hang)) for (;;);
+  return items.map((i) => Float32Array.of(i.ptsUs, read(i).reduce((a, b) => a + b, 0)));
+};
+
+/** Like test.sums; aborts the process, leaves it or never returns at the frame that it is told. For `isolation: process` only. */
+export const testCrash = defineOperator({
+  name: "test.crash",
+  version: 1,
+  summary: "Sums bytes until it crashes.",
+  module: import.meta.url,
+  level: "frame",
+  inputs: { frames: Frames },
+  outputs: { vectors: Vector.at("frame", { dims: 2 }) },
+  config: z.strictObject({ abort: z.number().optional(), hang: z.number().optional(), exit: z.number().optional() }),
+  run: { form: "batch", result: "vector", input: "frames" },
+  batch: crashes,
+  examples: [],
+});
+
+/** Answers with the process and thread that ran it. */
+export const testWhere = defineOperator({
+  name: "test.where",
+  version: 1,
+  summary: "Where it runs.",
+  module: import.meta.url,
+  level: "scene",
+  inputs: { text: Text },
+  outputs: { value: Value },
+  config: z.strictObject({}),
+  run: { form: "each", thread: "pool", each: () => ({ value: process.pid }) },
+  examples: [],
+});
+
+/**
+ * [n, 1] → [n, 3]: the first outputs are x, 2x and 3x; on the way it makes n⁹ numbers, so that a batch of 16 asks for 275 GB and one of 4 for
+ * 1 MB.
+ */
+export function greedyModel(name = "greedy"): ModelManifest {
+  const graph = new OnnxGraph(name, "for tests");
+  const x = graph.input("x", "float32", ["n", 1]);
+  const scaled = graph.op("Mul", [x, graph.constant([1, 3], Float32Array.of(1, 2, 3))]);
+  const rows = graph.op("Slice", [graph.op("Shape", [x]), graph.ints(0), graph.ints(1)]);
+  const shape = graph.op("Concat", Array.from({ length: 9 }, () => rows), { axis: 0 });
+  const huge = graph.op("Expand", [graph.op("ReduceMean", [x], { axes: [0, 1], keepdims: 0 }), shape]);
+  const least = graph.op("Mul", [graph.op("ReduceMax", [huge], { keepdims: 0 }), graph.constant([1], Float32Array.of(0))]);
+  graph.output(graph.op("Add", [scaled, least]), "vector", "float32", ["n", 3]);
+  const bytes = graph.encode();
+  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
+  writeFileSync(file, bytes);
+  return manifestOf(
+    {
+      id: name, task: "test", summary: "Needs n⁹ numbers.", licence: "MIT",
+      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      inputs: [{ name: "x", dims: ["n", 1] }],
+      outputs: [{ name: "vector", dims: ["n", 3] }],
+      limits: [],
+    },
+    join(dirname(file), `${name}.yaml`),
+  );
+}
+
+const throughModel: BatchFunction = async (items, _config, { models }) => {
+  const rows = items.length;
+  const { vector } = await models["model"]!.run({ x: { data: Float32Array.from(items, (i) => i.ptsUs), dims: [rows, 1] } });
+  return items.map((_, i) => vector!.data.slice(3 * i, 3 * i + 3));
+};
+
+/** Gives each frame's time to a model of [n, 1] → [n, 3]. */
+export const testModel = defineOperator({
+  name: "test.model",
+  version: 1,
+  summary: "Asks a model.",
+  module: import.meta.url,
+  level: "frame",
+  inputs: { frames: Frames },
+  outputs: { vectors: Vector.at("frame", { dims: 3 }) },
+  config: z.strictObject({}),
+  models: { model: { task: "test" } },
+  run: { form: "batch", result: "vector", input: "frames" },
+  batch: throughModel,
+  examples: [],
+});

@@ -104,7 +104,6 @@ test("pre-flight reports every model: missing, truncated, altered, of another sh
   writeFileSync(truncated.file, "");
   const altered = tinyModel({ name: "altered" });
   altered.files[0]!.sha256 = "0".repeat(64);
-  altered.sha256 = "0".repeat(64);
   const shape = tinyModel({ name: "shape" });
   shape.inputs[0]!.dims = ["n", 3, 8, 8];
   shape.output!.dims = 512;

@@ -1,0 +1,83 @@
+/** Cutting the rows of a run and joining what comes back: for files with a fixed batch, and for batches that do not fit into memory. */
+import type { InferenceSession } from "onnxruntime-node";
+import type { ModelHandle } from "../contracts/index.js";
+
+export type Feeds = Parameters<ModelHandle["run"]>[0];
+export type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
+type Metadata = readonly InferenceSession.ValueMetadata[];
+
+/** The inputs that carry rows, and how many at once. */
+export interface Rows {
+  rows: number;
+  batch: number;
+  names: Set<string>;
+}
+
+/** Inputs whose first dimension the file fixes at another size than the rows offered. */
+export function fixedBatch(inputs: Metadata, feeds: Feeds): Rows | null {
+  const names = new Set<string>();
+  let rows = 0;
+  let batch = 0;
+  for (const meta of inputs) {
+    const feed = feeds[meta.name];
+    const first = meta.isTensor ? meta.shape[0] : undefined;
+    if (!feed || typeof first !== "number" || first < 1 || feed.dims[0] === undefined || feed.dims[0] === first) continue;
+    names.add(meta.name);
+    rows = feed.dims[0];
+    batch = first;
+  }
+  return names.size > 0 ? { rows, batch, names } : null;
+}
+
+/** Inputs whose rows can be given in several runs: first dimension free, the same size everywhere. null: it cannot be cut. */
+export function freeRows(inputs: Metadata, feeds: Feeds): Omit<Rows, "batch"> | null {
+  const names = new Set<string>();
+  let rows = 0;
+  for (const meta of inputs) {
+    const feed = feeds[meta.name];
+    const first = meta.isTensor ? meta.shape[0] : undefined;
+    if (!feed || first === undefined || (typeof first === "number" && first >= 0)) continue;
+    if (names.size > 0 && feed.dims[0] !== rows) return null;
+    names.add(meta.name);
+    rows = feed.dims[0] ?? 0;
+  }
+  return rows > 1 ? { rows, names } : null;
+}
+
+/** Runs `rows.batch` rows at a time; `pad`: the last run is filled with zeros to that size. Outputs are joined along their first dimension. */
+export async function inParts(feeds: Feeds, { rows, batch, names }: Rows, pad: boolean, run: (part: Feeds) => Promise<Fetched>): Promise<Fetched> {
+  const parts: Fetched[] = [];
+  for (let start = 0; start < rows; start += batch) {
+    const part: Feeds = {};
+    for (const [name, feed] of Object.entries(feeds)) part[name] = names.has(name) ? cutRows(feed, start, pad ? batch : Math.min(batch, rows - start)) : feed;
+    parts.push(await run(part));
+  }
+  return joinRows(parts, rows);
+}
+
+function cutRows(feed: Feeds[string], start: number, count: number): Feeds[string] {
+  const rows = feed.dims[0] ?? 1;
+  const stride = feed.data.length / rows;
+  const dims = [count, ...feed.dims.slice(1)];
+  if (start + count <= rows) return { data: feed.data.slice(start * stride, (start + count) * stride), dims };
+  const Data = feed.data.constructor as new (length: number) => Float32Array;
+  const padded = new Data(count * stride);
+  padded.set((feed.data as Float32Array).subarray(start * stride), 0);
+  return { data: padded, dims };
+}
+
+export function joinRows(parts: readonly Fetched[], rows: number): Fetched {
+  const joined: Fetched = {};
+  for (const [name, first] of Object.entries(parts[0] ?? {})) {
+    const stride = first.data.length / (first.dims[0] ?? 1);
+    const data = new Float32Array(rows * stride);
+    let offset = 0;
+    for (const part of parts) {
+      const from = part[name]?.data ?? new Float32Array(0);
+      data.set(from.subarray(0, Math.min(from.length, data.length - offset)), offset);
+      offset += from.length;
+    }
+    joined[name] = { data, dims: [rows, ...first.dims.slice(1)] };
+  }
+  return joined;
+}

@@ -1,0 +1,196 @@
+/**
+ * Worker processes (`isolation: process`): a crash, a native abort or a run that never ends costs one call, and memory goes back to the
+ * system with the process. Who paces whom: one call per child; what waits is bounded by `maxQueue`. A child that died or was killed is
+ * replaced by the next call that needs one.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { FlowError } from "../contracts/index.js";
+import type { Lane, LaneOptions } from "./lane.js";
+import { GUARD_FD, pack, type SentTask } from "./pixels.js";
+import type { WorkerReply, WorkerTask } from "./protocol.js";
+import { notCloneable, poolFull } from "./thread-lane.js";
+
+export type ChildMessage = SentTask | { type: "stop" };
+export type ChildReply = { type: "ready" } | { type: "began" } | { type: "reply"; reply: WorkerReply };
+
+const ENTRY = fileURLToPath(new URL("./child.js", import.meta.url));
+/** Opening a model may take this many times as long as one call. */
+const OPENING = 10;
+const KEPT_STDERR = 2_000;
+const LAST_WORDS_MS = 200;
+
+export class ProcessLane implements Lane {
+  readonly #options: LaneOptions;
+  readonly #children = new Set<Child>();
+  readonly #waiting: ((child: Child) => void)[] = [];
+  /** Children handed out or being made. */
+  #busy = 0;
+  #stopped = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  async run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply> {
+    const child = await this.#take(node);
+    try {
+      return await child.run(task, node, timeoutMs);
+    } finally {
+      this.#give(child);
+    }
+  }
+
+  async everywhere(task: Extract<WorkerTask, { type: "warm" }>): Promise<WorkerReply[]> {
+    const children = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#take(undefined)));
+    const settled = await Promise.allSettled(children.map((child) => child.run(task, undefined, null)));
+    for (const child of children) this.#give(child);
+    const failed = settled.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+    return settled.map((one) => (one as PromiseFulfilledResult<WorkerReply>).value);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const child of this.#children) child.stop();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => child.end()));
+  }
+
+  async #take(node: string | undefined): Promise<Child> {
+    if (this.#busy < this.#options.workers) {
+      this.#busy += 1;
+      return this.#idle();
+    }
+    if (this.#waiting.length >= this.#options.maxQueue) throw poolFull(`${this.#waiting.length} calls wait`, node);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #give(child: Child): void {
+    const next = this.#waiting.shift();
+    child.taken = false;
+    if (next) next(this.#idle());
+    else this.#busy -= 1;
+  }
+
+  /** A living child that nobody has; a new one where the last has died. */
+  #idle(): Child {
+    for (const child of this.#children) if (!child.alive) this.#children.delete(child);
+    let child = [...this.#children].find((one) => !one.taken);
+    if (!child) {
+      child = new Child(this.#options.intraOpThreads);
+      if (this.#stopped) child.stop();
+      this.#children.add(child);
+    }
+    child.taken = true;
+    return child;
+  }
+}
+
+interface Pending {
+  resolve(reply: WorkerReply): void;
+  reject(error: FlowError): void;
+  node: string | undefined;
+  timeoutMs: number | null;
+}
+
+class Child {
+  taken = false;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  #pending: Pending | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #timedOut = false;
+  #stderr = "";
+
+  constructor(intraOpThreads: number) {
+    // The young generation is kept as small as that of the threads; nothing of our own command line (a debugger, a test runner) is for the child.
+    this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe"], execArgv: ["--max-semi-space-size=4"] });
+    this.#process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR)));
+    // The guard's end of the pipe: it may report the child's death before `exit` does.
+    this.#process.stdio[GUARD_FD]!.on("error", () => undefined);
+    this.#process.on("message", (message: ChildReply) => this.#received(message));
+    this.#process.on("error", (cause) => this.#fail(died(`could not be started or reached: ${cause.message}`, this.#pending?.node, "")));
+    this.#exited = new Promise((resolve) => {
+      this.#process.once("exit", (code, signal) => {
+        const tell = (): void => {
+          clearTimeout(late);
+          if (this.#pending) this.#fail(this.#timedOut ? timedOut(this.#pending) : died(signal ? `was ended by ${signal}` : `exited with code ${code}`, this.#pending.node, this.#stderr, signal));
+          resolve();
+        };
+        // What it wrote last is the reason; a process that it started may keep the pipe open.
+        const late = setTimeout(tell, LAST_WORDS_MS);
+        if (this.#process.stderr!.closed) tell();
+        else this.#process.stderr!.once("close", tell);
+      });
+    });
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && !this.#timedOut;
+  }
+
+  run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject, node, timeoutMs };
+      this.#limit(timeoutMs === null ? null : OPENING * timeoutMs);
+      try {
+        this.#process.send(pack(task) satisfies ChildMessage, (error) => {
+          // A channel that broke is told by `close`, which knows why.
+          if (error && this.#process.connected) this.#fail(died(`could not be reached: ${error.message}`, node, ""));
+        });
+      } catch (cause) {
+        this.#fail(cause instanceof Error && /could not be cloned/.test(cause.message) ? notCloneable(cause, node) : died(`could not be reached: ${String(cause)}`, node, ""));
+      }
+    });
+  }
+
+  stop(): void {
+    if (this.#process.connected) this.#process.send({ type: "stop" } satisfies ChildMessage, () => undefined);
+  }
+
+  /** Nothing runs in it: it can be killed, and its memory is back at once. */
+  async end(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  #received(message: ChildReply): void {
+    if (message.type === "began") this.#limit(this.#pending?.timeoutMs ?? null);
+    else if (message.type === "reply") this.#settle()?.resolve(message.reply);
+  }
+
+  #limit(timeoutMs: number | null): void {
+    clearTimeout(this.#timer);
+    if (timeoutMs === null) return;
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      this.#process.kill("SIGKILL");
+    }, timeoutMs);
+  }
+
+  #fail(error: FlowError): void {
+    this.#settle()?.reject(error);
+  }
+
+  #settle(): Pending | null {
+    clearTimeout(this.#timer);
+    const pending = this.#pending;
+    this.#pending = null;
+    return pending;
+  }
+}
+
+function died(how: string, node: string | undefined, stderr: string, signal?: NodeJS.Signals | null): FlowError {
+  const last = stderr.trim().split("\n").at(-1)?.trim() ?? "";
+  return new FlowError("WORKER_DIED", `the worker process ${how}${last === "" ? "" : `: ${last.slice(0, 300)}`}`, {
+    hint: signal === "SIGKILL" ? "The system ends processes that way when memory is short: fewer workers or smaller batches need less." : "The model or the operator ended the process. The item is in `flow errors`; the others went on.",
+    node,
+  });
+}
+
+function timedOut({ node, timeoutMs }: Pending): FlowError {
+  return new FlowError("WORKER_TIMEOUT", `a call took longer than ${timeoutMs! / 1000} s and was ended`, { hint: "Raise `timeout` of the pool or the node, or make its batches smaller.", node });
+}

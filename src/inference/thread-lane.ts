@@ -1,0 +1,93 @@
+/** Worker threads (Piscina): pixels are read where they lie, results are moved. A native abort in one of them ends the whole process. */
+import { fileURLToPath } from "node:url";
+import { Piscina } from "piscina";
+import { FlowError } from "../contracts/index.js";
+import type { Lane, LaneOptions } from "./lane.js";
+import type { WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
+
+const IDLE_TIMEOUT_MS = 3_600_000;
+
+export class ThreadLane implements Lane {
+  readonly #workers: number;
+  readonly #pool: Piscina<WorkerTask, WorkerReply>;
+
+  constructor({ workers, intraOpThreads, maxQueue, stop }: LaneOptions) {
+    this.#workers = workers;
+    const setup: WorkerSetup = { stop, intraOpThreads };
+    this.#pool = new Piscina({
+      filename: fileURLToPath(new URL("./worker.js", import.meta.url)),
+      minThreads: workers,
+      maxThreads: workers,
+      idleTimeout: IDLE_TIMEOUT_MS,
+      maxQueue: Math.max(maxQueue, workers),
+      concurrentTasksPerWorker: 1,
+      // Workers await files, sharp and imports: an event loop that sleeps in Atomics.wait would stall them.
+      atomics: "disabled",
+      recordTiming: false,
+      // Batches are short-lived garbage; V8 would let each worker's nursery grow to 48 MB before it looks.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      workerData: setup,
+    });
+    // An idle worker that dies is replaced by Piscina; without a listener the event would end the process.
+    this.#pool.on("error", () => undefined);
+  }
+
+  async run(task: WorkerTask, node: string | undefined): Promise<WorkerReply> {
+    try {
+      return await this.#pool.run(task);
+    } catch (cause) {
+      throw outside(cause, node);
+    }
+  }
+
+  async everywhere(task: Extract<WorkerTask, { type: "warm" }>): Promise<WorkerReply[]> {
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const open = (): void => {
+      // Whoever waits at the gate must not wait for one that never comes.
+      Atomics.store(gate, 0, this.#workers);
+      Atomics.notify(gate, 0);
+    };
+    const sent = Array.from({ length: this.#workers }, () =>
+      this.run({ ...task, gate, count: this.#workers }, undefined).catch((error: unknown) => {
+        open();
+        throw error;
+      }),
+    );
+    const settled = await Promise.allSettled(sent);
+    const failed = settled.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+    return settled.map((one) => (one as PromiseFulfilledResult<WorkerReply>).value);
+  }
+
+  /** The flag in shared memory says it. */
+  stop(): void {}
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+/** What Piscina itself reports: a full queue, a value that cannot cross, a worker that died. */
+function outside(cause: unknown, node: string | undefined): FlowError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/queue/i.test(message)) return poolFull(message, node, cause);
+  if (cause instanceof Error && cause.name === "DataCloneError") return notCloneable(cause, node);
+  return new FlowError("WORKER_DIED", `a worker ended in the middle of a call: ${message}`, {
+    hint: "Run the same command again; if it happens again, please report it with the output of `flow doctor --json`.",
+    node,
+    cause,
+  });
+}
+
+export function poolFull(message: string, node: string | undefined, cause?: unknown): FlowError {
+  return new FlowError("POOL_FULL", `the pool's queue is full: ${message}`, { hint: "This is a defect of the engine: please report it.", node, cause });
+}
+
+export function notCloneable(cause: Error, node: string | undefined): FlowError {
+  return new FlowError("NOT_CLONEABLE", `a value of ${node ?? "this call"} cannot cross to a worker: ${cause.message}`, {
+    hint: "Config, inputs and results of operators that run in the pool must be plain data.",
+    node,
+    permanent: true,
+    cause,
+  });
+}

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { InferencePool, type PoolCall, type PoolResult } from "../../src/inference/index.js";
+import { DeviceChooser } from "../../src/inference/device-chooser.js";
+import { difference, sampleFeeds } from "../../src/inference/agreement.js";
+import type { GridItem, ModelManifest } from "../../src/contracts/index.js";
+import { imageEmbed } from "../../src/operators/image/image.embed.js";
+import { frameRing, greedyModel, testModel, tinyModel } from "./fixtures.js";
+
+const pool = new InferencePool({ workers: 1 });
+after(() => pool.destroy());
+
+const CHROMIUM = "/usr/lib/chromium";
+const ICD = join(CHROMIUM, "vk_swiftshader_icd.json");
+const MODELS = process.env["FLOW_MODELS_DIR"];
+const missing = !existsSync(ICD) ? `${ICD} (Debian's chromium) is not installed` : !MODELS ? "FLOW_MODELS_DIR is not set" : false;
+
+const vectors = (results: PoolResult[]): number[][] => results.map((r) => (r.ok ? [...(r.value as Float32Array)] : []));
+
+test("the first device that works is taken, and the reasons of those before it are told", async () => {
+  const asked: string[] = [];
+  const chooser = new DeviceChooser(async (_manifest, device, check) => {
+    asked.push(`${device} ${check}`);
+    if (device === "webgpu") return { ok: true, difference: 2e-6, note: null };
+    throw new Error("the worker process was ended by SIGSEGV");
+  });
+  const model = tinyModel({ name: "chosen" });
+  const choice = await chooser.choose(model, ["coreml", "webgpu", "cpu"], 1e-3);
+  assert.deepEqual({ ...choice, reason: null }, { device: "webgpu", reason: null, difference: 2e-6 });
+  assert.match(choice.reason ?? "", process.platform === "darwin" ? /^coreml: the worker process was ended by SIGSEGV$/ : /^coreml: coreml exists on darwin only$/);
+  await chooser.choose(model, ["coreml", "webgpu", "cpu"], 1e-3);
+  assert.equal(asked.filter((one) => one.startsWith("webgpu")).length, 1, "decided once");
+});
+
+test("a device that disagrees or dies is passed over; an order without the CPU can end in an error", async () => {
+  const model = tinyModel({ name: "passed" });
+  const differs = new DeviceChooser(async () => ({ ok: false, reason: "passed differs from the CPU by 2.0e-1, allowed are 1e-3" }));
+  assert.deepEqual(await differs.choose(model, ["webgpu", "cpu"], 1e-3), { device: "cpu", reason: "webgpu: passed differs from the CPU by 2.0e-1, allowed are 1e-3", difference: null });
+  await assert.rejects(differs.choose(model, ["webgpu"], 1e-3), { code: "MODEL_DEVICE", exit: 3 });
+});
+
+test("differences are relative to large values, and a NaN, a gap or another length is infinite", () => {
+  const one = (...values: number[]) => ({ y: { data: Float32Array.from(values), dims: [values.length] } });
+  assert.equal(difference(one(1, 2), one(1, 2)), 0);
+  assert.ok(Math.abs(difference(one(1000), one(1001)) - 1e-3) < 1e-6);
+  assert.ok(Math.abs(difference(one(0.5), one(0.25)) - 0.25) < 1e-6);
+  assert.equal(difference(one(1), one(Number.NaN)), Number.POSITIVE_INFINITY);
+  assert.equal(difference(one(Number.NaN), one(Number.NaN)), 0);
+  assert.equal(difference(one(1), one(1, 2)), Number.POSITIVE_INFINITY);
+  assert.equal(difference(one(1), {}), Number.POSITIVE_INFINITY);
+});
+
+test("values for the comparison have the file's sizes, and those of the preprocessing where it is free", () => {
+  const model = tinyModel({ name: "sampled" });
+  const feeds = sampleFeeds(model, [{ name: "pixels", type: "float32", dims: ["n", 3, "h", "w"] }, { name: "ids", type: "int64", dims: [1, "tokens"] }]);
+  assert.deepEqual(feeds && Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims])), { pixels: [2, 3, 4, 4], ids: [1, 16] });
+  assert.equal(sampleFeeds(model, [{ name: "x", type: "string", dims: [1] }]), null);
+});
+
+test("this machine's other devices: a call runs wherever one works, and says where", async () => {
+  const model = tinyModel({ name: "here" });
+  const items = frameRing(3, 4, 4);
+  const call = (devices: Record<string, "auto" | readonly ["coreml" | "dml" | "cuda", "cpu"]>): PoolCall => ({ kind: "batch", module: imageEmbed.module, operator: imageEmbed.name, node: "n", config: {}, models: { image: model }, items, runtime: { devices } });
+  const absent = process.platform === "darwin" ? "dml" : "coreml";
+  const [plain, chosen] = [await pool.run({ ...call({}) }), await pool.run(call({ image: [absent, "cpu"] }))];
+  assert.deepEqual(vectors(chosen), vectors(plain));
+  const { devices } = pool.stats();
+  assert.equal(devices["here"]?.device, "cpu");
+  assert.match(devices["here"]?.reason ?? "", new RegExp(`^${absent}: `));
+});
+
+test("WebGPU on a software driver agrees with the CPU within 1e-3", { skip: missing }, async () => {
+  // The loader's path is read when a process starts.
+  const env = { ...process.env, LD_LIBRARY_PATH: CHROMIUM, VK_ICD_FILENAMES: ICD };
+  const program = fileURLToPath(new URL("./webgpu-child.js", import.meta.url));
+  for (const isolation of ["thread", "process"]) {
+    const { stdout } = await promisify(execFile)(process.execPath, [program, isolation], { env });
+    const { devices, largest, workers, fallback } = JSON.parse(stdout) as { devices: Record<string, { device: string; difference: number }>; largest: Record<string, number>; workers: number; fallback: { device: string; reason: string } };
+    for (const id of ["mobilenet-v2-quant", "yolox-nano", "ultra-light-face"].filter((name) => devices[name])) {
+      assert.equal(devices[id]!.device, "webgpu", id);
+      assert.ok(devices[id]!.difference <= 1e-3, `${id}: ${devices[id]!.difference}`);
+      assert.ok(largest[id]! <= 1e-3, `${id}: ${largest[id]}`);
+    }
+    assert.ok(Object.values(devices).some(({ device }) => device === "webgpu"));
+    assert.equal(workers, 1, "all calls of the device ran in one worker");
+    assert.equal(fallback.device, "cpu");
+    assert.match(fallback.reason, /^webgpu: .* differs from the CPU by .*, allowed are/);
+  }
+});
+
+const through = async (own: InferencePool, model: ModelManifest, items: GridItem[]): Promise<number[][]> =>
+  vectors(await own.run({ kind: "batch", module: testModel.module, operator: testModel.name, node: "n", config: {}, models: { model }, items }));
+
+test("a batch that does not fit into memory is halved until it does; how many rows fit is remembered", async () => {
+  const model = greedyModel();
+  const items = frameRing(16, 1, 1).map((item, i) => ({ ...item, ptsUs: i }));
+  for (const isolation of ["thread", "process"] as const) {
+    await using own = new InferencePool({ workers: 1, isolation });
+    assert.deepEqual(await through(own, model, items), items.map(({ ptsUs: x }) => [x, 2 * x, 3 * x]));
+    const { limits, inferences, failedCalls } = own.stats();
+    const [[key, rows] = []] = Object.entries(limits);
+    assert.equal(key, `${model.sha256}:cpu`);
+    assert.ok(rows! < 16 && rows! >= 1, `${rows} rows`);
+    assert.equal(failedCalls, 0);
+    assert.equal(inferences["greedy"], 16, "each row counts once");
+  }
+});

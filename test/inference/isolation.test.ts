@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Batcher, InferencePool, type PoolCall, type PoolResult } from "../../src/inference/index.js";
+import type { GridItem, ModelManifest, OperatorDefinition } from "../../src/contracts/index.js";
+import { loadModels } from "../../src/models/manifest.js";
+import { imageEmbed } from "../../src/operators/image/image.embed.js";
+import { frameRing, interval, medium, modelsDir, testCrash, testEach, testSums, testWhere, tinyModel } from "./fixtures.js";
+
+const pool = new InferencePool({ workers: 2, isolation: "process" });
+after(() => pool.destroy());
+
+function batchCall(op: Pick<OperatorDefinition, "module" | "name">, items: GridItem[], config: unknown = {}, models: Record<string, ModelManifest> = {}, timeoutMs: number | null = null): PoolCall {
+  return { kind: "batch", module: op.module, operator: op.name, node: "n", config, models, items, runtime: { timeoutMs } };
+}
+const vectors = (results: PoolResult[]): number[][] => results.map((r) => (r.ok ? [...(r.value as Float32Array)] : []));
+const where = async (own: InferencePool): Promise<number> => {
+  const [result] = await own.run({ kind: "each", module: testWhere.module, operator: testWhere.name, node: "w", config: {}, models: {}, items: [{ inputs: {}, medium, interval }] });
+  return (result as { value: { value: number } }).value.value;
+};
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+/** Resolves when no process of that id runs; never, when it stays: the test runner's own limit says so then. */
+const gone = async (pid: number): Promise<void> => {
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+test("pixels, values and errors cross as they do to a thread", async () => {
+  assert.notEqual(await where(pool), process.pid);
+  const frames = frameRing(5, 7, 3);
+  const own = new InferencePool({ workers: 1 });
+  const [here, there] = await Promise.all([own.run(batchCall(testSums, frames)), pool.run(batchCall(testSums, frames))]);
+  await own.destroy();
+  assert.deepEqual(vectors(there), vectors(here));
+  assert.equal(vectors(there).length, 5);
+  await assert.rejects(pool.run(batchCall(testSums, frames, { guilty: 500_000 })), { name: "FlowError", code: "TEST_GUILTY", node: "n", item: "500000", permanent: true });
+  await assert.rejects(pool.run(batchCall(testSums, [], { f: () => 0 })), { code: "NOT_CLONEABLE", node: "n" });
+  const items = ["hello", "throw", "function"].map((text) => ({ inputs: { text }, medium, interval }));
+  const [first, second, third] = await pool.run({ kind: "each", module: testEach.module, operator: testEach.name, node: "e", config: {}, models: {}, items });
+  assert.ok(first?.ok);
+  const { bytes, vector } = first.value as { bytes: Uint8Array; vector: Float32Array };
+  assert.deepEqual([Uint8Array.from(bytes), vector], [Uint8Array.of(97, 98, 99), Float32Array.of(1, 2)]);
+  assert.ok(second && !second.ok && second.error.message === "no good");
+  assert.ok(third && !third.ok && third.error.code === "NOT_CLONEABLE");
+});
+
+test("a model gives the same bytes as in a thread, at every batch size", async () => {
+  const image = loadModels(modelsDir).get("lite-image")!;
+  const frames = frameRing(6, 224, 224, 3);
+  await using threads = new InferencePool({ workers: 1 });
+  const expected = vectors(await threads.run(batchCall(imageEmbed, frames, {}, { image })));
+  for (const size of [1, 4, 6]) {
+    const found: number[][] = [];
+    for (let i = 0; i < frames.length; i += size) found.push(...vectors(await pool.run(batchCall(imageEmbed, frames.slice(i, i + size), {}, { image }))));
+    assert.deepEqual(found, expected);
+  }
+});
+
+test("an abort and an exit cost one item: its batch is halved until it is alone, the others have their results", async () => {
+  for (const [config, code, message] of [[{ abort: 5_000_000 }, "WORKER_DIED", /SIGABRT/], [{ exit: 5_000_000 }, "WORKER_DIED", /code 7/]] as const) {
+    const frames = frameRing(16, 2, 2);
+    const batcher = new Batcher<GridItem, PoolResult>({ size: 8, inFlight: 2, call: (items) => pool.run(batchCall(testCrash, items, config)) });
+    const results = await Promise.allSettled(frames.map((f) => batcher.submit(f)));
+    results.forEach((r, i) => {
+      if (i !== 10) return assert.deepEqual(r.status === "fulfilled" && vectors([r.value])[0]?.[0], frames[i]!.ptsUs);
+      assert.ok(r.status === "rejected");
+      assert.equal(r.reason.code, code);
+      assert.match(r.reason.message, message);
+      assert.equal(r.reason.permanent, false);
+    });
+  }
+});
+
+test("a call that never returns is ended after its time, its process is gone, and the others go on", async () => {
+  await using own = new InferencePool({ workers: 1, isolation: "process" });
+  const before = await where(own);
+  const frames = frameRing(4, 2, 2);
+  const batcher = new Batcher<GridItem, PoolResult>({ size: 4, inFlight: 1, call: (items) => own.run(batchCall(testCrash, items, { hang: 1_000_000 }, {}, 1_000)) });
+  const results = await Promise.allSettled(frames.map((f) => batcher.submit(f)));
+  assert.deepEqual(results.map((r) => (r.status === "rejected" ? r.reason.code : "ok")), ["ok", "ok", "WORKER_TIMEOUT", "ok"]);
+  await gone(before);
+  assert.notEqual(await where(own), before);
+});
+
+test("a process that is killed from outside is replaced", async () => {
+  await using own = new InferencePool({ workers: 1, isolation: "process" });
+  const before = await where(own);
+  process.kill(before, "SIGKILL");
+  await gone(before);
+  // Its end may reach us after the next call has been sent to it: that call fails, and only that.
+  const pids = await Promise.allSettled([0, 1].map(() => where(own)));
+  const last = pids.at(-1)!;
+  assert.ok(last.status === "fulfilled" && last.value !== before);
+});
+
+test("destroy ends the processes, and kill -9 of the parent too, also in the middle of a run", async () => {
+  const own = new InferencePool({ workers: 1, isolation: "process" });
+  const pid = await where(own);
+  await own.destroy();
+  assert.ok(!isAlive(pid));
+  // The child program prints the worker's pid, sends it a call that never returns, and kills itself.
+  const program = fileURLToPath(new URL("./isolation-child.js", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program]).catch((error: { stdout: string; signal: string }) => {
+    assert.equal(error.signal, "SIGKILL");
+    return error;
+  });
+  assert.ok(Number(stdout) > 1);
+  await gone(Number(stdout));
+});
+
+test("warm and verify work there too, one file with two names is loaded once", async () => {
+  await using own = new InferencePool({ workers: 1, isolation: "process" });
+  const model = tinyModel({ name: "twice" });
+  const other = { ...model, id: "again" };
+  assert.deepEqual(await own.verify([model, other]), []);
+  await own.warm([model, other]);
+  for (const one of [model, other]) await own.run(batchCall(imageEmbed, frameRing(2, 4, 4), {}, { image: one }));
+  assert.deepEqual(own.stats().loads, { twice: 1 });
+  assert.deepEqual(own.stats().inferences, { twice: 2, again: 2 });
+});
