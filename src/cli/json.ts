@@ -2,7 +2,7 @@
  * Every document that a command prints with `--json`: one on stdout, nothing else there. Times are integer microseconds from the start of
  * the medium (`…Us`); ids are hex. A command that fails prints ErrorDocument instead and sets the exit code (DESIGN §2).
  */
-import type { FlowErrorData, FlowRecord, NodeCounts, Problem, ResolvedValue } from "../contracts/index.js";
+import type { FlowErrorData, FlowRecord, ModelManifest, NodeCounts, Problem, ResolvedValue } from "../contracts/index.js";
 import type { Decode } from "../graph/index.js";
 
 /** Any command that fails. `problems`: what `flow lint` would say, when the graph is why. */
@@ -252,4 +252,115 @@ export interface DemoDocument {
   run: RunDocument;
   checks: { name: string; right: number; of: number; extra: number }[];
   report: WrittenDocument | null;
+}
+
+/** One file of a model. */
+export interface ModelFileDocument {
+  path: string;
+  /** Where it is, or would be. */
+  at: string;
+  present: boolean;
+  /** null: not known before the first download. */
+  sizeBytes: number | null;
+  sha256: string | null;
+  licence: string;
+  /** `huggingface:org/name@revision/path`, `github:owner/name@commit/path`, a URL; null: nowhere to be downloaded. */
+  source: string | null;
+  /** A page about it. */
+  page: string | null;
+}
+
+/** `flow models list`. */
+export interface ModelsListDocument {
+  models: {
+    id: string;
+    task: string;
+    family: string;
+    summary: string;
+    runtime: "onnx" | "transformers";
+    licence: string;
+    /** partial: some files are there. */
+    state: "installed" | "partial" | "missing";
+    /** null: not all sizes are known. */
+    sizeBytes: number | null;
+    dir: string;
+    /** Paths of the files that are not there. */
+    missing: string[];
+  }[];
+}
+
+/** `flow models show`. */
+export interface ModelDocument extends Pick<ModelManifest, "id" | "task" | "family" | "summary" | "runtime" | "licence" | "origin" | "dir" | "inputs" | "outputs" | "output" | "preprocess" | "space" | "labels" | "precisions" | "settings"> {
+  state: "installed" | "partial" | "missing";
+  files: ModelFileDocument[];
+  limits: string[];
+}
+
+/** `flow models pull`. Exit 3 when a file failed: `error` is the first of `failed`. Files that were checked are installed all the same. */
+export interface ModelsPullDocument {
+  models: string[];
+  pulled: { model: string; path: string; at: string; size: number; sha256: string }[];
+  /** Files that were there already. */
+  present: number;
+  failed: { model: string; path: string; error: FlowErrorData }[];
+  bytes: number;
+  durationMs: number;
+  error?: FlowErrorData;
+}
+
+/** `flow models import`. Exit 3 when models were named and files of theirs are missing. */
+export interface ModelsImportDocument {
+  imported: { model: string; path: string; from: string; at: string; size: number; sha256: string }[];
+  missing: { model: string; path: string; sizeBytes: number | null; sha256: string | null }[];
+  present: number;
+}
+
+/** `flow models verify`. Exit 3 when `ok` is false. */
+export interface ModelsVerifyDocument {
+  ok: boolean;
+  /** `problem` of a model: its inputs or outputs are not those of the manifest. `sha256` as read now; null when it was not read. */
+  models: { id: string; ok: boolean; problem?: string; files: { path: string; at: string; ok: boolean; sha256: string | null; problem?: string }[] }[];
+}
+
+/** `flow models rm`. */
+export interface ModelsRmDocument {
+  removed: { model: string; path: string }[];
+  freedBytes: number;
+  /** What lies outside the cache. */
+  kept: { model: string; path: string }[];
+}
+
+/** `flow models where`, with a model's id or without. */
+export type ModelsWhereDocument = { cache: string; locks: string[]; folders: string[]; manifests: string[] } | { id: string; dir: string; files: { path: string; at: string }[] };
+
+/** `flow models add`. */
+export interface ModelsAddDocument {
+  id: string;
+  /** The manifest that was written. */
+  manifest: string;
+  /** Its text. */
+  yaml: string;
+  /** What was inferred rather than given: field → from what. */
+  inferred: Record<string, string>;
+}
+
+/** `flow models calibrate`. Cosines of normalised vectors. */
+export interface ModelsCalibrateDocument {
+  space: string;
+  model: string;
+  /** Records and media whose vectors were read; pairs of records of different media that were compared. */
+  records: number;
+  media: number;
+  pairs: number;
+  foreignMedian: number;
+  /** From this cosine on at most `falsePositives` of the foreign pairs pass. */
+  threshold: number;
+  falsePositives: number;
+  /** Pairs of scenes that follow one another in one medium: how many, their median, and the share that passes. Told, not used. */
+  neighbours: { pairs: number; median: number | null; passing: number | null };
+  /** What the model's manifest says. */
+  before: { foreignMedian: number; threshold: number };
+  /** The file it was written to, or null. */
+  written: string | null;
+  notes: string[];
 }

@@ -23,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const command = name === wanted ? (await entry.load()).command() : new Command(name).summary(entry.summary).description(entry.summary);
     loaded.push(command.helpGroup(`${entry.group}:`));
   }
-  for (const command of [program, ...loaded]) {
+  for (const command of [program, ...loaded, ...loaded.flatMap((each) => each.commands)]) {
     // Commander's own words go through reportFailure, so that --json holds for a mistyped option as well.
     command.exitOverride().configureOutput({ writeErr: () => undefined });
   }

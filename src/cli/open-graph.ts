@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import type { Plan, Problem } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { GraphSource } from "../graph/index.js";
+import { cacheFolder } from "../models/store/folders.js";
 import { graphFile, modelFolders } from "./environment.js";
 import { GraphError } from "./failure.js";
 
@@ -25,10 +26,12 @@ export async function linkEnvironment() {
   return { catalogue, models, environment: process.env };
 }
 
-/** Every manifest that this program finds, with the places of its files. */
+/** Every manifest that this program finds, with the places of its files and this user's calibration. */
 export async function installedModels() {
-  const [{ loadModels }, { createLocate }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js")]);
-  return loadModels(modelFolders(), createLocate());
+  const [{ loadModels }, { createLocate }, { applyCalibrations, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
+  const models = loadModels(modelFolders(), createLocate());
+  applyCalibrations(models, readCalibrations(cacheFolder()));
+  return models;
 }
 
 export async function readGraph(typed: string): Promise<GraphSource> {

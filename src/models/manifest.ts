@@ -46,10 +46,9 @@ const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/(?!\.{1,2}$)[\w.-]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;
 
 /** A path that cannot leave the folder it is joined to. */
-const containedPath = z
-  .string()
-  .min(1)
-  .refine((path) => !path.startsWith("/") && !path.includes("\\") && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== ".."), "a relative path without `..`");
+export const isContainedPath = (path: string): boolean => !path.includes("\\") && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+
+const containedPath = z.string().min(1).refine(isContainedPath, "a relative path without `..`");
 
 const sourceSchema = z.union([
   z.strictObject({ huggingface: z.string().regex(REPOSITORY, "ORGANISATION/NAME"), revision: z.string().regex(/^(?!\.{1,2}$)[\w.-]+$/).default("main"), path: containedPath.optional().describe("Path in the repository; the file's own path unless given.") }),

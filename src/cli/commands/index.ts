@@ -31,6 +31,8 @@ export const commands = {
   export: entry("Answers", "Write records and vectors as jsonl, npz, parquet, safetensors or webvtt.", () => import("./export.js")),
   diff: entry("Answers", "Compare two stores.", () => import("./diff.js")),
 
+  models: entry("Models", "List, download, import, check and describe models.", () => import("./models.js")),
+
   doctor: entry("Help", "Check what this machine has: binaries, models, memory, the store.", () => import("./doctor.js")),
   completion: entry("Help", "Print a completion script for bash, zsh or fish.", () => import("./completion.js")),
 } satisfies Record<string, CommandEntry>;

@@ -1,0 +1,88 @@
+import type { Command } from "commander";
+import { EXIT, FlowError } from "../../contracts/errors.js";
+import { act, wholeNumber, withJson, withLog, type JsonOptions, type LogOptions } from "../define.js";
+import { badArguments } from "../failure.js";
+import { Interrupts } from "../interrupt.js";
+import type { ModelsPullDocument } from "../json.js";
+import { Log } from "../log.js";
+import { installedModels } from "../open-graph.js";
+import { coloursFor, elapsed, note, plural, print, printJson, shellWord, size } from "../output.js";
+import { PullProgress } from "./models-progress.js";
+import { modelsOf, subcommand } from "./models-shared.js";
+
+interface Options extends JsonOptions, LogOptions {
+  profile?: string;
+  parallel: number;
+  lock?: boolean;
+}
+
+export function pullCommand(): Command {
+  const pull = subcommand("pull", "Download what graphs or models lack; stopped, it goes on where it was.", {
+    description: [
+      "Every file is checked by size and SHA-256 before it is installed. Where a manifest states no hash, the first download is trusted and recorded in models.lock:",
+      "the one in the working folder if there is one (commit it with your graphs; --lock makes it), and the one in the cache. What comes later has to be the same.",
+      "Gated models: accept the terms on their page, then set HF_TOKEN.",
+    ].join("\n"),
+    examples: [
+      ["flow models pull graphs/ego.yaml --profile small", "what a graph needs with a profile"],
+      ["flow models pull yolox-nano silero-vad", "models by name"],
+      ["HF_ENDPOINT=https://hf-mirror.com flow models pull minilm", "from a mirror"],
+    ],
+  })
+    .argument("<graph-or-id...>", "graphs, or models of `flow models list`")
+    .option("--profile <name>", "the profile of the graphs")
+    .option("--parallel <n>", "files at a time", wholeNumber(1), 4)
+    .option("--lock", "keep a models.lock in the working folder");
+  return act<Options>(withLog(withJson(pull)), async ([words], options) => {
+    const wanted = (words ?? []) as string[];
+    const started = performance.now();
+    const [store, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
+    const models = await modelsOf(wanted, catalogue, options.profile);
+    if (models.length === 0) throw badArguments(`${wanted.join(", ")}: no models are needed.`, "Name a profile with --profile, or models: `flow models list`.");
+    const lock = new store.ModelsLock(store.cacheFolder());
+    if (options.lock) lock.start();
+    const progress = new PullProgress(process.stderr, options.quiet ? "off" : options.log);
+    const log = new Log(options.quiet ? "off" : options.log);
+    using interrupts = new Interrupts({ log, before: () => progress.clear() });
+    const result = await store.pull(models, { lock, parallel: options.parallel, signal: interrupts.signal, onProgress: (files) => progress.update(files) }).finally(() => progress.clear());
+    const bytes = result.pulled.reduce((sum, file) => sum + file.size, 0);
+    const [first] = result.failed;
+    const document: ModelsPullDocument = {
+      models: models.map((model) => model.id),
+      pulled: result.pulled,
+      present: result.present,
+      failed: result.failed.map(({ model, path, error }) => ({ model, path, error: error.toJSON() })),
+      bytes,
+      durationMs: Math.round(performance.now() - started),
+      ...(first ? { error: first.error.toJSON() } : {}),
+    };
+    if (options.json) printJson(document);
+    else report(document, result.failed, options.quiet === true);
+    if (interrupts.signal.aborted) {
+      const command = ["flow", "models", "pull", ...wanted, ...(options.profile ? ["--profile", options.profile] : [])].map((word) => shellWord(word)).join(" ");
+      log.event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
+      return EXIT.interrupted;
+    }
+    return first ? EXIT.environment : EXIT.ok;
+  });
+}
+
+function report({ models, pulled, present, bytes, durationMs }: ModelsPullDocument, failed: readonly { model: string; path: string; error: FlowError }[], quiet: boolean): void {
+  const c = coloursFor(process.stderr);
+  // One cause is told once, however many files it kept.
+  const causes = new Map<string, { error: FlowError; files: string[] }>();
+  for (const { model, path, error } of failed) {
+    const same = causes.get(error.message);
+    if (same) same.files.push(`${model}/${path}`);
+    else causes.set(error.message, { error, files: [`${model}/${path}`] });
+  }
+  for (const { error, files } of causes.values()) {
+    if (error.code === "INTERRUPTED") continue;
+    note(`${c.red("error")} ${c.dim(error.code)} ${error.message} ${c.dim(`(${files.join(", ")})`)}`);
+    note(`${c.dim("hint:")} ${error.hint}`);
+  }
+  if (quiet) return;
+  if (failed.length > 0) return print(`${plural(pulled.length, "file")} pulled, ${plural(failed.length, "file")} failed.`);
+  if (pulled.length === 0) return print(`${models.join(", ")}: all ${plural(present, "file")} there.`);
+  print(`${models.join(", ")}: ${plural(pulled.length, "file")} pulled, ${size(bytes)} in ${elapsed(durationMs)}${present > 0 ? `; ${present} were there` : ""}.`);
+}

@@ -1,0 +1,85 @@
+/** What the subcommands of `flow models` share. */
+import { Command } from "commander";
+import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
+import type { ModelFileDocument, ModelsListDocument } from "../json.js";
+import { size } from "../output.js";
+
+type Catalogue = ReadonlyMap<string, ModelManifest>;
+
+/** One subcommand, its help ends with examples. */
+export function subcommand(name: string, summary: string, { description, examples }: { description?: string; examples: readonly (readonly [line: string, what: string])[] }): Command {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  return new Command(name)
+    .summary(summary)
+    .description([summary, description].filter(Boolean).join("\n\n"))
+    .addHelpText("after", ["", "Examples:", ...examples.map(([line, what]) => `  ${line.padEnd(width)}   ${what}`)].join("\n"))
+    .helpOption("-h, --help", "show this help")
+    .showHelpAfterError(false);
+}
+
+/** The model of that id. Throws MODEL_UNKNOWN with the nearest ids. */
+export function requireModel(id: string, models: Catalogue): ModelManifest {
+  const model = models.get(id);
+  if (model) return model;
+  const near = [...models.keys()].map((known) => ({ known, far: distance(id, known) })).sort((a, b) => a.far - b.far).slice(0, 3).map(({ known }) => known);
+  throw new FlowError("MODEL_UNKNOWN", `There is no model ${id}.`, { hint: `Did you mean ${near.join(", ")}? \`flow models list\` shows all.`, exit: EXIT.badInput });
+}
+
+/** Levenshtein (1966), one row at a time; a contained word is near. */
+function distance(a: string, b: string): number {
+  if (b.includes(a)) return 0.5;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1]));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The models that the arguments name: ids, or graphs (with a profile), whose roles' models they are. Each once. */
+export async function modelsOf(words: readonly string[], models: Catalogue, profile: string | undefined): Promise<ModelManifest[]> {
+  const found = new Map<string, ModelManifest>();
+  for (const word of words) {
+    for (const model of models.has(word) ? [models.get(word)!] : await modelsOfGraph(word, models, profile)) found.set(model.id, model);
+  }
+  return [...found.values()];
+}
+
+async function modelsOfGraph(word: string, models: Catalogue, profile: string | undefined): Promise<ModelManifest[]> {
+  const { loadPlan } = await import("../open-graph.js");
+  const { GraphError } = await import("../failure.js");
+  let loaded: Awaited<ReturnType<typeof loadPlan>>;
+  try {
+    loaded = await loadPlan(word, { profile });
+  } catch (thrown) {
+    // Neither a model nor a graph: a word that looks like no path was meant as an id.
+    if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, models);
+    throw thrown;
+  }
+  const { plan, file, problems } = loaded;
+  if (!plan) throw new GraphError(file, problems);
+  return plan.nodes.flatMap((node) => Object.values(node.models));
+}
+
+export type ModelState = ModelsListDocument["models"][number]["state"];
+
+/** The files of a model as `--json` shows them, and what that makes of the model. */
+export async function stateOf(model: ModelManifest): Promise<{ state: ModelState; files: ModelFileDocument[] }> {
+  const { missingOf, pageOf, sourceText } = await import("../../models/store/index.js");
+  const missing = new Set(await missingOf(model));
+  const files = model.files.map((file) => ({
+    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, licence: file.licence },
+    source: file.source === null ? null : sourceText(file.source),
+    page: file.source === null ? null : pageOf(file.source),
+  }));
+  return { state: missing.size === 0 ? "installed" : missing.size < files.length ? "partial" : "missing", files };
+}
+
+/** "45.3 MB", "≥ 12 MB" when some sizes are not known yet, "?" when none is. */
+export function modelSize(files: readonly Pick<ModelFileDocument, "sizeBytes">[]): string {
+  const known = files.filter((file) => file.sizeBytes !== null);
+  if (known.length === 0) return "?";
+  const text = size(known.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0));
+  return known.length < files.length ? `≥ ${text}` : text;
+}

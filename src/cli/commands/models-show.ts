@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import { act, withJson, type JsonOptions } from "../define.js";
+import type { ModelDocument } from "../json.js";
+import { installedModels } from "../open-graph.js";
+import { colours, print, printJson, size, table } from "../output.js";
+import { requireModel, stateOf, subcommand } from "./models-shared.js";
+
+export function showCommand(): Command {
+  const show = subcommand("show", "Show one model: files and their sources, inputs, outputs, what it cannot do.", {
+    examples: [
+      ["flow models show yolox-nano", ""],
+      ["flow models show yunet --json | jq .files", "files with size, SHA-256, source and place"],
+    ],
+  }).argument("<id>", "a model of `flow models list`");
+  return act<JsonOptions>(withJson(show), async ([id], options) => {
+    const model = requireModel(String(id), await installedModels());
+    const { state, files } = await stateOf(model);
+    const { task, family, summary, runtime, licence, origin, dir, inputs, outputs, output, preprocess, space, labels, precisions, settings } = model;
+    const document: ModelDocument = { ...{ id: model.id, task, family, summary, runtime, licence, state, origin, dir, files, inputs, outputs }, ...{ output, preprocess, space, labels, precisions, settings, limits: model.limits.split("; ") } };
+    if (options.json) return printJson(document);
+    print(`${colours.bold(model.id)}  ${summary}`);
+    print(table([
+      ["task", `${task} (family ${family}, ${runtime})`],
+      ["licence", licence],
+      ["state", `${state}, ${dir}`],
+      ["manifest", origin],
+    ]));
+    print(`\n${colours.bold("files")}`);
+    print(table(files.map((file) => [file.present ? colours.green("here") : colours.yellow("missing"), file.path, file.sizeBytes === null ? "?" : size(file.sizeBytes), file.sha256?.slice(0, 12) ?? "not locked yet", file.source ?? "no public source"]), { right: [2] }));
+    const tensor = (t: { name: string; type: string; dims: readonly (number | string)[] }): string => `${t.name}: ${t.type}[${t.dims.join(", ")}]`;
+    if (inputs.length > 0) print(`\n${colours.bold("inputs")}   ${inputs.map(tensor).join("  ")}`);
+    if (outputs.length > 0) print(`${colours.bold("outputs")}  ${outputs.map(tensor).join("  ")}`);
+    if (output) print(`${colours.bold("vector")}   ${output.name}, ${output.dims}-d${space ? `, space ${space.name}: same from cosine ${space.threshold} on, median of unrelated pairs ${space.calibration.foreignMedian}` : ""}`);
+    print(`${colours.bold("before")}   ${JSON.stringify(preprocess)}`);
+    print(`\n${colours.bold("what it cannot do")}`);
+    for (const limit of document.limits) print(`  - ${limit}`);
+    if (state !== "installed") print(`\n${colours.dim("next:")} flow models pull ${model.id}`);
+  });
+}

@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { stat } from "node:fs/promises";
+import { EXIT } from "../../contracts/errors.js";
+import type { ModelManifest } from "../../contracts/index.js";
+import { act, withJson, type JsonOptions } from "../define.js";
+import type { ModelsVerifyDocument } from "../json.js";
+import { installedModels } from "../open-graph.js";
+import { colours, plural, print, printJson, table } from "../output.js";
+import { requireModel, stateOf, subcommand } from "./models-shared.js";
+
+type Verified = ModelsVerifyDocument["models"][number];
+
+export function verifyCommand(): Command {
+  const verify = subcommand("verify", "Read the files of the models again and compare size, SHA-256, inputs and outputs.", {
+    examples: [
+      ["flow models verify", "every installed model"],
+      ["flow models verify yunet && echo right", "exit 3 when a file is missing or not what it should be"],
+    ],
+  }).argument("[id...]", "models; every installed one unless named");
+  return act<JsonOptions>(withJson(verify), async ([ids], options) => {
+    const catalogue = await installedModels();
+    const named = (ids ?? []) as string[];
+    const models: ModelManifest[] = [];
+    if (named.length > 0) models.push(...named.map((id) => requireModel(id, catalogue)));
+    else for (const model of catalogue.values()) if ((await stateOf(model)).state === "installed") models.push(model);
+    const verified: Verified[] = [];
+    for (const model of models) verified.push(await verifyOne(model));
+    const shapes = await verifyShapes(models.filter((model, i) => model.runtime === "onnx" && verified[i]!.ok));
+    for (const row of verified) {
+      const problem = shapes.get(row.id);
+      if (problem !== undefined) Object.assign(row, { ok: false, problem });
+    }
+    const ok = verified.every((model) => model.ok);
+    if (options.json) printJson({ ok, models: verified } satisfies ModelsVerifyDocument);
+    else {
+      const rows = verified.flatMap((model) => model.files.map((file) => [file.ok ? colours.green("ok") : colours.red("no"), `${model.id}/${file.path}`, file.problem ?? file.sha256?.slice(0, 12) ?? ""]));
+      print(table(rows, { fit: false }));
+      for (const model of verified) if (model.problem) print(`${colours.red("no")} ${model.problem}`);
+      print(ok ? `${plural(verified.length, "model")} verified.` : `${colours.dim("next:")} flow models pull ${verified.filter((model) => !model.ok).map((model) => model.id).join(" ")}`);
+    }
+    return ok ? EXIT.ok : EXIT.environment;
+  });
+}
+
+async function verifyOne(model: ModelManifest): Promise<Verified> {
+  const { hashFile } = await import("../../models/manifest.js");
+  const files: Verified["files"] = [];
+  for (const { path, at, sizeBytes, sha256 } of model.files) {
+    const info = await stat(at).catch(() => null);
+    const found = info === null || (sizeBytes !== null && info.size !== sizeBytes) ? null : await hashFile(at);
+    const problem =
+      info === null ? `missing: ${at}` : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
+    files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });
+  }
+  return { id: model.id, ok: files.every((file) => file.ok), files };
+}
+
+/** Names, dimensions and types of the ONNX files against their manifests, in a worker. */
+async function verifyShapes(models: readonly ModelManifest[]): Promise<Map<string, string>> {
+  const problems = new Map<string, string>();
+  if (models.length === 0) return problems;
+  const { InferencePool } = await import("../../inference/index.js");
+  await using pool = new InferencePool({ workers: 1 });
+  for (const model of models) for (const error of await pool.verify([model])) problems.set(model.id, error.message);
+  return problems;
+}

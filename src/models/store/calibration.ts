@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { ModelManifest } from "../../contracts/index.js";
+import { readJson, replaceFile } from "./json-file.js";
+
+const rowSchema = z.strictObject({ threshold: z.number(), foreignMedian: z.number(), falsePositives: z.number(), pairs: z.int(), media: z.int() });
+const fileSchema = z.strictObject({ version: z.literal(1), spaces: z.record(z.string(), rowSchema) });
+
+export type Calibration = z.infer<typeof rowSchema>;
+
+/** `calibration.json` in the cache: what `flow models calibrate` found on this user's media, by vector space. It goes before the manifests'. */
+export const calibrationFile = (cache: string): string => join(cache, "calibration.json");
+
+export function readCalibrations(cache: string): Record<string, Calibration> {
+  const parsed = fileSchema.safeParse(readJson<unknown>(calibrationFile(cache), { version: 1, spaces: {} }));
+  return parsed.success ? parsed.data.spaces : {};
+}
+
+/** null removes the space's. */
+export function writeCalibration(cache: string, space: string, calibration: Calibration | null): void {
+  const { [space]: _before, ...others } = readCalibrations(cache);
+  replaceFile(calibrationFile(cache), `${JSON.stringify({ version: 1, spaces: calibration ? { ...others, [space]: calibration } : others }, null, 2)}\n`);
+}
+
+/** Puts the user's calibration into the manifests of its spaces. */
+export function applyCalibrations(models: ReadonlyMap<string, ModelManifest>, calibrations: Record<string, Calibration>): void {
+  for (const model of models.values()) {
+    const own = model.space && calibrations[model.space.name];
+    if (own) model.space = { ...model.space!, threshold: own.threshold, calibration: { ...model.space!.calibration, foreignMedian: own.foreignMedian } };
+  }
+}
+
+export interface Estimate {
+  pairs: number;
+  foreignMedian: number;
+  threshold: number;
+}
+
+/**
+ * Median and upper quantile of the cosines of unrelated pairs. The threshold is the smallest cosine that at most the given share of them reaches
+ * (an order statistic: nothing is fitted or extrapolated). Takes the values as its own.
+ */
+export function estimate(cosines: Float64Array, falsePositives: number): Estimate {
+  const sorted = cosines.sort();
+  const n = sorted.length;
+  const middle = n >> 1;
+  const foreignMedian = n % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const allowed = Math.floor(falsePositives * n);
+  // The first value that is above all but `allowed` of the pairs: just above the largest one that must not pass.
+  const below = sorted[n - 1 - allowed]!;
+  return { pairs: n, foreignMedian, threshold: Math.min(1, below + 1e-6) };
+}
