@@ -34,7 +34,7 @@ export function reportFailure(thrown: unknown, { json = false, log }: { json?: b
   else {
     const c = coloursFor(process.stderr);
     if (problems) note(problemLines(problems, c));
-    const where = [error.node && `node ${error.node}`, error.item].filter(Boolean).join(", ");
+    const where = [error.node && `node ${error.node}`, error.item && !error.message.includes(error.item) && error.item].filter(Boolean).join(", ");
     note(`${c.red("error")} ${c.dim(error.code)} ${error.message}${where ? c.dim(` (${where})`) : ""}`);
     if (error.hint) note(`${c.dim("hint:")} ${error.hint}`);
   }

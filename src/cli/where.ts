@@ -9,6 +9,8 @@ interface Known {
   [name: string]: true | Known;
 }
 
+const EXAMPLES = 'Examples: duration > 5.0, "night" in labels, camera.pan > 0.2, media == "talk.mp4" && start < 60.0.';
+
 /**
  * A `--where` condition (CEL) as a filter. It reads kind, id, start, end and duration (seconds), media (name), uri, every field of the
  * record, every measured attribute by its name (`brightness`, `camera.pan`: a number) and `labels`, the words that apply. A record without a field does not match.
@@ -22,7 +24,9 @@ export async function whereFilter(source: string, store: Store): Promise<(record
   const compiled = compileExpression(source, known, "--where");
   if ("problem" in compiled) {
     const { message, hint, expected } = compiled.problem;
-    throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: ${message}`, { hint: [hint, expected && !hint.includes(expected) ? `Known here: ${expected}.` : ""].filter(Boolean).join(" "), exit: EXIT.badInput });
+    // The language's own examples are of graphs.
+    const help = expected === "a CEL expression" ? [EXAMPLES] : [hint, expected && !hint.includes(expected) ? `Known here: ${expected}.` : ""];
+    throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: ${message}`, { hint: help.filter(Boolean).join(" "), exit: EXIT.badInput });
   }
   return (record) => compiled.evaluate(values(record)) === true;
 }

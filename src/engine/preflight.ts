@@ -25,11 +25,11 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   const items = await expandInputs(inputs);
   const sources = new Map<string, Source>();
   const failures: Preflight["failures"] = [];
-  const found = new Map<string, string>();
+  const found = new Map<string, { id: string; name: string }>();
   for (const item of items) {
     try {
       const identity = await identify(item.uri, store.identities);
-      found.set(item.uri, identity.id);
+      found.set(item.uri, { id: identity.id, name: item.name });
       const info = await open(item, identity, store);
       const known = sources.get(info.id);
       if (!known) sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
@@ -70,7 +70,7 @@ export function unionOfScenes(a: Interval[] | null, b: Interval[] | null): Inter
 /** A file that has not changed is not probed again. */
 async function open(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store): Promise<MediumInfo> {
   const known = identity.memoisable ? store.getMedium(identity.id) : undefined;
-  if (known && known.info.uri === item.uri) return known.info;
+  if (known && known.info.uri === item.uri && known.info.name === item.name) return known.info;
   const info = known ? { ...known.info } : await probe(item.uri);
   return { ...info, id: identity.id, uri: item.uri, name: item.name, memoisable: identity.memoisable };
 }

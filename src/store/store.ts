@@ -238,24 +238,25 @@ export class Store implements AsyncDisposable {
   }
 
   /**
-   * Each of these paths and addresses holds that content now: no other medium claims it any longer, one that has no other path left is superseded, and
-   * one that is back is not. One transaction.
+   * Each of these paths and addresses holds that content now, under that name if one is given: no other medium claims it any longer, one that has no other
+   * path left is superseded, and one that is back is not. One transaction.
    */
-  async claimPaths(found: ReadonlyMap<string, string>): Promise<void> {
+  async claimPaths(found: ReadonlyMap<string, { id: string; name?: string }>): Promise<void> {
     const hidden = this.superseded();
     const moved: { row: MediumRow & { id: string }; uris: string[] }[] = [];
     const backUris = new Map<string, string[]>();
-    for (const [uri, id] of found) if (hidden.has(id)) backUris.set(id, [...(backUris.get(id) ?? []), uri]);
+    for (const [uri, { id }] of found) if (hidden.has(id)) backUris.set(id, [...(backUris.get(id) ?? []), uri]);
     for (const row of this.mediaRows({ superseded: true })) {
-      const uris = [...row.uris.filter((uri) => (found.get(uri) ?? row.id) === row.id), ...(backUris.get(row.id) ?? []).filter((uri) => !row.uris.includes(uri))];
-      if (uris.length !== row.uris.length || backUris.has(row.id)) moved.push({ row, uris });
+      const uris = [...row.uris.filter((uri) => (found.get(uri)?.id ?? row.id) === row.id), ...(backUris.get(row.id) ?? []).filter((uri) => !row.uris.includes(uri))];
+      const name = found.get(row.info.uri)?.name ?? row.info.name;
+      if (uris.length !== row.uris.length || backUris.has(row.id) || (uris.includes(row.info.uri) && name !== row.info.name)) moved.push({ row, uris });
     }
     if (moved.length === 0) return;
     const writes = moved.map(({ row: { id, ...row }, uris }) => {
       const uri = uris.includes(row.info.uri) ? row.info.uri : (uris[0] ?? row.info.uri);
-      const name = uri === row.info.uri ? row.info.name : basename(uri);
+      const name = (uris.includes(uri) ? found.get(uri)?.name : undefined) ?? (uri === row.info.uri ? row.info.name : basename(uri));
       const [record] = this.records({ kind: "media", media: id });
-      const by = uris.length > 0 ? null : (found.get(row.uris.find((lost) => found.has(lost))!) ?? "");
+      const by = uris.length > 0 ? null : (found.get(row.uris.find((lost) => found.has(lost))!)?.id ?? "");
       return {
         id, by, row: pack({ ...row, info: { ...row.info, uri, name }, uris } satisfies MediumRow),
         record: record && { id: record.id, key: [record.kind, id, record.startUs, record.id], bytes: pack({ ...record, fields: { ...record.fields, uri, name, uris } }) },

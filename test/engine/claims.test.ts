@@ -103,6 +103,20 @@ test("what could not be opened stays listed under its address until it opens", (
     assert.deepEqual((await listed()).map(([, , uri]) => uri), [broken[1]]);
   }));
 
+test("the name that a list gives reaches the record of a medium that is known; so does the next one", () =>
+  Workbench.with(async (bench) => {
+    const list = join(bench.dir, "list.json");
+    const names = (): Promise<unknown[]> => bench.read((store) => [[...store.mediaRows()][0]!.info.name, [...store.records({ kind: "media" })][0]!.fields["name"]]);
+    const first = await bench.run(GRAPH);
+    assert.deepEqual(await names(), ["clip.mp4", "clip.mp4"]);
+    for (const name of ["Harbour", "Port"]) {
+      await writeFile(list, JSON.stringify([{ path: CLIP, name }]));
+      const again = await bench.run(GRAPH, { inputs: [list] });
+      assert.deepEqual([again.framesDecoded, again.digest], [0, first.digest]);
+      assert.deepEqual(await names(), [name, name]);
+    }
+  }));
+
 test("a medium listed twice has all scenes that were given for it, each once", () =>
   Workbench.with(async (bench) => {
     const list = join(bench.dir, "list.json");

@@ -55,7 +55,7 @@ async function fill(dir: string, bulkBytes = 1000): Promise<void> {
   await store.putMemo(`${OLD}/${DIGEST}`, done);
   await store.putMemo("model/abc/1/2/x.onnx", done);
   await store.putMemo("somebody else's", done);
-  await store.claimPaths(new Map([["/a.mp4", idOf("a")]]));
+  await store.claimPaths(new Map([["/a.mp4", { id: idOf("a") }]]));
 }
 
 function isWhole(store: Store): void {

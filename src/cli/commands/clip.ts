@@ -1,4 +1,5 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
@@ -31,10 +32,13 @@ export function command(): Command {
     const { record, uri, endsUs } = await withStore(options.store, async (store) => {
       const found = findRecord(store, String(id));
       const row = store.getMedium(found.media);
+      if (row?.info.kind === "image") throw new FlowError("CLIP_INVALID", `${row.info.uri} is a picture: there is nothing to cut out of it.`, { hint: "Take the file itself, or a record of a video or a sound.", exit: EXIT.badInput });
       if (!row) throw new FlowError("MEDIUM_NOT_FOUND", `The store does not know the medium of ${found.id}.`, { hint: "Run the graph again on it.", exit: EXIT.failedItems });
       await sameBytes(found.media, row.info.uri, store.identities);
       return { record: found, uri: row.info.uri, endsUs: row.info.durationUs };
     });
+    const folder = dirname(resolve(options.out));
+    if (!existsSync(folder)) throw new FlowError("OUTPUT_UNWRITABLE", `${options.out} cannot be written: there is no folder ${folder}.`, { hint: "Name a file in an existing folder with -o.", exit: EXIT.environment });
     const { cutClip } = await import("../../media/index.js");
     const padUs = Math.round(options.pad * 1e6);
     const startUs = Math.max(0, record.startUs - padUs);

@@ -1,0 +1,84 @@
+/** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import sharp from "sharp";
+import type { ErrorDocument, ShowDocument } from "../../src/cli/json.js";
+import { flow, MAIN, ROOT } from "./spawn.js";
+
+const dir = mkdtempSync(join(tmpdir(), "flow-odd-"));
+after(() => rmSync(dir, { recursive: true }));
+const at = ["--store", join(dir, "store")];
+const graph = join(dir, "small.yaml");
+writeFileSync(
+  graph,
+  `flow: 1
+name: small
+params: { input: { type: media, positional: true } }
+nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores } }
+  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
+  scene:  { op: join, by: scene, in: { text: speech.text } }
+outputs: { scene: { from: scene } }
+`,
+);
+
+async function failure(args: string[], code: number): Promise<ErrorDocument["error"]> {
+  const ran = await flow([...args, ...at, "--json"]);
+  assert.equal(ran.code, code, ran.stdout + ran.stderr);
+  return (JSON.parse(ran.stdout) as ErrorDocument).error;
+}
+
+describe("on a store with a clip and a picture", () => {
+  let scenes: ShowDocument["records"];
+  before(async () => {
+    await sharp({ create: { width: 64, height: 48, channels: 3, background: "red" } }).png().toFile(join(dir, "red.png"));
+    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), join(dir, "red.png"), ...at]);
+    assert.equal(ran.code, 0, ran.stderr);
+    scenes = (JSON.parse((await flow(["show", "--kind", "scene", "--json", ...at])).stdout) as ShowDocument).records;
+  });
+
+  test("a clip of a picture is refused; so is a folder that is not there, with exit 3", async () => {
+    const picture = scenes.find((scene) => scene.endUs - scene.startUs < 1000)!;
+    const other = scenes.find((scene) => scene.media !== picture.media)!;
+    const refused = await failure(["clip", picture.id, "-o", join(dir, "p.mp4")], 2);
+    assert.deepEqual([refused.code, /picture/.test(refused.message)], ["CLIP_INVALID", true]);
+    assert.equal((await failure(["clip", other.id, "-o", join(dir, "nowhere", "c.mp4")], 3)).code, "OUTPUT_UNWRITABLE");
+  });
+
+  test("a condition that cannot be parsed is answered with conditions of records", async () => {
+    const { code, hint } = await failure(["search", "--where", "duration >"], 2);
+    assert.equal(code, "BAD_WHERE");
+    const examples = hint.replace(/^Examples: /, "").replace(/\.$/, "").split(", ");
+    assert.ok(examples.length > 2);
+    for (const example of examples.filter((text) => /^(duration|media|start)/.test(text))) assert.equal((await flow(["search", "--where", example, ...at])).code, 0, example);
+  });
+
+  test("a reader that has enough closes the pipe: no error, no trace", async () => {
+    const child = spawn(process.execPath, [MAIN, "show", "--json", ...at], { stdio: ["ignore", "pipe", "pipe"] });
+    let noise = "";
+    child.stderr.on("data", (text) => (noise += String(text)));
+    child.stdout.once("data", () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    assert.deepEqual([code, noise], [0, ""]);
+  });
+
+  test("no colours without a terminal or with NO_COLOR", async () => {
+    for (const env of [{}, { NO_COLOR: "1" }] as Record<string, string>[]) {
+      for (const args of [["show"], ["search", "harbour"], ["plan", graph, "nowhere.mp4"], ["list"]]) {
+        const { stdout, stderr } = await flow([...args, ...(args[0] === "list" ? [] : at)], { env });
+        assert.doesNotMatch(stdout + stderr, /\u001b\[/);
+      }
+    }
+  });
+});
+
+test("an input that is not there is named once", async () => {
+  const { stderr } = await flow(["run", graph, "nowhere.mp4", ...at]);
+  assert.equal(stderr.split("\n")[0]!.split("nowhere.mp4").length, 2, stderr);
+});
