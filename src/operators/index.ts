@@ -5,11 +5,20 @@ import { audioEvents } from "./audio/audio.events.js";
 import { audioLevels } from "./audio/audio.levels.js";
 import { audioLoudness } from "./audio/audio.loudness.js";
 import { captionMeasured } from "./caption/caption.measured.js";
+import { captionObjects } from "./caption/caption.objects.js";
 import { captionSubtitles } from "./caption/caption.subtitles.js";
+import { faceDetect } from "./face/face.detect.js";
+import { faceEmbed } from "./face/face.embed.js";
 import { join } from "./flow/join.js";
 import { imageEmbed } from "./image/image.embed.js";
+import { imageTag } from "./image/image.tag.js";
 import { imageThumbnail } from "./image/image.thumbnail.js";
+import { labelsPool } from "./labels/labels.pool.js";
 import { mediaOpen } from "./media/media.open.js";
+import { objectDetect } from "./object/object.detect.js";
+import { objectEmbed } from "./object/object.embed.js";
+import { objectSegment } from "./object/object.segment.js";
+import { objectSummary } from "./object/object.summary.js";
 import { qualityReportOperator } from "./quality/quality.report.js";
 import { sceneAttributes } from "./scene/scene.attributes.js";
 import { sceneCut } from "./scene/scene.cut.js";
@@ -30,11 +39,20 @@ const operators: readonly OperatorDefinition<any>[] = [
   audioLevels,
   audioLoudness,
   captionMeasured,
+  captionObjects,
   captionSubtitles,
+  faceDetect,
+  faceEmbed,
   join,
   imageEmbed,
+  imageTag,
   imageThumbnail,
+  labelsPool,
   mediaOpen,
+  objectDetect,
+  objectEmbed,
+  objectSegment,
+  objectSummary,
   qualityReportOperator,
   sceneAttributes,
   sceneCut,

@@ -1,5 +1,6 @@
 import { FlowError, type Detection, type ModelHandle, type ModelManifest } from "../../contracts/index.js";
 import { imageInput, imagePreprocess, type Scratch } from "../preprocess-image.js";
+import { runRows } from "../rows.js";
 import type { Raster } from "../resample.js";
 import { toSource, type Candidate } from "./boxes.js";
 import type { Outputs } from "./outputs.js";
@@ -33,7 +34,7 @@ export async function detect(frames: readonly SourcedRaster[], model: ModelHandl
   }
   if (frames.length === 0) return [];
   const { data, dims, placements } = await imageInput(frames.map((f) => f.raster), imagePreprocess(manifest), { sources: frames.map((f) => f.source), ...(scratch ? { scratch } : {}) });
-  const outputs = await model.run({ [manifest.inputs[0]!.name]: { data, dims } });
+  const outputs = await runRows(model, { [manifest.inputs[0]!.name]: { data, dims } });
   return placements.map((at, i) =>
     decode(outputs, i, frames.length, at, manifest, options).flatMap((candidate) => toSource(candidate, labels[candidate.kind] ?? `class ${candidate.kind}`, at) ?? []),
   );

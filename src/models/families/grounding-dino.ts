@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { Detection, ModelHandle } from "../../contracts/index.js";
 import { imageInput, imagePreprocess, inputSize, type Scratch } from "../preprocess-image.js";
+import { runRows } from "../rows.js";
 import { openTokenizer, type Tokenizer } from "../transformers.js";
 import { suppress, toSource, type Candidate } from "./boxes.js";
 import type { DetectorOptions, SourcedRaster } from "./detector.js";
@@ -63,6 +64,14 @@ function bounds(tokenizer: Pick<Tokenizer, "encode">): [number, number] {
   return [ids[0]!, ids.at(-1)!];
 }
 
+/** For stand-ins, which have no files: a token a word. */
+const MOCK_TOKENIZER: Pick<Tokenizer, "encode"> = {
+  encode: ((text: string, options?: { add_special_tokens?: boolean }) => {
+    const words = text.split(/\s+|(?=\.)/).filter((word) => word !== "").map((word) => (word === "." ? 1012 : 2000 + [...word].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 20_000, 7)));
+    return options?.add_special_tokens === false ? words : [101, ...words, 102];
+  }) as Tokenizer["encode"],
+};
+
 /** Texts are padded to a multiple of this: the length depends on the text alone, so that a result does not depend on its neighbours in a batch. */
 const TOKEN_STEP = 8;
 
@@ -73,7 +82,7 @@ export async function ground(frames: readonly SourcedRaster[], names: readonly (
   const preprocess = imagePreprocess(manifest);
   const found: Detection[][] = frames.map(() => []);
   const groups = new Map<string, { prompt: Prompt; at: number; length: number }[]>();
-  const tokenizer = names.some((list) => list.length > 0) ? await openTokenizer(manifest) : null;
+  const tokenizer = names.some((list) => list.length > 0) ? await (manifest.mock ? MOCK_TOKENIZER : openTokenizer(manifest)) : null;
   for (const [at, list] of names.entries()) {
     if (list.length === 0 || !tokenizer) continue;
     const prompt = tokenise(list, tokenizer, maxTokens);
@@ -100,7 +109,7 @@ export async function ground(frames: readonly SourcedRaster[], names: readonly (
       attention_mask: { data: attention, dims: text },
     };
     const wanted = new Set(manifest.inputs.map(({ name }) => name));
-    const outputs = await model.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => wanted.has(name))));
+    const outputs = await runRows(model, Object.fromEntries(Object.entries(feeds).filter(([name]) => wanted.has(name))));
     for (const [i, { prompt, at }] of group.entries()) {
       const candidates = candidatesOf(outputs, i, n, prompt, placements[i]!, model, options);
       found[at] = candidates.flatMap((candidate) => toSource(candidate, prompt.names[candidate.kind]!, placements[i]!) ?? []);

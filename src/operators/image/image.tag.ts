@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Frames, Labels, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { classify } from "../../models/families/classifier.js";
 import { Scratch, imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { runRows } from "../../models/rows.js";
 
 const config = z.strictObject({
   top: z.int().min(1).max(1000).default(5).describe("Labels per frame at most, best first."),
@@ -15,7 +16,7 @@ const tags: BatchFunction = async (items, { top, min_score }: z.infer<typeof con
   const model = models["tagger"]!;
   const { manifest } = model;
   const { data, dims } = await imageInput(items.map((item) => rasterOf(item.slot)), imagePreprocess(manifest), { scratch });
-  const outputs = await model.run({ [manifest.inputs[0]!.name]: { data, dims } });
+  const outputs = await runRows(model, { [manifest.inputs[0]!.name]: { data, dims } });
   return items.map((_, i) => classify(outputs, i, items.length, manifest, { top, minScore: min_score }));
 };
 
