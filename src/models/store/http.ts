@@ -30,10 +30,12 @@ export interface Ask {
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** false: a redirect to another origin is the answer. Default true. */
+  leave?: boolean;
 }
 
-/** Asks and follows redirects. The secret goes to the first origin alone; a redirect from https to http is refused. Resolves with any status but a redirect's. */
-export async function ask({ url: start, secret }: Address, { method = "GET", headers = {}, signal, environment = process.env }: Ask): Promise<Answer> {
+/** Asks and follows redirects. The secret goes to the first origin alone; a redirect from https to http is refused. Resolves with any other status. */
+export async function ask({ url: start, secret }: Address, { method = "GET", headers = {}, signal, environment = process.env, leave = true }: Ask): Promise<Answer> {
   let url = start;
   let first: IncomingHttpHeaders | null = null;
   for (let hop = 0; ; hop++) {
@@ -53,6 +55,7 @@ export async function ask({ url: start, secret }: Address, { method = "GET", hea
     const next = parsed(to, url);
     if (next === null || !/^https?:$/.test(next.protocol)) throw refused(`${url.href} redirects to ${to}`);
     if (url.protocol === "https:" && next.protocol === "http:") throw refused(`${url.href} redirects to ${next.origin}, which is not encrypted`);
+    if (!leave && next.origin !== start.origin) return { status, headers: body.headers, first, body };
     url = next;
   }
 }

@@ -137,7 +137,7 @@ class Work {
           this.options.onProgress?.(this.all);
         },
       }).catch((error: FlowError) => {
-        throw file.sha256 === null && locked && error.code === "MODEL_CORRUPT" ? changed(error) : error;
+        throw locked && error.code === "MODEL_CORRUPT" ? changed(error) : error;
       });
       await this.place(wanted, got, part);
       await forget(part);
@@ -173,7 +173,7 @@ class Work {
   private async askCommit(source: ModelSource): Promise<string | null> {
     const { signal, environment } = this.options;
     try {
-      const answer = await ask(addressOf(source, null, environment), { method: "HEAD", signal, environment });
+      const answer = await ask(addressOf(source, null, environment), { method: "HEAD", signal, environment, leave: false });
       answer.body.resume();
       if (answer.status >= 400) throw statusError(answer, source);
       const commit = String(answer.first["x-repo-commit"] ?? "");

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { stringify } from "yaml";
+import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument } from "../../src/cli/json.js";
+import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
+import { flow, MAIN, ROOT } from "./spawn.js";
+
+const sha256 = (body: Buffer): string => createHash("sha256").update(body).digest("hex");
+const LITE = join(ROOT, "models", "lite-image.onnx");
+
+/** A folder with manifests of its own, an empty cache, and a hub. */
+async function place(t: test.TestContext) {
+  const root = mkdtempSync(join(tmpdir(), "flow-models-cli-"));
+  const [cache, given] = [join(root, "cache"), join(root, "given")];
+  mkdirSync(given);
+  const server = await HubServer.open();
+  t.after(() => server[Symbol.asyncDispose]());
+  const env = { FLOW_CACHE_DIR: cache, FLOW_MODELS_DIR: given, HF_ENDPOINT: server.endpoint, HF_TOKEN: "", HTTP_PROXY: "", http_proxy: "" };
+  const manifest = (id: string, files: Record<string, unknown>[], more: Record<string, unknown> = {}): void =>
+    writeFileSync(join(given, `${id}.yaml`), stringify({ id, task: "captioning", summary: "s", licence: "MIT", runtime: "transformers", source: { huggingface: "org/name" }, files, limits: ["none"], ...more }));
+  const run = (...args: string[]) => flow(["models", ...args], { env, cwd: root });
+  const json = async <T>(...args: string[]): Promise<T & { code: number | null }> => {
+    const { stdout, code, stderr } = await run(...args, "--json");
+    assert.ok(stdout.trim().startsWith("{"), `${args.join(" ")}: ${stderr}`);
+    return { ...(JSON.parse(stdout) as T), code };
+  };
+  return { root, cache, given, server, env, manifest, run, json };
+}
+
+test("pull, show, verify, where and rm of one model", async (t) => {
+  const { server, cache, manifest, run, json } = await place(t);
+  const body = bytes(100_000);
+  server.put("org/name", "onnx/model.onnx", body, true);
+  server.put("org/name", "config.json", Buffer.from("{}"));
+  manifest("tiny", [{ path: "onnx/model.onnx", size: body.length, sha256: sha256(body) }, { path: "config.json" }]);
+  assert.equal((await json<ModelDocument>("show", "tiny")).state, "missing");
+  const pulled = await json<ModelsPullDocument>("pull", "tiny");
+  assert.equal(pulled.code, 0);
+  assert.deepEqual(pulled.models, ["tiny"]);
+  assert.equal(pulled.bytes, 100_002);
+  const shown = await json<ModelDocument>("show", "tiny");
+  assert.equal(shown.state, "installed");
+  assert.deepEqual(shown.files.map((file) => [file.path, file.present, file.sha256]), [["onnx/model.onnx", true, sha256(body)], ["config.json", true, sha256(Buffer.from("{}"))]]);
+  assert.equal(shown.files[0]!.page, "https://huggingface.co/org/name");
+  const listed = await json<ModelsListDocument>("list", "--installed");
+  assert.deepEqual(listed.models.map(({ id }) => id).sort(), ["lite-image", "lite-sound", "lite-text", "tiny"]);
+  const where = await json<ModelsWhereDocument & { dir: string }>("where", "tiny");
+  assert.equal(where.dir, `${join(cache, "models", "tiny")}/`);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+  writeFileSync(join(cache, "models", "tiny", "note.txt"), "");
+  const blob = join(cache, "blobs", "sha256", sha256(body));
+  const { chmodSync } = await import("node:fs");
+  chmodSync(blob, 0o644);
+  writeFileSync(blob, bytes(100_000, 9));
+  const broken = await json<ModelsVerifyDocument>("verify", "tiny");
+  assert.equal(broken.code, 3);
+  assert.match(broken.models[0]!.files[0]!.problem ?? "", new RegExp(`found sha256 [0-9a-f]{64}, expected ${sha256(body)}`));
+  const removed = await json<ModelsRmDocument>("rm", "tiny");
+  assert.ok(removed.freedBytes >= 100_000);
+  assert.equal((await json<ModelDocument>("show", "tiny")).state, "missing");
+  const text = await run("pull", "tiny");
+  assert.equal(text.code, 0, text.stderr);
+  assert.match(text.stdout, /^tiny: 2 files pulled, 100 kB in /m);
+  assert.match(text.stderr, /^pulled tiny\/config\.json/m);
+});
+
+test("killed in mid-download with SIGKILL, the next pull goes on from there", async (t) => {
+  const { server, root, cache, env, manifest, json } = await place(t);
+  const body = bytes(2_000_000);
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  let held: (() => void) | null = null;
+  const half = new Promise<void>((resolve) => (held = resolve));
+  server.onStorage = (request, response) => {
+    if (request.headers.range) return false;
+    response.writeHead(200, { etag: `"${sha256(body)}"`, "content-length": body.length });
+    response.write(body.subarray(0, 1_000_000), () => held?.());
+    return true;
+  };
+  const child = spawn(process.execPath, [MAIN, "models", "pull", "tiny"], { cwd: root, env: { ...process.env, ...env }, stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  await half;
+  const part = await grown(join(cache, "partial"));
+  child.kill("SIGKILL");
+  await ended;
+  assert.ok(!existsSync(join(cache, "blobs")));
+  const kept = statSync(part).size;
+  assert.ok(kept > 0 && kept <= 1_000_000);
+  const again = await json<ModelsPullDocument>("pull", "tiny");
+  assert.equal(again.code, 0);
+  assert.equal(again.pulled[0]?.sha256, sha256(body));
+  assert.equal(server.asked.at(-1)!.headers.range, `bytes=${kept}-`);
+  assert.deepEqual(readdirSync(join(cache, "partial")), []);
+});
+
+/** The unfinished file once it has bytes: fs.watch tells of each write. */
+async function grown(folder: string): Promise<string> {
+  const { watch } = await import("node:fs/promises");
+  const now = (): string | undefined => readdirSync(folder).filter((name) => !name.includes(".")).map((name) => join(folder, name)).find((path) => statSync(path).size > 0);
+  const already = now();
+  if (already) return already;
+  for await (const _change of watch(folder)) {
+    const path = now();
+    if (path) return path;
+  }
+  throw new Error("never");
+}
+
+test("what cannot be pulled: exit 3, each cause told once with its hint; a mistyped name: exit 2 with the nearest", async (t) => {
+  const { server, manifest, run, json } = await place(t);
+  server.put("org/name", "a.onnx", bytes(10));
+  server.gated.add("org/name");
+  manifest("gated", [{ path: "a.onnx" }, { path: "b.onnx" }]);
+  const text = await run("pull", "gated");
+  assert.equal(text.code, 3);
+  assert.match(text.stderr, /MODEL_GATED/);
+  assert.match(text.stderr, /hint: .*huggingface\.co\/org\/name.*HF_TOKEN/);
+  const document = await json<ModelsPullDocument>("pull", "gated");
+  assert.equal(document.code, 3);
+  assert.equal(document.error?.code, "MODEL_GATED");
+  const typo = await run("pull", "gatd");
+  assert.equal(typo.code, 2);
+  assert.match(typo.stderr, /Did you mean gated/);
+  assert.equal((await run("pul")).code, 2);
+  assert.equal((await run("pull")).code, 2);
+  assert.equal((await run("show", "nothing-like-it")).code, 2);
+  for (const name of ["list", "show", "pull", "import", "verify", "rm", "where", "add", "calibrate"]) {
+    const help = await run(name, "--help");
+    assert.equal(help.code, 0, name);
+    assert.match(help.stdout, /Examples:\n {2}flow models/, name);
+  }
+});
+
+test("a graph's models: nothing to pull for the default profile", async (t) => {
+  const { json, server } = await place(t);
+  const document = await json<ModelsPullDocument>("pull", "graphs/ego.yaml");
+  assert.equal(document.code, 0);
+  assert.deepEqual(document.models.sort(), ["lite-image", "lite-sound", "lite-text"]);
+  assert.equal(document.pulled.length, 0);
+  assert.equal(server.asked.length, 0);
+});
+
+test("import takes known files from a folder", async (t) => {
+  const { root, manifest, json } = await place(t);
+  const body = bytes(4000);
+  manifest("tiny", [{ path: "model.onnx", size: 4000, sha256: sha256(body) }, { path: "other.onnx", size: 5000, sha256: "b".repeat(64) }]);
+  mkdirSync(join(root, "stick"));
+  writeFileSync(join(root, "stick", "x.bin"), body);
+  const all = await json<ModelsImportDocument>("import", "stick");
+  assert.equal(all.code, 0);
+  assert.deepEqual(all.imported.map(({ model, path }) => `${model}/${path}`), ["tiny/model.onnx"]);
+  assert.deepEqual(all.missing.map(({ path }) => path), ["other.onnx"]);
+  assert.equal((await json<ModelsImportDocument>("import", "stick", "--model", "tiny")).code, 3);
+});
+
+test("add: a file's names and dimensions are read, what nothing tells is asked for by option", async (t) => {
+  const { root, cache, run, json } = await place(t);
+  writeFileSync(join(root, "eyes.onnx"), readFileSync(LITE));
+  const needs = await run("add", "eyes.onnx");
+  assert.equal(needs.code, 2);
+  assert.match(needs.stderr, /give --task, --preprocess, --licence/);
+  assert.ok(!existsSync(cache) || !existsSync(join(cache, "manifests")));
+  const added = await json<ModelsAddDocument>("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT", "--output", "image_embeds");
+  assert.equal(added.code, 0);
+  assert.equal(added.manifest, join(cache, "manifests", "eyes.yaml"));
+  const shown = await json<ModelDocument>("show", "eyes");
+  assert.equal(shown.state, "installed");
+  assert.deepEqual(shown.inputs, [{ name: "pixel_values", dims: ["n", 3, 224, 224], type: "float32" }]);
+  assert.deepEqual(shown.output, { name: "image_embeds", dims: 512, normalised: "unit", pooling: "none" });
+  assert.ok(shown.preprocess.kind === "image" && shown.preprocess.mean[0] === 0.485 && shown.preprocess.size[0] === 224);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "eyes")).ok, true);
+  assert.equal((await run("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT", "--output", "image_embeds")).code, 2);
+  writeFileSync(join(root, "broken.onnx"), "not a model");
+  const broken = await run("add", "broken.onnx");
+  assert.equal(broken.code, 2);
+  assert.match(broken.stderr, /MODEL_CORRUPT/);
+  await json<ModelsRmDocument>("rm", "eyes");
+  assert.equal((await run("show", "eyes")).code, 2);
+  assert.ok(existsSync(join(root, "eyes.onnx")));
+});
+
+test("add hf: a repository's configuration tells task, preprocessing and licence; the manifest is pinned to the commit", async (t) => {
+  const { server, json, run } = await place(t);
+  server.put("org/eyes", "onnx/model_quantized.onnx", readFileSync(LITE), true);
+  server.put("org/eyes", "onnx/model.onnx", bytes(10), true);
+  server.put("org/eyes", "config.json", Buffer.from(JSON.stringify({ architectures: ["Dinov2Model"], hidden_size: 512 })));
+  const processor = { do_resize: true, size: { shortest_edge: 256 }, do_center_crop: true, crop_size: { height: 224, width: 224 }, resample: 3, do_rescale: true, rescale_factor: 1 / 255, do_normalize: true, image_mean: [0.1, 0.2, 0.3], image_std: [0.4, 0.5, 0.6] };
+  server.put("org/eyes", "preprocessor_config.json", Buffer.from(JSON.stringify(processor)));
+  const added = await json<ModelsAddDocument>("add", "hf:org/eyes");
+  assert.equal(added.code, 0);
+  assert.match(added.yaml, new RegExp(`revision: ${COMMIT}`));
+  const shown = await json<ModelDocument>("show", "eyes");
+  assert.deepEqual([shown.task, shown.licence, shown.state, shown.output?.name], ["image-embedding", "apache-2.0", "installed", "image_embeds"]);
+  assert.ok(shown.preprocess.kind === "image");
+  assert.deepEqual({ ...shown.preprocess }, { kind: "image", size: [224, 224], fit: "cover", pad: 0, anchor: "centre", resample: "bicubic", mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6], color: "rgb", scale: 1 / 255, layout: "nchw" });
+  assert.ok(!server.asked.some(({ path }) => path.endsWith("onnx/model.onnx")), "the other precision is not downloaded");
+  server.put("org/evil", "../../escape.onnx", bytes(10), true);
+  const evil = await run("add", "hf:org/evil");
+  assert.equal(evil.code, 3);
+  assert.match(evil.stderr, /MODEL_LISTING/);
+});
