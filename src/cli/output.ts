@@ -40,7 +40,7 @@ export function table(rows: readonly (readonly string[])[], { head, right = [], 
   const all = head ? [head.map((cell) => colours.dim(cell)), ...rows] : rows;
   const widths: number[] = [];
   for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, visible(cell))));
-  if (fit && process.stdout.isTTY) narrow(widths, (process.stdout.columns ?? 100) - indent, right);
+  if (fit && process.stdout.isTTY) narrow(widths, (process.stdout.columns || 100) - indent, right);
   return all
     .map((row) => {
       const cells = row.map((cell, i) => {

@@ -100,7 +100,7 @@ export class ProgressBar {
     const cells = 22;
     const full = Math.round(share * cells);
     const bar = `${c.cyan("█".repeat(full))}${c.dim("░".repeat(cells - full))} ${String(Math.floor(share * 100)).padStart(3)} %`;
-    const room = (this.options.stream.columns ?? 100) - cells - 8;
+    const room = (this.options.stream.columns || 100) - cells - 8;
     this.options.stream.write(`\r\u001b[K${bar}  ${cut(line(figures, progress), room)}`);
     this.drawn = true;
   }

@@ -7,8 +7,10 @@ const COLUMNS = ["in", "done", "cached", "skipped", "dropped", "failed"] as cons
 
 /** The funnel per node, the records, the speed, what failed and what to do next. */
 export function printSummary(summary: RunSummary, plan: Plan, store: string, sourceUs: number): void {
-  printFunnel(summary.nodes, plan.nodes.map((node) => node.name));
-  print();
+  if (Object.values(summary.nodes).some((counts) => counts.in > 0)) {
+    printFunnel(summary.nodes, plan.nodes.map((node) => node.name));
+    print();
+  }
   const mark = { done: colours.green("done"), "failed-items": colours.red("finished with failed items"), interrupted: colours.yellow("interrupted") }[summary.status];
   const records = Object.entries(summary.records).map(([kind, n]) => (kind === "media" ? plural(n, "medium", "media") : plural(n, kind)));
   const speed = sourceUs > 0 && summary.framesDecoded > 0 && summary.durationMs > 0 ? `, ${(sourceUs / 1000 / summary.durationMs).toFixed(1)}× real time` : "";

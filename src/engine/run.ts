@@ -70,10 +70,11 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
     const total = new Ledger(plan.nodes.map((node) => node.name));
     const active = new Map<string, MediumProgress>();
     let mediaDone = 0;
+    let lacking: FlowError | null = null;
     const report = (): void => options.onProgress?.({ media: sources.length, mediaDone, active: [...active.values()], queues: services.queueDepths() });
 
     const runOne = async (source: Source): Promise<MediumResult | null> => {
-      if (stop.aborted) return null;
+      if (stop.aborted || lacking) return null;
       const run = new MediumRun({
         plan, info: source.info, uris: source.uris, givenScenes: source.givenScenes, store, services, stop,
         progress: (progress) => {
@@ -88,6 +89,10 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         return result;
       } catch (thrown) {
         const error = toFlowError(thrown);
+        if (lacks(error)) {
+          lacking ??= error;
+          return { ...run.snapshot(), failedItems: 0 };
+        }
         failures.push({ uri: source.info.uri, code: error.code, message: error.message, hint: error.hint });
         services.mediumFailed(source.info, error);
         return { ...run.snapshot(), failedItems: 1 };
@@ -97,6 +102,8 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       }
     };
     const results = (await lastValueFrom(from(sources).pipe(mergeMap(runOne, plan.runtime.mediaInFlight), toArray()))).filter((result) => result !== null);
+    // Not the media's fault, and the same for each of them: the command's error.
+    if (lacking) throw lacking as FlowError;
     for (const result of results) total.add(result.counts);
 
     const counts = total.snapshot();
@@ -127,6 +134,9 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
     await store.flushed();
   }
 }
+
+/** Whether this machine is what is missing something; from a worker an error comes without its exit code. */
+const lacks = (error: FlowError): boolean => error.exit === EXIT.environment || error.code === "FFMPEG_MISSING";
 
 /** Exit code of a finished run, as DESIGN §2 lists them. */
 export function exitCodeOf(summary: RunSummary): number {

@@ -78,6 +78,16 @@ describe("on a store with a clip and a picture", () => {
   });
 });
 
+test("what this machine lacks is the command's error, exit 3, and no medium's failure", async () => {
+  const mine = ["--store", join(dir, "lacking")];
+  for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
+    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env: { [variable]: join(dir, "no-such-binary") } });
+    assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
+    assert.deepEqual((JSON.parse((await flow(["errors", ...mine, "--json"])).stdout) as { failures: unknown[] }).failures, []);
+  }
+  assert.equal((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine])).code, 0);
+});
+
 test("an input that is not there is named once", async () => {
   const { stderr } = await flow(["run", graph, "nowhere.mp4", ...at]);
   assert.equal(stderr.split("\n")[0]!.split("nowhere.mp4").length, 2, stderr);
