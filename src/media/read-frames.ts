@@ -5,7 +5,6 @@ import type { MediumInfo, VideoDemand } from "../contracts/media.js";
 import { ffmpegPath, requireAbilities } from "./binaries.js";
 import { SCALERS, gridSelect } from "./ffmpeg-args.js";
 import { killGuarded, spawnGuarded } from "./guard.js";
-import { openImage } from "./image.js";
 import { outputSize } from "./output-size.js";
 import { ffmpegInput, isUrl, protocolWhitelist, redactUri } from "./uri.js";
 
@@ -179,6 +178,8 @@ class FrameTimes {
 
 /** A picture is one frame at 0 µs. */
 async function* readImage(info: MediumInfo, { size, geometry }: FramesWanted): AsyncGenerator<ReadFrame, void> {
+  // sharp is loaded when a picture needs it.
+  const { openImage } = await import("./image.js");
   const { events } = openImage(info, { video: [{ key: "frames", demand: { size, fps: "all", geometry }, slots: 1, deliver: true, taps: [] }], audio: [] });
   const frame = await new Promise<ReadFrame | null>((resolve, reject) => {
     let found: ReadFrame | null = null;

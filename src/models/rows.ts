@@ -34,7 +34,7 @@ export function splitRows(outputs: Fetched, manifest: ModelManifest, rows: numbe
   return Array.from({ length: rows }, (_, i) => {
     const at = i * tokens * dims;
     const row = pooling === "mean" ? meanOverTokens(output.data, at, tokens, dims, mask, i * tokens) : new Float32Array(output.data.subarray(at, at + dims));
-    return normalised === "unit" ? unit(row) : row;
+    return normalised === "unit" ? unitRow(row) : row;
   });
 }
 
@@ -49,8 +49,8 @@ function meanOverTokens(data: Float32Array, at: number, tokens: number, dims: nu
   return Float32Array.from(sums, (sum) => (attended === 0 ? 0 : sum / attended));
 }
 
-/** A row that the model itself has normalised keeps its bits. */
-function unit(row: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+/** L2-normalised; a row that the model itself has normalised keeps its bits, zero stays zero. */
+export function unitRow(row: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   let squares = 0;
   for (const value of row) squares += value * value;
   if (squares === 0 || Math.abs(squares - 1) < 1e-5) return row;

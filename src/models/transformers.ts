@@ -37,9 +37,9 @@ export function loadTransformers(): Promise<Transformers> {
 
 const opened = new Map<string, Promise<unknown>>();
 
-/** One object per worker, model and kind. A failed attempt is not kept. */
+/** One object per worker, files and kind: two manifests of the same files (a vision tower and the model around it) share it. A failed attempt is not kept. */
 function once<T>(manifest: ModelManifest, kind: string, open: () => Promise<T>): Promise<T> {
-  const key = `${kind}\n${manifest.sha256}\n${manifest.dir}`;
+  const key = `${kind}\n${manifest.sha256}\n${JSON.stringify(manifest.settings["dtype"] ?? null)}`;
   let found = opened.get(key) as Promise<T> | undefined;
   if (!found) {
     found = guarded(manifest, open);

@@ -4,9 +4,11 @@ import { audioEmbed } from "./audio/audio.embed.js";
 import { audioEvents } from "./audio/audio.events.js";
 import { audioLevels } from "./audio/audio.levels.js";
 import { audioLoudness } from "./audio/audio.loudness.js";
+import { captionImage } from "./caption/caption.image.js";
 import { captionMeasured } from "./caption/caption.measured.js";
 import { captionObjects } from "./caption/caption.objects.js";
 import { captionSubtitles } from "./caption/caption.subtitles.js";
+import { captionVideo } from "./caption/caption.video.js";
 import { faceDetect } from "./face/face.detect.js";
 import { faceEmbed } from "./face/face.embed.js";
 import { join } from "./flow/join.js";
@@ -24,10 +26,13 @@ import { sceneAttributes } from "./scene/scene.attributes.js";
 import { sceneCut } from "./scene/scene.cut.js";
 import { sceneKeyframes } from "./scene/scene.keyframes.js";
 import { sceneScores } from "./scene/scene.scores.js";
+import { speechActivity } from "./speech/speech.activity.js";
 import { speechSubtitles } from "./speech/speech.subtitles.js";
+import { speechTranscribe } from "./speech/speech.transcribe.js";
 import { speechVad } from "./speech/speech.vad.js";
 import { textEmbed } from "./text/text.embed.js";
 import { vectorsMean } from "./vectors/vectors.mean.js";
+import { videoEmbed } from "./video/video.embed.js";
 import { videoMotion } from "./video/video.motion.js";
 import { videoPool } from "./video/video.pool.js";
 
@@ -38,9 +43,11 @@ const operators: readonly OperatorDefinition<any>[] = [
   audioEvents,
   audioLevels,
   audioLoudness,
+  captionImage,
   captionMeasured,
   captionObjects,
   captionSubtitles,
+  captionVideo,
   faceDetect,
   faceEmbed,
   join,
@@ -58,10 +65,12 @@ const operators: readonly OperatorDefinition<any>[] = [
   sceneCut,
   sceneKeyframes,
   sceneScores,
-  speechSubtitles,
+  speechActivity, speechSubtitles,
+  speechTranscribe,
   speechVad,
   textEmbed,
   vectorsMean,
+  videoEmbed,
   videoMotion,
   videoPool,
 ];
