@@ -35,9 +35,28 @@ export function* rowsAt(block: Block, rate: string): Generator<number> {
 
 export const valueAt = (block: Block, i: number): Float32Array | Uint8Array => (block.data ? block.data.subarray(i * block.width, (i + 1) * block.width) : block.bytes![i]!);
 
-/** Rows of a block at a rate, with their values. */
-export function* rowsOf(block: Block, rate: string): Generator<[number, Float32Array | Uint8Array]> {
-  for (const i of rowsAt(block, rate)) yield [block.ptsUs[i]!, valueAt(block, i)];
+/** Position of the first time that is not before `ptsUs`. */
+function firstFrom(times: Float64Array, ptsUs: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (times[mid]! < ptsUs) low = mid + 1;
+    else high = mid;
+  }
+  return low;
+}
+
+/** Rows of a block at a rate, with their values, that lie inside an interval. */
+export function* rowsOf(block: Block, rate: string, startUs: number, endUs: number): Generator<[number, Float32Array | Uint8Array]> {
+  const [from, to] = [firstFrom(block.ptsUs, startUs), firstFrom(block.ptsUs, endUs)];
+  if (block.rates[rate] === "all") for (let i = from; i < to; i++) yield [block.ptsUs[i]!, valueAt(block, i)];
+  else for (const i of rowsAt(block, rate)) if (i >= from && i < to) yield [block.ptsUs[i]!, valueAt(block, i)];
+}
+
+/** The same of a block that is not whole yet, in the order in which its items came. */
+export function* rowsOfDraft({ pts, values }: BlockDraft, startUs: number, endUs: number): Generator<[number, Float32Array | Uint8Array | null]> {
+  for (const [i, ptsUs] of pts.entries()) if (ptsUs >= startUs && ptsUs < endUs) yield [ptsUs, values[i] ?? null];
 }
 
 /** The unbroken run of blocks from the start that a rate has in the store, and what failed in them for good. */
@@ -59,18 +78,17 @@ export function coverage(store: Store, medium: string, key: string, rate: string
   return { blocks, rows, failures };
 }
 
-/** Rows of one block inside an interval. */
+/** What a reader gets of some rows of one block. */
 export interface Piece {
   pts: number[];
   values: (Float32Array | Uint8Array)[];
   failed: number;
 }
 
-export function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>, startUs: number, endUs: number): Piece {
+export function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>): Piece {
   const piece: Piece = { pts: [], values: [], failed: 0 };
   const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
   for (const [ptsUs, value] of rows) {
-    if (ptsUs < startUs || ptsUs >= endUs) continue;
     const failure = failed.get(ptsUs);
     if (failure !== undefined) piece.failed += failure ? 1 : 0;
     else if (value) piece.pts.push(ptsUs), piece.values.push(value);

@@ -6,7 +6,7 @@
  */
 import type { Outcome, PlanNode, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
-import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOf, rowsOf, valueAt, type BlockDraft, type Piece } from "./blocks.js";
+import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOf, rowsOf, rowsOfDraft, valueAt, type BlockDraft, type Piece } from "./blocks.js";
 import type { Ledger } from "./ledger.js";
 
 export type GridOutcome = Outcome<Float32Array | Uint8Array>;
@@ -216,8 +216,8 @@ export class GridStream {
     for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
       const draft = this.drafts.get(index);
       const block = draft ? null : this.block(index);
-      if (draft) yield pieceOf(draft.failures, draft.pts.map((ptsUs, i) => [ptsUs, draft.values[i] ?? null]), startUs, endUs);
-      else if (block) yield pieceOf(block.failures, rowsOf(block, this.rate), startUs, endUs);
+      if (draft) yield pieceOf(draft.failures, rowsOfDraft(draft, startUs, endUs));
+      else if (block) yield pieceOf(block.failures, rowsOf(block, this.rate, startUs, endUs));
     }
   }
 
