@@ -1,5 +1,5 @@
 import type { AudioDemand, VideoDemand } from "./media.js";
-import type { ModelManifest } from "./model.js";
+import type { DeviceOrder, ModelManifest } from "./model.js";
 import type { OperatorDefinition } from "./operator.js";
 import type { Level, PortType } from "./ports.js";
 
@@ -45,6 +45,42 @@ export interface ErrorPolicy {
   then: "dead_letter" | "fail";
 }
 
+/** Where the calls of a node run. */
+export interface NodeRuntime {
+  /** Role of the operator → what to try, in order. */
+  devices: Record<string, DeviceOrder>;
+  /** How far another device may differ from the CPU at its start, relative to max(1, |value|); null: not compared. */
+  check: number | null;
+  isolation: "thread" | "process";
+  /** isolation: process: a call that takes longer is ended. null: never. */
+  timeoutMs: number | null;
+}
+
+/** Part of a run in which only these models are in memory, over all media. The last pass makes the records. */
+export interface Pass {
+  /** Nodes that this pass adds; those of earlier passes are read from the store. */
+  nodes: string[];
+  /** Models by id, each once. */
+  models: string[];
+  /** What these models take on one worker, estimated. */
+  bytes: number;
+}
+
+export interface PlanRuntime {
+  workers: number;
+  mediaInFlight: number;
+  scenesInFlight: number;
+  slots: number;
+  blockUs: number;
+  /** Batches that one node may have in the pool at once. */
+  batchesInFlight: number;
+  isolation: "thread" | "process";
+  timeoutMs: number | null;
+  /** Limits as written; null: auto. */
+  rssBytes: number | null;
+  vramBytes: number | null;
+}
+
 export interface PlanNode {
   name: string;
   op: OperatorDefinition;
@@ -60,6 +96,7 @@ export interface PlanNode {
   absent: string[];
   /** CEL source, asked per item over { media, scene, and the nodes that `in` names }; null: always. */
   when: string | null;
+  runtime: NodeRuntime;
   batch: { size: number; waitMs: number };
   queue: { max: number; policy: "block" };
   onError: ErrorPolicy;
@@ -89,7 +126,9 @@ export interface Plan {
   inputs: string[];
   nodes: PlanNode[]; // topological order, only what an output or --only/--until reaches
   outputs: OutputSpec[];
-  runtime: { workers: number; mediaInFlight: number; scenesInFlight: number; slots: number; blockUs: number; /** Batches that one node may have in the pool at once. */ batchesInFlight: number };
+  runtime: PlanRuntime;
+  /** One: everything at once. Several: `schedule: stages`, one after the other. */
+  passes: Pass[];
   /** Every value with its origin. */
   resolved: ResolvedValue[];
   /** Hash of everything that decides results (nodes' keys, wiring, outputs), not names of files or inputs. */

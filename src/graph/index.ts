@@ -1,3 +1,4 @@
+export { upstream } from "./budget.js";
 export { configSchema, type ConfigSchema } from "./config.js";
 export { decodesOf, type Decode } from "./demand.js";
 export { compileExpression, type CompiledExpression, type Variables } from "./expression.js";

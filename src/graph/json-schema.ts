@@ -1,4 +1,4 @@
-import type { OperatorDefinition } from "../contracts/index.js";
+import { DEVICES, type OperatorDefinition } from "../contracts/index.js";
 import { configSchema, type ConfigSchema } from "./config.js";
 
 /**
@@ -38,6 +38,12 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
     $defs: {
       reference: { type: "string", pattern: "\\$\\{", description: "${params.NAME} or ${env.NAME:-default}" },
       duration: { anyOf: [{ type: "number", minimum: 0 }, { type: "string" }], description: "\"0.6s\", \"40ms\", \"5m\" or seconds." },
+      device: {
+        anyOf: [{ enum: ["auto", ...DEVICES] }, { type: "array", minItems: 1, uniqueItems: true, items: { enum: [...DEVICES] } }, { $ref: "#/$defs/reference" }],
+        description: "What models run on: a device (then the CPU), or a list in order of preference; auto: the best that this machine has.",
+      },
+      check: { anyOf: [{ type: "number", minimum: 0, maximum: 1 }, { const: "off" }], description: "How far another device may differ from the CPU; 0.001 unless given." },
+      isolation: { enum: ["thread", "process"], description: "process: a crash or a call that never ends costs one item." },
       param: {
         type: "object",
         required: ["type"],
@@ -54,7 +60,7 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
       },
       models: {
         type: "object",
-        additionalProperties: { anyOf: [{ type: "string" }, { type: "object", properties: { model: { type: "string" }, optional: { type: "boolean", description: "Nodes that need it vanish while it is not installed." } }, required: ["model"], additionalProperties: false }] },
+        additionalProperties: { anyOf: [{ type: "string" }, { type: "object", properties: { model: { type: "string" }, optional: { type: "boolean", description: "Nodes that need it vanish while it is not installed." }, device: { $ref: "#/$defs/device" } }, required: ["model"], additionalProperties: false }] },
         description: "Role → model manifest.",
       },
       runtime: {
@@ -63,9 +69,11 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
         properties: Object.fromEntries([
           ...["workers", "media_in_flight", "scenes_in_flight", "slots"].map((key) => [key, orReference({ type: "integer", minimum: 1 })]),
           ["block", { $ref: "#/$defs/duration" }],
-          ["limits", { type: "object", additionalProperties: false, properties: { rss: { type: ["string", "integer"] }, vram: { const: "auto" } } }],
-          ["pools", { type: "object", additionalProperties: false, properties: { inference: { type: "object", additionalProperties: false, properties: { workers: { type: "integer", minimum: 1 } } } } }],
-          ["schedule", { enum: ["stream"] }],
+          ["limits", { type: "object", additionalProperties: false, properties: { rss: { type: ["string", "integer"] }, vram: { type: ["string", "integer"] } } }],
+          ["device", { $ref: "#/$defs/device" }],
+          ["check", { $ref: "#/$defs/check" }],
+          ["pools", { type: "object", additionalProperties: false, properties: { inference: { type: "object", additionalProperties: false, properties: { workers: { type: "integer", minimum: 1 }, isolation: { $ref: "#/$defs/isolation" }, timeout: { $ref: "#/$defs/duration" } } } } }],
+          ["schedule", { enum: ["auto", "stream", "stages"], description: "stages: in passes, a model's nodes at a time; auto: when the limits ask for it." }],
         ]),
       },
       source: {
@@ -124,6 +132,12 @@ function nodeSchema(operators: readonly OperatorDefinition[]): Record<string, un
       batch: { type: "object", additionalProperties: false, properties: { size: orReference({ type: "integer", minimum: 1, maximum: 1024 }), wait: { $ref: "#/$defs/duration" } } },
       queue: { type: "object", additionalProperties: false, properties: { max: orReference({ type: "integer", minimum: 1 }), policy: { type: "string" } } },
       on_error: { type: "object", additionalProperties: false, properties: { retry: orReference({ type: "integer", minimum: 0 }), backoff: { type: "string", description: "1s..10s" }, then: { enum: ["dead_letter", "fail"] } } },
+      runtime: {
+        type: "object",
+        additionalProperties: false,
+        properties: { device: { $ref: "#/$defs/device" }, check: { $ref: "#/$defs/check" }, isolation: { $ref: "#/$defs/isolation" }, timeout: { $ref: "#/$defs/duration" } },
+        description: "Where the node's calls run; unless given, as the graph says.",
+      },
       enabled: orReference({ type: "boolean" }),
       when: { type: ["string", "boolean"], description: "CEL, asked per item; variables: media.info, scene, and the nodes that `in` names." },
       by: { enum: ["media", "scene", "frame"] },

@@ -6,7 +6,7 @@ import { readOutputs, type LinkedOutput } from "./outputs.js";
 import { resolveParams, type ResolvedParam } from "./params.js";
 import type { GraphSyntax } from "./parse.js";
 import { reporter, type Reporter } from "./problems.js";
-import { readRuntime, type RuntimeSyntax } from "./runtime.js";
+import { expectedOf, isOrder, readDevice, readRuntime, type RuntimeSyntax } from "./runtime.js";
 import { substitute, type Scope } from "./substitute.js";
 import { child, describe, emptyMap, overlay, type At, type MapEntry, type MapTree, type Tree } from "./tree.js";
 import type { Role } from "./roles.js";
@@ -19,6 +19,8 @@ export interface GraphEnvironment {
   catalogue: OperatorCatalogue;
   models: ModelCatalogue;
   environment: Readonly<Record<string, string | undefined>>;
+  /** Makes the stand-in for a model, for `mock`. */
+  standIn?: (manifest: ModelManifest) => ModelManifest;
 }
 
 export interface LinkOptions {
@@ -27,6 +29,8 @@ export interface LinkOptions {
   /** Positional inputs: the value of the `positional` parameter. */
   inputs?: readonly string[] | undefined;
   profile?: string | undefined;
+  /** Roles (or models by their own name) that stand-ins play; true: all of them. */
+  mock?: true | readonly string[] | undefined;
 }
 
 /** The graph with parameters, profile, operators, models and edges resolved. Nodes that are wrong are missing from `nodes`. */
@@ -43,6 +47,7 @@ export interface LinkedGraph {
   disabled: ReadonlySet<string>;
   outputs: LinkedOutput[];
   runtime: RuntimeSyntax;
+  roles: ReadonlyMap<string, Role>;
 }
 
 const ROOT_KEYS = ["flow", "name", "description", "params", "models", "runtime", "nodes", "outputs", "profiles", "plugins"];
@@ -61,13 +66,15 @@ export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: L
     const tree = child(profiled, key);
     return tree ? substitute(tree, scope, report) : null;
   };
-  const roles = readRoles(resolve("models"), env.models, report);
+  const models = withStandIns(env, options.mock);
+  const roles = readRoles(resolve("models"), models, report);
+  mockRoles(roles, env, options.mock, report);
   const runtime = readRuntime(resolve("runtime"), report);
   const { drafts, inactive, disabled, names } = readNodes(child(profiled, "nodes"), profiled, scope, env.catalogue, report);
 
   const linked = new Map<string, LinkedNode>();
   const cutters = [...drafts.values()].filter((draft) => draft.op?.run.form === "cut").map((draft) => draft.name);
-  const wiring: Wiring = { drafts, disabled, names, linked, roles, models: env.models, cutters, report };
+  const wiring: Wiring = { drafts, disabled, names, linked, roles, models, cutters, report };
   const { order, cycles } = topologicalOrder([...drafts.keys()], sourcesOf(drafts, cutters));
   for (const cycle of cycles) {
     const at = drafts.get(cycle[0] ?? "")?.keyAt ?? profiled.at;
@@ -97,9 +104,24 @@ export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: L
       disabled,
       outputs,
       runtime,
+      roles,
     },
     problems: report.problems,
   };
+}
+
+function withStandIns({ models, standIn }: GraphEnvironment, mock: LinkOptions["mock"]): ModelCatalogue {
+  if (!standIn || mock === undefined) return models;
+  return new Map([...models].map(([id, manifest]) => [id, mock === true || mock.includes(id) ? standIn(manifest) : manifest]));
+}
+
+function mockRoles(roles: Map<string, Role>, { models, standIn }: GraphEnvironment, mock: LinkOptions["mock"], report: Reporter): void {
+  if (!standIn || mock === undefined || mock === true) return;
+  for (const name of mock) {
+    const role = roles.get(name);
+    if (role?.manifest && !role.manifest.mock) roles.set(name, { ...role, manifest: standIn(role.manifest) });
+    else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, { found: name, among: roles.keys() });
+  }
 }
 
 function checkRoot(root: MapTree, report: Reporter): void {
@@ -166,15 +188,24 @@ function readRoles(tree: Tree | null, models: ModelCatalogue, report: Reporter):
     const value = written.kind === "map" ? (child(written, "model") ?? written) : written;
     const id = value.kind === "scalar" ? String(value.value) : null;
     const manifest = id === null ? null : (models.get(id) ?? null);
-    roles.set(role, { manifest, optional: readOptional(written, report) });
+    roles.set(role, { manifest, optional: readOptional(written, report), device: readRoleDevice(written, report) });
     if (value.kind === "scalar" && value.broken) continue;
-    if (id === null) report.add("WRONG_TYPE", value.at, `A role names one model, not ${describe(value)}.`, { found: describe(value), expected: "a model's name, or { model: NAME, optional: true }" });
+    if (id === null) report.add("WRONG_TYPE", value.at, `A role names one model, not ${describe(value)}.`, { found: describe(value), expected: "a model's name, or { model: NAME, optional: true, device: auto }" });
     else if (!manifest) report.add("UNKNOWN_MODEL", value.at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; flow doctor lists them." });
   }
   return roles;
 }
 
-const ROLE_KEYS = ["model", "optional"];
+const ROLE_KEYS = ["model", "optional", "device"];
+
+function readRoleDevice(tree: Tree, report: Reporter): Role["device"] {
+  const written = child(tree, "device");
+  if (!written || (written.kind === "scalar" && written.broken)) return null;
+  const read = readDevice(written);
+  if (isOrder(read)) return read;
+  report.add("WRONG_TYPE", written.at, `\`device:\` cannot be ${describe(written)}.`, { found: describe(written), expected: expectedOf(read) });
+  return null;
+}
 
 function readOptional(tree: Tree, report: Reporter): boolean {
   if (tree.kind !== "map") return false;

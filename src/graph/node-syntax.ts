@@ -2,6 +2,7 @@ import { LEVELS, parseDurationRangeUs, parseDurationUs, type ErrorPolicy, type L
 import { parseConfig } from "./config.js";
 import { readInputs, type InputRef } from "./inputs.js";
 import type { Reporter } from "./problems.js";
+import { readNodeRuntime, type WorkerSyntax } from "./runtime.js";
 import { child, describe, type At, type ScalarTree, type Tree, type MapTree } from "./tree.js";
 
 /** A node on its own: operator found, options checked, edges still names. */
@@ -18,11 +19,12 @@ export interface NodeDraft {
   batch: { size: number | null; waitMs: number | null };
   queueMax: number | null;
   onError: ErrorPolicy;
+  runtime: WorkerSyntax;
   /** false: something about it is reported already, so conclusions drawn from it would only be noise. */
   ok: boolean;
 }
 
-export const NODE_KEYS = ["op", "in", "with", "model", "batch", "queue", "on_error", "enabled", "when", "by", "over", "missing", "switch", "cases", "description"];
+export const NODE_KEYS = ["op", "in", "with", "model", "batch", "queue", "on_error", "runtime", "enabled", "when", "by", "over", "missing", "switch", "cases", "description"];
 const POLICIES = ["block", "drop-oldest", "drop-newest", "latest", "sample"];
 export const DEFAULT_ON_ERROR: ErrorPolicy = { retry: 2, backoffMinMs: 200, backoffMaxMs: 2_000, then: "dead_letter" };
 
@@ -46,8 +48,9 @@ export function readNode(name: string, keyAt: At, tree: MapTree, catalogue: Read
   const batch = readBatch(child(tree, "batch"), report);
   const queueMax = readQueue(child(tree, "queue"), report);
   const onError = readOnError(child(tree, "on_error"), report);
+  const runtime = readNodeRuntime(child(tree, "runtime"), report);
   return {
-    name, keyAt, tree, op, refs, levelOption, batch, queueMax, onError,
+    name, keyAt, tree, op, refs, levelOption, batch, queueMax, onError, runtime,
     config: config.ok ? config.config : null,
     model: child(tree, "model"),
     when: when?.kind === "scalar" && !when.broken && (typeof when.value === "string" || typeof when.value === "boolean") ? when : null,

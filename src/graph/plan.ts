@@ -1,10 +1,13 @@
-import type { Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
+import type { DeviceOrder, NodeRuntime, Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
+import { DEFAULT_BATCH, fitMemory } from "./fit-memory.js";
 import { demandsOf, groupDemands } from "./demand.js";
 import { shortHash } from "./hash.js";
 import type { LinkedGraph } from "./link.js";
 import { reach } from "./order.js";
 import { reporter, type Reporter } from "./problems.js";
 import { resolvedValues } from "./resolved.js";
+import { chooseDevices } from "./roles.js";
+import { checkTimeout } from "./runtime.js";
 import type { At } from "./tree.js";
 import type { LinkedNode } from "./wire.js";
 
@@ -20,24 +23,26 @@ export interface PlanOptions {
 }
 
 const DEFAULT_WORKERS = 2;
-const DEFAULT_BATCH = 16;
 const DEFAULT_WAIT_MS = 40;
 const BLOCK_US = 16_000_000;
+/** Up to this difference a result is the same result, wherever it was computed: it has one memo key. */
+const SAME_RESULT = 1e-3;
 
 /** Prunes to what is asked for, states demand, keys and slots. `plan` is null when something is wrong. */
 export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { plan: Plan | null; problems: Problem[] } {
   const report = reporter(linked.file);
   const wanted = choose(linked, options, report);
   const { runtime: asked } = linked;
-  const workers = asked.workers ?? options.workers ?? DEFAULT_WORKERS;
-  // One batch per worker: more would only wait in the pool's queue while holding slots.
-  const batchesInFlight = workers;
   const wantedNodes = [...linked.nodes.values()].filter((node) => wanted.has(node.draft.name));
   const planned = new Map<string, PlanNode>();
-  for (const node of wantedNodes) planned.set(node.draft.name, planNode(node, linked.file, planned, report));
-  const nodes = [...planned.values()];
+  for (const node of wantedNodes) planned.set(node.draft.name, planNode(node, linked, planned, report));
   for (const node of wantedNodes) checkFrameInputs(node, planned, report);
   checkBeforeScenes(wantedNodes, planned, report);
+  checkTimeout(asked.pool, asked.pool.isolation ?? "thread", report);
+  const written = new Map(wantedNodes.map((node) => [node.draft.name, node.draft.batch.size]));
+  const { nodes, workers, mediaInFlight, passes } = fitMemory([...planned.values()], { linked, written, workers: asked.workers ?? options.workers ?? DEFAULT_WORKERS }, report);
+  // One batch per worker: more would only wait in the pool's queue while holding slots.
+  const batchesInFlight = workers;
   const decodes = groupDemands(nodes, batchesInFlight);
   const needed = decodes.reduce((sum, decode) => sum + decode.slots, 0);
   const slots = asked.slots?.value ?? Math.max(needed, 2);
@@ -49,23 +54,17 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
       hint: `Write slots: ${needed}, leave it out, or make batches smaller; flow plan ${linked.file} prints the decodes.`,
     });
   }
-  const mediaInFlight = asked.mediaInFlight ?? 2;
-  const ringBytes = decodes.reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0) * mediaInFlight;
-  if (asked.rssBytes && ringBytes > asked.rssBytes.value) {
-    report.add("MEMORY_LIMIT", asked.rssBytes.at, `The rings of ${mediaInFlight} media in flight take up to ${ringBytes} bytes, and the limit is ${asked.rssBytes.value}.`, {
-      found: String(asked.rssBytes.value),
-      expected: `at least ${ringBytes}`,
-      hint: "Raise the limit, or lower batch sizes, frame sizes or media_in_flight.",
-    });
-  }
   const outputs = linked.outputs
     .map(({ at: _, ...output }) => ({ ...output, from: output.from.filter((name) => wanted.has(name)) }))
     .filter((output) => output.from.length > 0);
   if (report.problems.some((problem) => problem.severity === "error")) return { plan: null, problems: report.problems };
-  const runtime: Plan["runtime"] = { workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight };
+  const runtime: Plan["runtime"] = {
+    workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight,
+    isolation: asked.pool.isolation ?? "thread", timeoutMs: asked.pool.timeout?.ms ?? null, rssBytes: asked.rssBytes?.value ?? null, vramBytes: asked.vramBytes,
+  };
   const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
   const inputs = inputsOf(linked, nodes);
-  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, runtime, resolved: [], hash: planHash(nodes, outputs, runtime) };
+  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, runtime, passes, resolved: [], hash: planHash(nodes, outputs, runtime) };
   plan.resolved = resolvedValues(plan, linked.root);
   return { plan, problems: report.problems };
 }
@@ -102,8 +101,20 @@ function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Se
   return reach(targets.filter((name) => linked.nodes.has(name)), sources);
 }
 
-function planNode(node: LinkedNode, file: string, planned: ReadonlyMap<string, PlanNode>, report: Reporter): PlanNode {
+function nodeRuntime({ draft, op, models }: LinkedNode, linked: LinkedGraph, report: Reporter): NodeRuntime {
+  const { pool } = linked.runtime;
+  const byRole = chooseDevices(draft, op, linked.roles);
+  const devices: Record<string, DeviceOrder> = {};
+  for (const role of Object.keys(models)) devices[role] = draft.runtime.device ?? byRole[role] ?? pool.device ?? ["cpu"];
+  const check = draft.runtime.check ?? pool.check ?? SAME_RESULT;
+  const isolation = draft.runtime.isolation ?? pool.isolation ?? "thread";
+  checkTimeout(draft.runtime, isolation, report);
+  return { devices, check: check === "off" ? null : check, isolation, timeoutMs: draft.runtime.timeout?.ms ?? pool.timeout?.ms ?? null };
+}
+
+function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<string, PlanNode>, report: Reporter): PlanNode {
   const { draft, op } = node;
+  const { file } = linked;
   let demands: ReturnType<typeof demandsOf> = {};
   try {
     demands = demandsOf(node);
@@ -119,6 +130,7 @@ function planNode(node: LinkedNode, file: string, planned: ReadonlyMap<string, P
     inputs[entry] = { ...input, ...demand };
   }
   const batched = op.run.form === "batch" || op.run.form === "eachBatch";
+  const runtime = nodeRuntime(node, linked, report);
   const size = draft.batch.size ?? (batched ? DEFAULT_BATCH : 1);
   return {
     name: draft.name,
@@ -131,11 +143,12 @@ function planNode(node: LinkedNode, file: string, planned: ReadonlyMap<string, P
     scenes: node.scenes,
     absent: node.absent,
     when: node.when,
+    runtime,
     batch: { size, waitMs: draft.batch.waitMs ?? DEFAULT_WAIT_MS },
     queue: { max: draft.queueMax ?? Math.max(32, 2 * size), policy: "block" },
     onError: draft.onError,
     missing: null,
-    key: nodeKey(node, inputs, planned),
+    key: nodeKey(node, inputs, planned, runtime),
     origin: originOf(draft.keyAt, file),
   };
 }
@@ -143,9 +156,10 @@ function planNode(node: LinkedNode, file: string, planned: ReadonlyMap<string, P
 /**
  * The static part of a memo key. The rate is left out: a frame's vector does not depend on which others are sampled. A tap is a
  * fold over consecutive frames, so for it the rate belongs to the result. What media.open opens is the item, not the operator. Values that a
- * frame-level node reads of another one are not digested frame by frame: that node's own key stands for them.
+ * frame-level node reads of another one are not digested frame by frame: that node's own key stands for them. The device is left out as long as it has to
+ * agree with the CPU within 1e-3: then it is the same result; a graph that allows more (`check: off`) gets keys of its own.
  */
-function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, planned: ReadonlyMap<string, PlanNode>): string {
+function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, planned: ReadonlyMap<string, PlanNode>, runtime: NodeRuntime): string {
   const { op, draft, models } = node;
   const tap = op.run.form === "tap";
   const demand: Record<string, unknown> = {};
@@ -155,7 +169,12 @@ function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, 
   }
   for (const [entry, input] of frameInputs(inputs, node.level)) demand[entry] = { of: planned.get(input.node)?.key, port: input.port };
   const config: unknown = op.run.form === "source" && typeof draft.config === "object" ? { ...draft.config, uri: undefined } : draft.config;
-  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, model.sha256])), demand });
+  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, model.sha256])), demand, ...looseDevices(runtime) });
+}
+
+function looseDevices({ devices, check }: NodeRuntime): { devices?: unknown } {
+  const other = Object.entries(devices).filter(([, order]) => order === "auto" || order[0] !== "cpu");
+  return other.length > 0 && (check === null || check > SAME_RESULT) ? { devices: { check, order: Object.fromEntries(other) } } : {};
 }
 
 /** Inputs of a frame-level node that are values of other frame-level nodes. */

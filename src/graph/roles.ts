@@ -1,4 +1,4 @@
-import type { ModelManifest, OperatorDefinition } from "../contracts/index.js";
+import type { DeviceOrder, ModelManifest, OperatorDefinition } from "../contracts/index.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
 import { describe, type At, type Tree } from "./tree.js";
@@ -9,6 +9,8 @@ export interface Role {
   manifest: ModelManifest | null;
   /** Without its files the nodes that need it vanish, instead of the run being refused. */
   optional: boolean;
+  /** null: that of the graph. */
+  device: DeviceOrder | null;
 }
 
 export interface ModelScope {
@@ -77,4 +79,17 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     } else chosen[role] = manifest;
   }
   return good ? chosen : null;
+}
+
+/** What `models:` says of the device of each role that the operator has. */
+export function chooseDevices(draft: NodeDraft, op: OperatorDefinition, roles: ReadonlyMap<string, Role>): Record<string, DeviceOrder> {
+  const wanted = Object.entries(op.models ?? {});
+  const [only] = wanted.some(([, role]) => !role.optional) ? wanted.filter(([, role]) => !role.optional) : wanted;
+  const devices: Record<string, DeviceOrder> = {};
+  for (const [role] of wanted) {
+    const written = draft.model?.kind === "map" ? draft.model.entries.get(role)?.value : role === only?.[0] ? draft.model : null;
+    const device = written?.kind === "scalar" ? roles.get(String(written.value))?.device : null;
+    if (device) devices[role] = device;
+  }
+  return devices;
 }

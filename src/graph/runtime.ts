@@ -1,4 +1,4 @@
-import { parseDurationUs } from "../contracts/index.js";
+import { DEVICES, parseDurationUs, type Device, type DeviceOrder, type NodeRuntime } from "../contracts/index.js";
 import type { Reporter } from "./problems.js";
 import { describe, type At, type ScalarTree, type Tree } from "./tree.js";
 
@@ -9,10 +9,23 @@ export interface RuntimeSyntax {
   slots: { value: number; at: At } | null;
   blockUs: number | null;
   rssBytes: { value: number; at: At } | null;
+  vramBytes: number | null;
+  schedule: "stream" | "stages" | "auto";
+  pool: WorkerSyntax;
+}
+
+/** What a graph, and any node of it, says of its workers; null: nothing. `check`: "off" compares nothing. */
+export interface WorkerSyntax {
+  device: DeviceOrder | null;
+  check: number | "off" | null;
+  isolation: NodeRuntime["isolation"] | null;
+  timeout: { ms: number; at: At } | null;
 }
 
 type Read = (tree: ScalarTree) => string | null;
-type Shape = { [key: string]: Read | Shape };
+/** Reads a value that may be a list. */
+type ReadTree = { tree: (tree: Tree) => string | null };
+type Shape = { [key: string]: Read | ReadTree | Shape };
 
 const BYTES: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 };
 
@@ -24,7 +37,7 @@ export function parseBytes(value: unknown): number | null {
 }
 
 export function readRuntime(tree: Tree | null, report: Reporter): RuntimeSyntax {
-  const runtime: RuntimeSyntax = { workers: null, mediaInFlight: null, scenesInFlight: null, slots: null, blockUs: null, rssBytes: null };
+  const runtime: RuntimeSyntax = { workers: null, mediaInFlight: null, scenesInFlight: null, slots: null, blockUs: null, rssBytes: null, vramBytes: null, schedule: "auto", pool: noWorkers() };
   const integer = (max: number, take: (value: number, at: At) => void): Read => ({ value, at }) => {
     if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > max) return `an integer from 1 to ${max}`;
     take(value, at);
@@ -49,21 +62,83 @@ export function readRuntime(tree: Tree | null, report: Reporter): RuntimeSyntax 
           if (bytes !== null) runtime.rssBytes = { value: bytes, at };
           return null;
         },
-        vram: ({ value, at }) => {
-          if (value !== "auto") report.add("NOT_SUPPORTED", at, "Models run on the CPU, so a limit of video memory has nothing to limit.", { found: String(value), expected: "auto", hint: "Write vram: auto or leave it out." });
+        vram: ({ value }) => {
+          const bytes = value === "auto" ? null : parseBytes(value);
+          if (value !== "auto" && bytes === null) return '"8GB", "512MiB" or auto';
+          runtime.vramBytes = bytes;
           return null;
         },
       },
-      pools: { inference: { workers: integer(256, (value) => (runtime.workers = value)) } },
-      schedule: ({ value, at }) => {
-        if (value === "stages") report.add("NOT_SUPPORTED", at, "Running in passes (one model at a time) comes later.", { found: "stages", expected: "stream", hint: "Write schedule: stream or leave it out." });
-        else if (value !== "stream") return "stream";
+      device: deviceOf(runtime.pool),
+      check: checkOf(runtime.pool),
+      pools: { inference: { workers: integer(256, (value) => (runtime.workers = value)), isolation: isolationOf(runtime.pool), timeout: timeoutOf(runtime.pool) } },
+      schedule: ({ value }) => {
+        if (value !== "stream" && value !== "stages" && value !== "auto") return "stream, stages or auto";
+        runtime.schedule = value;
         return null;
       },
     }, report);
   }
   return runtime;
 }
+
+const noWorkers = (): WorkerSyntax => ({ device: null, check: null, isolation: null, timeout: null });
+
+/** `runtime:` of a node. */
+export function readNodeRuntime(tree: Tree | null, report: Reporter): WorkerSyntax {
+  const syntax = noWorkers();
+  if (tree) readShape(tree, "runtime", { device: deviceOf(syntax), check: checkOf(syntax), isolation: isolationOf(syntax), timeout: timeoutOf(syntax) }, report);
+  return syntax;
+}
+
+/** A timeout ends a process; a thread in the middle of a run cannot be ended. */
+export function checkTimeout(syntax: WorkerSyntax, isolation: NodeRuntime["isolation"], report: Reporter): void {
+  if (!syntax.timeout || isolation === "process") return;
+  report.add("TIMEOUT_NEEDS_PROCESS", syntax.timeout.at, "A run in a thread cannot be ended: a timeout needs a process of its own.", { found: "isolation: thread", expected: "isolation: process", hint: "Write isolation: process beside the timeout." });
+}
+
+const DEVICE_WORDS = `auto, ${DEVICES.join(", ")}`;
+
+/** `auto`, a device (then the CPU, if it does not work) or a list in order of preference (then nothing else). Text: what was expected. */
+export function readDevice(tree: Tree): DeviceOrder | string {
+  const isDevice = (value: unknown): value is Device => DEVICES.includes(value as Device);
+  if (tree.kind === "scalar") {
+    if (tree.value === "auto") return "auto";
+    if (isDevice(tree.value)) return tree.value === "cpu" ? ["cpu"] : [tree.value, "cpu"];
+    return `EXPECTED ${DEVICE_WORDS}, or a list of them in order of preference`;
+  }
+  const items = tree.kind === "list" ? tree.items.map((item) => (item.kind === "scalar" ? item.value : null)) : [];
+  if (items.length === 0 || !items.every(isDevice) || new Set(items).size !== items.length) return `EXPECTED a list of ${DEVICES.join(", ")}, each once`;
+  return items;
+}
+
+export const isOrder = (read: DeviceOrder | string): read is DeviceOrder => typeof read !== "string" || read === "auto";
+export const expectedOf = (read: string): string => read.replace(/^EXPECTED /, "");
+
+const deviceOf = (syntax: WorkerSyntax): ReadTree => ({
+  tree: (tree) => {
+    const read = readDevice(tree);
+    if (!isOrder(read)) return expectedOf(read);
+    syntax.device = read;
+    return null;
+  },
+});
+const checkOf = (syntax: WorkerSyntax): Read => ({ value }) => {
+  if (value !== "off" && !(typeof value === "number" && value >= 0 && value <= 1)) return "a number from 0 to 1, or off";
+  syntax.check = value;
+  return null;
+};
+const isolationOf = (syntax: WorkerSyntax): Read => ({ value }) => {
+  if (value !== "thread" && value !== "process") return "thread or process";
+  syntax.isolation = value;
+  return null;
+};
+const timeoutOf = (syntax: WorkerSyntax): Read => ({ value, at }) => {
+  const us = parseDurationUs(value);
+  if (us === null || us < 100_000) return 'a duration of at least "100ms"';
+  syntax.timeout = { ms: us / 1_000, at };
+  return null;
+};
 
 function readShape(tree: Tree, what: string, shape: Shape, report: Reporter): void {
   if (tree.kind !== "map") {
@@ -73,10 +148,15 @@ function readShape(tree: Tree, what: string, shape: Shape, report: Reporter): vo
   for (const [key, entry] of tree.entries) {
     const read = Object.hasOwn(shape, key) ? shape[key] : undefined;
     if (!read) report.add("UNKNOWN_KEY", entry.keyAt, `\`${what}:\` has no key ${key}.`, { found: key, among: Object.keys(shape) });
-    else if (typeof read !== "function") readShape(entry.value, `${what}.${key}`, read, report);
+    else if (typeof read !== "function" && isReadTree(read)) {
+      const expected = entry.value.kind === "scalar" && entry.value.broken ? null : read.tree(entry.value);
+      if (expected !== null) report.add("WRONG_TYPE", entry.value.at, `${what}.${key} cannot be ${describe(entry.value)}.`, { found: describe(entry.value), expected });
+    } else if (typeof read !== "function") readShape(entry.value, `${what}.${key}`, read, report);
     else if (!(entry.value.kind === "scalar" && entry.value.broken)) {
       const expected = entry.value.kind === "scalar" ? read(entry.value) : "a single value";
       if (expected !== null) report.add("WRONG_TYPE", entry.value.at, `${what}.${key} cannot be ${describe(entry.value)}.`, { found: describe(entry.value), expected });
     }
   }
 }
+
+const isReadTree = (read: ReadTree | Shape): read is ReadTree => typeof read["tree"] === "function";

@@ -17,7 +17,7 @@ export function mockManifest(manifest: ModelManifest): ModelManifest {
   const sha256 = createHash("sha256").update(JSON.stringify({ mock: MOCK_VERSION, id, task, family, inputs, outputs, output, settings })).digest("hex");
   // Not a spread: the places of the real files are looked for by getters, and nobody needs them.
   const descriptors = Object.getOwnPropertyDescriptors(manifest) as PropertyDescriptorMap;
-  const fixed = { mock: true, sha256, sizeBytes: 0, files: [], file: "", dir: "" };
+  const fixed = { mock: true, sha256, sizeBytes: 0, files: [], file: "", dir: "", installed: true };
   for (const [name, value] of Object.entries(fixed)) descriptors[name] = { value, enumerable: true, configurable: true, writable: true };
   return Object.defineProperties({}, descriptors) as ModelManifest;
 }
@@ -60,7 +60,7 @@ export function mockRun(manifest: ModelManifest, feeds: Feeds): Fetched {
   for (const output of outputsOf(manifest, feeds)) {
     const [lead, ...rest] = output.dims;
     const byRow = lead !== undefined && (typeof lead === "string" ? !sizes.has(lead) || sizes.get(lead) === rows : lead === firstDim);
-    const tail = (byRow ? rest : output.dims).map((dim) => (typeof dim === "number" ? dim : (sizes.get(dim) ?? 1)));
+    const tail = (byRow ? rest : output.dims).map((dim) => (typeof dim === "number" ? dim : (sizes.get(dim) ?? cells(manifest, output.name, feeds) ?? 1)));
     const width = tail.reduce((product, dim) => product * dim, 1);
     const count = byRow ? rows : 1;
     const data = new Float32Array(count * width);
@@ -73,6 +73,15 @@ export function mockRun(manifest: ModelManifest, feeds: Feeds): Fetched {
     fetched[output.name] = { data, dims: byRow ? [rows, ...tail] : tail };
   }
   return fetched;
+}
+
+/** `cls_16` of a detector has a row for each cell of its grid of 16 pixels. */
+function cells({ preprocess, settings }: ModelManifest, name: string, feeds: Feeds): number | null {
+  const stride = Number(/_(\d+)$/.exec(name)?.[1]);
+  const dims = Object.values(feeds)[0]?.dims ?? [];
+  if (preprocess.kind !== "image" || dims.length !== 4 || !(settings["strides"] as unknown[] | undefined)?.includes(stride)) return null;
+  const [height, width] = preprocess.layout === "nchw" ? [dims[2]!, dims[3]!] : [dims[1]!, dims[2]!];
+  return Math.ceil(height / stride) * Math.ceil(width / stride);
 }
 
 /** The vector that an embedding model states is an output like the others. */

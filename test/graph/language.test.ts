@@ -217,7 +217,7 @@ test("when: kept as source, with the variables of the node's own inputs", () => 
 
 test("runtime: read, and defaults that hold", () => {
   const plan = planOf(graph(FRAMES, "runtime: { workers: 3, slots: 200, media_in_flight: 1, block: 8s, limits: { rss: 2GB, vram: auto }, schedule: stream }"));
-  assert.deepEqual(plan.runtime, { workers: 3, mediaInFlight: 1, scenesInFlight: 64, slots: 200, blockUs: 8_000_000, batchesInFlight: 3 });
+  assert.deepEqual(plan.runtime, { workers: 3, mediaInFlight: 1, scenesInFlight: 64, slots: 200, blockUs: 8_000_000, batchesInFlight: 3, isolation: "thread", timeoutMs: null, rssBytes: 2e9, vramBytes: null });
   assert.equal(planOf(graph(FRAMES), { workers: 5 }).runtime.workers, 5);
 });
 

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { ModelManifest, Plan, Problem } from "../../src/contracts/index.js";
+import { loadGraph, type LoadOptions } from "../../src/graph/index.js";
+import { mockManifest } from "../../src/models/mock.js";
+import { catalogue, models } from "./fixtures/catalogue.js";
+import { graph, load, nodeOf, planOf } from "./fixtures/load.js";
+
+const FRAMES = "  frames: { op: image.embed, in: media.frames, model: image }";
+const THREE = `${FRAMES}
+  sound: { op: audio.embed, in: media.audio, model: sound }
+  pooled: { op: video.pool, in: { scenes: scenes, vectors: frames } }
+  mean: { op: vectors.mean, over: scene, in: { vectors: sound } }
+  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
+  text: { op: text.embed, in: { t: speech.text }, model: text, with: { template: "{t}" } }
+  j: { op: join, by: scene, in: { video: pooled, sound: mean, text: text } }`;
+const OUT = "outputs: { scene: { from: j } }";
+
+/** The same with models of a size. */
+function planned(nodes: string, rest: string, megabytes: Record<string, number>, options: LoadOptions = {}): { plan: Plan | null; problems: Problem[] } {
+  const sized = new Map([...models].map(([id, model]) => [id, Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(model), sizeBytes: { value: (megabytes[id] ?? 1) * 1e6, enumerable: true } }) as ModelManifest]));
+  return loadGraph({ path: "test.yaml", text: graph(nodes, rest) }, { catalogue, models: sized, environment: {}, standIn: mockManifest }, options);
+}
+
+test("device: of the node, else of the role, else of the graph; one word falls back to the CPU, a list says all", () => {
+  const devices = (text: string): unknown => nodeOf(planOf(text), "frames").runtime.devices["image"];
+  assert.deepEqual(devices(graph(FRAMES)), ["cpu"]);
+  assert.deepEqual(devices(graph(FRAMES, "runtime: { device: webgpu }")), ["webgpu", "cpu"]);
+  assert.deepEqual(devices(graph(FRAMES, "runtime: { device: auto }")), "auto");
+  const role = graph(FRAMES, "runtime: { device: webgpu }").replace("image: lite-image", "image: { model: lite-image, device: [cuda, webgpu] }");
+  assert.deepEqual(devices(role), ["cuda", "webgpu"]);
+  assert.deepEqual(devices(role.replace("model: image }", "model: image, runtime: { device: cpu } }")), ["cpu"]);
+  for (const wrong of ["gpu", "[]", "[cpu, cpu]", "[webgpu, 3]", "{ a: b }"]) {
+    const { problems } = load(graph(FRAMES, `runtime: { device: ${wrong} }`));
+    assert.deepEqual(problems.map(({ code, line }) => [code, line > 1]), [["WRONG_TYPE", true]], wrong);
+  }
+  assert.deepEqual(load(graph(FRAMES).replace("image: lite-image", "image: { model: lite-image, device: gpu }")).problems.map((p) => p.code), ["WRONG_TYPE"]);
+});
+
+test("a device does not change a node's key while it must agree with the CPU; a graph that allows more has keys of its own", () => {
+  const key = (runtime: string): string => nodeOf(planOf(graph(FRAMES, runtime)), "frames").key;
+  const cpu = key("");
+  for (const same of ["runtime: { device: webgpu }", "runtime: { device: auto, check: 0.0005 }", "runtime: { device: cpu, check: off }", "runtime: { pools: { inference: { isolation: process } } }", "runtime: { schedule: stages }"]) assert.equal(key(same), cpu, same);
+  const loose = ["runtime: { device: webgpu, check: off }", "runtime: { device: webgpu, check: 0.01 }", "runtime: { device: cuda, check: off }"].map(key);
+  assert.equal(new Set([cpu, ...loose]).size, 4);
+});
+
+test("isolation and timeout: of the pool, and of a node", () => {
+  const plan = planOf(graph(`${FRAMES}\n  sound: { op: audio.embed, in: media.audio, model: sound, runtime: { isolation: thread } }`, "runtime: { pools: { inference: { workers: 3, isolation: process, timeout: 60s } } }"));
+  assert.deepEqual([plan.runtime.workers, plan.runtime.isolation, plan.runtime.timeoutMs], [3, "process", 60_000]);
+  assert.deepEqual([nodeOf(plan, "frames").runtime.isolation, nodeOf(plan, "frames").runtime.timeoutMs, nodeOf(plan, "sound").runtime.isolation], ["process", 60_000, "thread"]);
+  const { problems } = load(graph(FRAMES.replace("model: image }", "model: image, runtime: { timeout: 5s } }")));
+  assert.deepEqual(problems.map(({ code, hint }) => [code, hint]), [["TIMEOUT_NEEDS_PROCESS", "Write isolation: process beside the timeout."]]);
+  assert.deepEqual(load(graph(FRAMES, "runtime: { pools: { inference: { timeout: 5s } } }")).problems.map(({ code }) => code), ["TIMEOUT_NEEDS_PROCESS"]);
+});
+
+test("one pass unless the graph or its limits ask for more", () => {
+  const passes = (rest: string, megabytes: Record<string, number> = {}): string[][] => planned(THREE, `${rest}\n${OUT}`, megabytes).plan!.passes.map((pass) => pass.models);
+  assert.deepEqual(passes(""), [["lite-image", "lite-sound", "lite-text"]]);
+  assert.deepEqual(passes("runtime: { schedule: stages }"), [["lite-image"], ["lite-sound"], ["lite-text"]]);
+  const big = { "lite-image": 1000, "lite-sound": 900, "lite-text": 100 };
+  assert.deepEqual(passes("runtime: { limits: { rss: 8GB } }", big), [["lite-image", "lite-sound", "lite-text"]]);
+  // Sound and text fit together into what the image model needs alone.
+  assert.deepEqual(passes("runtime: { workers: 1, limits: { rss: 1900MB } }", big), [["lite-image"], ["lite-sound", "lite-text"]]);
+  assert.deepEqual(passes("runtime: { device: cuda, limits: { vram: 1400MB } }", big), [["lite-image"], ["lite-sound", "lite-text"]]);
+});
+
+test("passes: each node once, a model's nodes in one, those that read it not before it; the last one ends in the records", () => {
+  const { plan } = planned(`${THREE}\n  again: { op: text.embed, in: { t: speech.text }, model: text, with: { template: "{t}!" } }`.replace("text: text }", "text: text, again: again }"), `runtime: { schedule: stages }\n${OUT}`, {});
+  const { passes, nodes } = plan!;
+  assert.deepEqual(passes.flatMap((pass) => pass.nodes).sort(), nodes.map((node) => node.name).sort());
+  assert.deepEqual(passes.map((pass) => pass.models), [["lite-image"], ["lite-sound"], ["lite-text"]]);
+  assert.ok(passes[2]!.nodes.includes("again") && passes[2]!.nodes.includes("j") && passes[2]!.nodes.includes("pooled"));
+  assert.ok(!passes[0]!.nodes.includes("scenes"), "frame vectors need no scenes");
+});
+
+test("limits: batches and media in flight shrink before workers, workers before passes, and what the graph states is kept", () => {
+  const fit = (rss: string, megabytes: number, extra = ""): [number, number, number, number] => {
+    const { plan } = planned(THREE, `runtime: { ${extra}limits: { rss: ${rss} } }\n${OUT}`, { "lite-image": megabytes }, { workers: 4 });
+    return [plan!.runtime.workers, plan!.runtime.mediaInFlight, nodeOf(plan!, "frames").batch.size, plan!.passes.length];
+  };
+  assert.deepEqual(fit("8GB", 100), [4, 2, 16, 1]);
+  assert.deepEqual(fit("800MB", 100), [2, 2, 16, 1]);
+  assert.deepEqual(fit("1100MB", 100, "workers: 4, "), [4, 2, 16, 1]);
+  assert.equal(planned(THREE, `runtime: { workers: 4, limits: { rss: 800MB } }\n${OUT}`, { "lite-image": 100 }).plan, null);
+});
+
+test("a limit that nothing fits into: what it would take is said, and it is enough", () => {
+  const { problems } = planned(THREE, `runtime: { limits: { rss: 500MB } }\n${OUT}`, { "lite-image": 1000 });
+  assert.deepEqual(problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+  const needed = Number(/at least (\d+)/.exec(problems[0]!.expected!)![1]);
+  assert.ok(planned(THREE, `runtime: { limits: { rss: ${needed} } }\n${OUT}`, { "lite-image": 1000 }).plan);
+  assert.deepEqual(planned(THREE, `runtime: { schedule: stream, workers: 1, limits: { rss: 1900MB } }\n${OUT}`, { "lite-image": 1000, "lite-sound": 900 }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+});
+
+test("--mock-models: all roles or some; other keys, no files, the same types", () => {
+  const real = planned(THREE, OUT, {}).plan!;
+  const all = planned(THREE, OUT, {}, { mock: true }).plan!;
+  for (const name of ["frames", "sound", "text"]) {
+    const [node, mocked] = [nodeOf(real, name), nodeOf(all, name)];
+    assert.notEqual(node.key, mocked.key);
+    assert.ok(Object.values(mocked.models).every((model) => model.mock === true && model.files.length === 0));
+    assert.deepEqual(mocked.outputs, node.outputs);
+  }
+  assert.equal(nodeOf(real, "scenes").key, nodeOf(all, "scenes").key);
+  assert.notEqual(real.hash, all.hash);
+  const some = planned(THREE, OUT, {}, { mock: ["image", "lite-text"] }).plan!;
+  assert.deepEqual(["frames", "sound", "text"].map((name) => Object.values(nodeOf(some, name).models)[0]!.mock ?? false), [true, false, true], "by role, or by the model's own name");
+  const { problems } = planned(THREE, OUT, {}, { mock: ["imge"] });
+  assert.deepEqual(problems.map(({ code, nearest }) => [code, nearest]), [["UNKNOWN_ROLE", "image"]]);
+});
