@@ -1,12 +1,12 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
-import type { ErrorDocument, ShowDocument } from "../../src/cli/json.js";
+import type { DoctorDocument, ErrorDocument, ShowDocument } from "../../src/cli/json.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-odd-"));
@@ -91,4 +91,20 @@ test("what this machine lacks is the command's error, exit 3, and no medium's fa
 test("an input that is not there is named once", async () => {
   const { stderr } = await flow(["run", graph, "nowhere.mp4", ...at]);
   assert.equal(stderr.split("\n")[0]!.split("nowhere.mp4").length, 2, stderr);
+});
+
+test("flow doctor: a model that nobody installed is a note, one that is damaged and a built-in one that is gone are not", async () => {
+  const models = join(dir, "models");
+  mkdirSync(models);
+  const manifest = readFileSync(join(ROOT, "models/lite-text.yaml"), "utf8");
+  const doctor = async (): Promise<DoctorDocument> => JSON.parse((await flow(["doctor", "--json", ...at], { env: { FLOW_MODELS_DIR: models } })).stdout) as DoctorDocument;
+  writeFileSync(join(models, "another.yaml"), manifest.replace("id: lite-text", "id: another").replaceAll("lite-text.onnx", "another.onnx"));
+  const noted = await doctor();
+  assert.match(noted.checks.find(({ name }) => name === "models")!.value, /another/);
+  assert.ok(noted.checks.every(({ name, ok }) => ok || !name.startsWith("model")), JSON.stringify(noted.checks));
+  writeFileSync(join(models, "another.onnx"), "damaged");
+  assert.equal((await doctor()).checks.find(({ name }) => name === "model another")?.ok, false);
+  writeFileSync(join(models, "lite-text.yaml"), manifest.replaceAll("lite-text.onnx", "gone.onnx"));
+  const broken = await doctor();
+  assert.deepEqual([broken.ok, broken.checks.find(({ name }) => name === "model lite-text")?.ok], [false, false]);
 });

@@ -9,6 +9,9 @@ import { installedModels } from "../open-graph.js";
 import type { DoctorDocument } from "../json.js";
 import { colours, print, printJson, size, table } from "../output.js";
 
+/** Models that are in the package; without them its own graphs do not run. Others are there when somebody installed them. */
+const BUILT_IN = "lite-";
+
 type Check = DoctorDocument["checks"][number];
 const CUDA_COMMAND = "node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12";
 
@@ -110,15 +113,18 @@ async function store(dir: string): Promise<Check> {
 async function models(): Promise<Check[]> {
   const { verifyModelFiles } = await import("../../models/manifest.js");
   const checks: Check[] = [];
+  const absent: string[] = [];
   for (const model of (await installedModels()).values()) {
     try {
       await verifyModelFiles(model);
       checks.push({ name: `model ${model.id}`, ok: true, value: `${model.task}, ${size(model.sizeBytes)}, SHA-256 verified; ${model.file}` });
     } catch (thrown) {
       const error = toFlowError(thrown);
-      checks.push({ name: `model ${model.id}`, ok: false, value: error.message, hint: error.hint });
+      if (error.code === "MODEL_MISSING" && !model.id.startsWith(BUILT_IN)) absent.push(model.id);
+      else checks.push({ name: `model ${model.id}`, ok: false, value: error.message, hint: error.hint });
     }
   }
+  if (absent.length > 0) checks.push({ name: "models", ok: true, value: `${absent.length} known and not installed: ${absent.join(", ")}`, hint: "`flow models list` says what they are, `flow models pull ID` fetches one, `flow models import FOLDER` takes files that you have." });
   return checks;
 }
 
