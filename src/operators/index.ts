@@ -21,12 +21,15 @@ import { objectDetect } from "./object/object.detect.js";
 import { objectEmbed } from "./object/object.embed.js";
 import { objectSegment } from "./object/object.segment.js";
 import { objectSummary } from "./object/object.summary.js";
+import { modelRun } from "./model/model.run.js";
 import { qualityReportOperator } from "./quality/quality.report.js";
 import { sceneAttributes } from "./scene/scene.attributes.js";
 import { sceneCut } from "./scene/scene.cut.js";
 import { sceneKeyframes } from "./scene/scene.keyframes.js";
 import { sceneScores } from "./scene/scene.scores.js";
 import { speechActivity } from "./speech/speech.activity.js";
+import { speechDiarize } from "./speech/speech.diarize.js";
+import { speechSpeakers } from "./speech/speech.speakers.js";
 import { speechSubtitles } from "./speech/speech.subtitles.js";
 import { speechTranscribe } from "./speech/speech.transcribe.js";
 import { speechVad } from "./speech/speech.vad.js";
@@ -56,6 +59,7 @@ const operators: readonly OperatorDefinition<any>[] = [
   imageThumbnail,
   labelsPool,
   mediaOpen,
+  modelRun,
   objectDetect,
   objectEmbed,
   objectSegment,
@@ -65,7 +69,10 @@ const operators: readonly OperatorDefinition<any>[] = [
   sceneCut,
   sceneKeyframes,
   sceneScores,
-  speechActivity, speechSubtitles,
+  speechActivity,
+  speechDiarize,
+  speechSpeakers,
+  speechSubtitles,
   speechTranscribe,
   speechVad,
   textEmbed,
