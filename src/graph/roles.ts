@@ -69,7 +69,7 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     if (!manifest) {
       report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
       good = false;
-    } else if (manifest.task !== task) {
+    } else if (task !== "any" && manifest.task !== task) {
       report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });
       good = false;
     } else if (known?.optional && !manifest.installed) {

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
@@ -127,10 +126,8 @@ const knowsMeaning = (manifest: ModelManifest): boolean => !manifest.id.startsWi
  */
 export function readerOf(models: readonly ModelManifest[], space: string, reads: "image" | "audio" | "text"): ModelManifest | undefined {
   const readers = models.filter((model) => model.space?.name === space && model.preprocess.kind === reads && model.space.reads.includes(reads) && model.output !== null);
-  return readers.find(isInstalled) ?? readers[0];
+  return readers.find((model) => model.installed) ?? readers[0];
 }
-
-const isInstalled = (model: ModelManifest): boolean => model.files.every((file) => existsSync(file.at));
 
 interface Reader {
   /** What a space must read to be asked. */
@@ -157,7 +154,7 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
       const manifest = readerOf(models, space, reads);
       if (!manifest?.space) continue;
       // Words are searched without it too.
-      if (reads === "text" && !options.space && !(knowsMeaning(manifest) && isInstalled(manifest))) continue;
+      if (reads === "text" && !options.space && !(knowsMeaning(manifest) && manifest.installed)) continue;
       asking += 1;
       if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
       const query = await encoded.get(manifest.id);

@@ -48,7 +48,7 @@ export const captionImage = defineOperator({
       yaml:
         "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\nscores: { op: scene.scores, in: media.frames }\nscenes: { op: scene.cut, in: { scores: scores } }\n" +
         "frames: { op: image.embed, in: { frames: { from: media.frames, fps: 2 } }, model: lite-image }\n" +
-        "caption: { op: caption.image, in: { scenes: scenes, clip: media.clip, vectors: frames }, model: vit-gpt2-captioning, with: { max_keyframes: 5 } }",
+        "caption: { op: caption.image, in: { scenes: scenes, clip: media.clip, vectors: frames }, model: vit-gpt2-image-captioning, with: { max_keyframes: 5 } }",
     },
   ],
 });

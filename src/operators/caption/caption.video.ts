@@ -44,7 +44,7 @@ export const captionVideo = defineOperator({
       title: "One sentence about each scene",
       yaml:
         "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\nscores: { op: scene.scores, in: media.frames }\nscenes: { op: scene.cut, in: { scores: scores } }\n" +
-        'caption: { op: caption.video, in: { scenes: scenes, clip: media.clip }, model: smolvlm-256m, with: { prompt: "Describe this scene briefly.", max_new_tokens: 64 } }',
+        'caption: { op: caption.video, in: { scenes: scenes, clip: media.clip }, model: smolvlm-256m-instruct, with: { prompt: "Describe this scene briefly.", max_new_tokens: 64 } }',
     },
   ],
 });
