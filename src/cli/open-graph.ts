@@ -28,10 +28,9 @@ export async function linkEnvironment() {
 
 /** Every manifest that this program finds, with the places of its files and this user's calibration. */
 export async function installedModels() {
-  const [{ loadModels }, { createLocate }, { applyCalibrations, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
-  const models = loadModels(modelFolders(), createLocate());
-  applyCalibrations(models, readCalibrations(cacheFolder()));
-  return models;
+  const [{ loadModels }, { createLocate }, { calibrated, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
+  const calibrations = readCalibrations(cacheFolder());
+  return loadModels(modelFolders(), createLocate(), (model) => calibrated(model, calibrations));
 }
 
 export async function readGraph(typed: string): Promise<GraphSource> {

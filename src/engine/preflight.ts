@@ -14,6 +14,8 @@ export interface Source {
 export interface Preflight {
   sources: Source[];
   failures: { uri: string; code: string; message: string; hint: string }[];
+  /** What inputs give and nothing reads. */
+  notes: string[];
 }
 
 /**
@@ -52,9 +54,11 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
   const wrong = await services.checkModels([...models.values()]);
   if (wrong.length > 0) {
-    throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: wrong[0]!.hint, exit: EXIT.environment });
+    throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
   }
-  return { sources: [...sources.values()], failures };
+  const narrated = items.filter((item) => item.narration !== undefined).length;
+  const notes = narrated > 0 ? [`narration is given for ${narrated} of the inputs, and no operator reads it yet: transcripts come from subtitles`] : [];
+  return { sources: [...sources.values()], failures, notes };
 }
 
 /**

@@ -228,17 +228,63 @@ function manifestError(path: string, problems: string[]): FlowError {
   });
 }
 
-/** All manifests of one or several folders (a later folder overrides an earlier one by id). Cheap: reads YAML only, no model file. */
-export function loadModels(dirs: string | readonly string[], locate: Locate = beside): ModelCatalogue {
-  const catalogue = new Map<string, ModelManifest>();
+/**
+ * All manifests of one or several folders (a later folder overrides an earlier one by id). Cheap: a manifest is read when it is asked for, which
+ * its file's name allows; going through all reads all. No model file is touched. Asking throws MODEL_MANIFEST for one that is wrong.
+ * `refine`: what this user knows better than the manifest.
+ */
+export function loadModels(dirs: string | readonly string[], locate: Locate = beside, refine: (manifest: ModelManifest) => ModelManifest = (manifest) => manifest): ModelCatalogue {
+  const paths = new Map<string, string>();
   for (const dir of typeof dirs === "string" ? [dirs] : dirs) {
-    for (const name of listFolder(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) {
-      const path = join(dir, name);
-      const manifest = parseManifest(readFileSync(path, "utf8"), path, locate);
-      catalogue.set(manifest.id, manifest);
-    }
+    for (const name of listFolder(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) paths.set(name.replace(/\.ya?ml$/, ""), join(dir, name));
   }
-  return catalogue;
+  return new Catalogue(paths, (path) => refine(parseManifest(readFileSync(path, "utf8"), path, locate)));
+}
+
+class Catalogue extends Map<string, ModelManifest> {
+  constructor(
+    private readonly paths: ReadonlyMap<string, string>,
+    private readonly read: (path: string) => ModelManifest,
+  ) {
+    super();
+  }
+
+  override get size(): number {
+    return this.paths.size;
+  }
+
+  override has(id: string): boolean {
+    return this.paths.has(id);
+  }
+
+  override get(id: string): ModelManifest | undefined {
+    const known = super.get(id);
+    const path = this.paths.get(id);
+    if (known || path === undefined) return known;
+    const manifest = this.read(path);
+    super.set(id, manifest);
+    return manifest;
+  }
+
+  override keys(): MapIterator<string> {
+    return this.paths.keys() as MapIterator<string>;
+  }
+
+  override *values(): MapIterator<ModelManifest> {
+    for (const id of this.paths.keys()) yield this.get(id)!;
+  }
+
+  override *entries(): MapIterator<[string, ModelManifest]> {
+    for (const id of this.paths.keys()) yield [id, this.get(id)!];
+  }
+
+  override [Symbol.iterator](): MapIterator<[string, ModelManifest]> {
+    return this.entries();
+  }
+
+  override forEach(visit: (value: ModelManifest, key: string, map: Map<string, ModelManifest>) => void, self?: unknown): void {
+    for (const [id, manifest] of this) visit.call(self, manifest, id, this);
+  }
 }
 
 function listFolder(dir: string): string[] {
@@ -271,14 +317,47 @@ export async function hashFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** MODEL_MISSING with what the user has to do: pull what is published, restore what came with the manifest. */
+/** MODEL_MISSING with what the user has to do: pull what is published, import or restore the rest. */
 export function missingFiles(manifest: ModelManifest, missing: readonly ModelFile[]): FlowError {
-  const names = missing.map((file) => (file.source ? file.path : file.at)).join(", ");
-  const published = missing.some((file) => file.source !== null);
-  return new FlowError("MODEL_MISSING", `model ${manifest.id}: ${names} ${missing.length === 1 ? "does" : "do"} not exist`, {
-    hint: published ? `flow models pull ${manifest.id}` : reinstall,
-    exit: EXIT.environment,
-  });
+  return missingError([{ manifest, missing }]);
+}
+
+/** Files of the models that are not there, all in one error with their sizes and the one command; null when nothing is missing. */
+export async function missingModels(models: readonly ModelManifest[]): Promise<FlowError | null> {
+  const rows: Lacking[] = [];
+  for (const manifest of models) {
+    const found = await Promise.all(manifest.files.map(async (file) => ({ file, info: await stat(file.at).catch(() => null) })));
+    const missing = found.filter(({ info }) => !info?.isFile()).map(({ file }) => file);
+    if (missing.length > 0) rows.push({ manifest, missing });
+  }
+  return rows.length === 0 ? null : missingError(rows);
+}
+
+interface Lacking {
+  manifest: ModelManifest;
+  missing: readonly ModelFile[];
+}
+
+function missingError(rows: readonly Lacking[]): FlowError {
+  const lines = rows.map(({ manifest, missing }) => `model ${manifest.id} lacks ${missing.map((file) => `${file.source ? file.path : file.at}${sizeText([file])}`).join(", ")}`);
+  const all = rows.flatMap(({ missing }) => missing);
+  const published = rows.filter(({ missing }) => missing.some((file) => file.source !== null)).map(({ manifest }) => manifest.id);
+  const local = rows.filter(({ missing }) => missing.some((file) => file.source === null)).map(({ manifest }) => manifest.id);
+  const hints = [
+    ...(published.length > 0 ? [`flow models pull ${published.join(" ")}`] : []),
+    ...(local.length > 0 ? [`${published.length > 0 ? "then " : ""}flow models import DIR for ${local.join(", ")}: what is nowhere to be downloaded has to be in DIR (a checkout, a conversion)`] : []),
+  ];
+  const message = all.length === 1 ? lines[0]! : `${all.length} files of ${rows.length === 1 ? "a model are" : `${rows.length} models are`} missing${sizeText(all)}:\n${lines.join("\n")}`;
+  return new FlowError("MODEL_MISSING", message, { hint: hints.join("; "), exit: EXIT.environment });
+}
+
+/** ` (45.3 MB)`; nothing where no size is known. */
+function sizeText(files: readonly ModelFile[]): string {
+  const known = files.filter((file) => file.sizeBytes !== null);
+  if (known.length === 0) return "";
+  const bytes = known.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0);
+  const text = bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1000)} kB`;
+  return ` (${known.length < files.length ? "at least " : ""}${text})`;
 }
 
 function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowError {

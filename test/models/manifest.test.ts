@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import { loadModels, parseManifest, verifyModelFiles, verifyModelShape } from "../../src/models/manifest.js";
+import { loadModels, missingModels, parseManifest, verifyModelFiles, verifyModelShape } from "../../src/models/manifest.js";
 import { modelsDir, tinyModel } from "../inference/fixtures.js";
 
 const wire = {
@@ -22,7 +22,7 @@ test("every manifest of the repository loads; the lite models lie beside theirs 
   const models = loadModels(modelsDir);
   for (const manifest of models.values()) {
     assert.ok(isAbsolute(manifest.file), manifest.id);
-    for (const file of manifest.files) assert.ok(file.source !== null || file.sha256 !== null, `${manifest.id}: ${file.path} can neither be downloaded nor recognised`);
+    for (const file of manifest.files) assert.ok(file.source !== null || file.sha256 !== null || /models\/export/.test(manifest.limits), `${manifest.id}: ${file.path} can neither be downloaded nor recognised`);
     if (manifest.id.startsWith("lite-")) await verifyModelFiles(manifest);
   }
   assert.ok([...models.keys()].filter((id) => id.startsWith("lite-")).length === 3);
@@ -69,6 +69,20 @@ test("a later folder overrides an earlier one", () => {
   const models = loadModels([modelsDir, dir]);
   assert.equal(models.get("lite-image")?.summary, "mine");
   assert.equal(models.size, loadModels(modelsDir).size);
+});
+
+test("what is missing is told at once, with sizes and one command", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "flow-models-"));
+  const source = { huggingface: "org/name" };
+  const published = parseManifest(stringify({ ...wire, files: [{ ...wire.files[0], size: 2_000_000 }, { path: "labels.txt", licence: "MIT" }], source }), join(dir, "m.yaml"));
+  const local = parseManifest(stringify({ ...wire, id: "n" }), join(dir, "n.yaml"));
+  const error = (await missingModels([published, local]))!;
+  assert.equal(error.code, "MODEL_MISSING");
+  assert.equal(error.exit, 3);
+  assert.match(error.message, /^3 files of 2 models are missing \(at least 2\.0 MB\):\nmodel m lacks m\.onnx \(2\.0 MB\), labels\.txt\nmodel n lacks \/.*m\.onnx \(1 kB\)$/);
+  assert.match(error.hint, /^flow models pull m; then flow models import DIR for n/);
+  writeFileSync(join(dir, "m.onnx"), "abc");
+  assert.equal(await missingModels([local]), null);
 });
 
 test("shapes: a symbolic dimension of the file takes any size, a fixed one only its own, batch apart", () => {

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
-import { manifestOf, verifyModelFiles } from "../../src/models/manifest.js";
+import { loadModels, manifestOf, verifyModelFiles } from "../../src/models/manifest.js";
 import { cacheFolder, givenFolders, layout } from "../../src/models/store/folders.js";
 import { createLocate } from "../../src/models/store/locate.js";
 import { ModelsLock } from "../../src/models/store/lock.js";
@@ -115,6 +115,18 @@ test("a catalogue looks for no file until somebody asks, and for none in folders
   assert.equal(asked, 0);
   assert.equal(lazy.file, "/1");
   assert.equal(lazy.files[0]!.at, "/1");
+});
+
+test("a manifest is read when it is asked for: a broken one troubles only those who want it", () => {
+  const { manifests, put } = place();
+  put(join(manifests, "good.yaml"), JSON.stringify(wire("good", [known("m.onnx", "MODEL")])));
+  put(join(manifests, "bad.yaml"), "id: bad");
+  const models = loadModels(manifests);
+  assert.deepEqual([[...models.keys()], models.size, models.has("bad"), models.has("none")], [["bad", "good"], 2, true, false]);
+  assert.equal(models.get("good")?.task, "image-embedding");
+  assert.equal(models.get("good"), models.get("good"));
+  assert.throws(() => models.get("bad"), { code: "MODEL_MANIFEST" });
+  assert.throws(() => [...models.values()], { code: "MODEL_MANIFEST" });
 });
 
 test("a published file without a hash is recognised by the hub's folders, hashed, and locked", () => {

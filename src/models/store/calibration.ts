@@ -22,12 +22,11 @@ export function writeCalibration(cache: string, space: string, calibration: Cali
   replaceFile(calibrationFile(cache), `${JSON.stringify({ version: 1, spaces: calibration ? { ...others, [space]: calibration } : others }, null, 2)}\n`);
 }
 
-/** Puts the user's calibration into the manifests of its spaces. */
-export function applyCalibrations(models: ReadonlyMap<string, ModelManifest>, calibrations: Record<string, Calibration>): void {
-  for (const model of models.values()) {
-    const own = model.space && calibrations[model.space.name];
-    if (own) model.space = { ...model.space!, threshold: own.threshold, calibration: { ...model.space!.calibration, foreignMedian: own.foreignMedian } };
-  }
+/** The manifest with the user's calibration of its space. */
+export function calibrated(model: ModelManifest, calibrations: Record<string, Calibration>): ModelManifest {
+  const own = model.space && calibrations[model.space.name];
+  if (own) model.space = { ...model.space!, threshold: own.threshold, calibration: { ...model.space!.calibration, foreignMedian: own.foreignMedian } };
+  return model;
 }
 
 export interface Estimate {
