@@ -1,4 +1,5 @@
 /** What all media of one run share: the pool, one batcher and one error policy per node, compiled conditions, dead letters. */
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression } from "../graph/index.js";
@@ -158,8 +159,8 @@ export class Services {
   async checkModels(models: readonly ModelManifest[]): Promise<FlowError[]> {
     const unknown = [];
     for (const model of models) {
-      const { size, mtimeMs } = await stat(model.file).catch(() => ({ size: -1, mtimeMs: 0 }));
-      const key = `model/${model.sha256}/${size}/${mtimeMs}/${model.file}`;
+      const files = await Promise.all(model.files.map(({ at }) => stat(at).then(({ size, mtimeMs }) => `${size}/${mtimeMs}/${at}`, () => `-/${at}`)));
+      const key = `model/${model.sha256}/${createHash("sha256").update(files.join("\n")).digest("hex")}`;
       if (!this.store.getMemo(key)) unknown.push({ model, key });
     }
     if (unknown.length === 0) return [];

@@ -9,6 +9,7 @@
  */
 import { availableParallelism } from "node:os";
 import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
+import { missingModels } from "../models/manifest.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
 import type { Lane, LaneOptions } from "./lane.js";
 import { ProcessLane } from "./process-lane.js";
@@ -117,8 +118,13 @@ export class InferencePool implements AsyncDisposable {
   /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. */
   async verify(models: readonly ModelManifest[]): Promise<FlowError[]> {
     this.#open();
-    const checks = await Promise.allSettled(distinct(models.filter((m) => !m.mock)).map((m) => this.#send({ type: "verify", model: this.#wire(m) }, this.#isolation(), "cpu")));
-    return checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError);
+    const real = models.filter((m) => !m.mock);
+    // What is not there at all is told together, with one command for all of it.
+    const missing = await missingModels(real);
+    const absent = await Promise.all(real.map((model) => missingModels([model])));
+    const there = distinct(real.filter((_, i) => absent[i] === null));
+    const checks = await Promise.allSettled(there.map((m) => this.#send({ type: "verify", model: this.#wire(m), release: this.#options.releaseVerified ?? false }, this.#isolation(), "cpu")));
+    return [...(missing ? [missing] : []), ...checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError)];
   }
 
   /** What the model will run on: tried in order, once per model and order. Rejects with MODEL_DEVICE when none of them works. */
