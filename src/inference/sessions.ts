@@ -8,7 +8,7 @@ import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, typ
 import { mockRun } from "../models/mock.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
-import { fixedBatch, freeRows, inParts, type Feeds, type Fetched } from "./feeds.js";
+import { fixedBatch, freeRows, inParts, rowsAtOnce, type Feeds, type Fetched } from "./feeds.js";
 import type { Prepared } from "./protocol.js";
 
 type Runtime = typeof import("onnxruntime-node");
@@ -90,10 +90,24 @@ export class Sessions {
     };
   }
 
-  /** What the file declares. */
-  async describe(manifest: ModelManifest): Promise<{ inputs: TensorInfo[]; outputs: TensorInfo[] }> {
+  /** What the file declares. `release`: a session that was not there before does not stay. */
+  async describe(manifest: ModelManifest, release = false): Promise<{ inputs: TensorInfo[]; outputs: TensorInfo[] }> {
+    return this.#borrow(manifest, release, async (session) => ({ inputs: session.inputMetadata.map(info), outputs: session.outputMetadata.map(info) }));
+  }
+
+  /** The model's session on the CPU. */
+  async #borrow<T>(manifest: ModelManifest, release: boolean, use: (session: InferenceSession) => Promise<T>): Promise<T> {
+    const key = sessionKey(manifest, "cpu");
+    const known = this.#sessions.has(key);
     const session = await this.#session(manifest, "cpu");
-    return { inputs: session.inputMetadata.map(info), outputs: session.outputMetadata.map(info) };
+    try {
+      return await use(session);
+    } finally {
+      if (release && !known) {
+        this.#sessions.delete(key);
+        await session.release();
+      }
+    }
   }
 
   /** Opens the model on a device other than the CPU, runs it on made-up values and compares them with the CPU's. `check` null: does not compare. */
@@ -104,13 +118,7 @@ export class Sessions {
       if (!feeds) return { ok: true, difference: null, note: "not compared with the CPU: its inputs cannot be made up" };
       const warm = await this.#run(session, manifest, device, feeds);
       if (check === null) return { ok: true, difference: null, note: "not compared with the CPU" };
-      const known = this.#sessions.has(sessionKey(manifest, "cpu"));
-      const reference = await this.#session(manifest, "cpu");
-      const expected = await this.#run(reference, manifest, "cpu", feeds);
-      if (!known) {
-        this.#sessions.delete(sessionKey(manifest, "cpu"));
-        await reference.release();
-      }
+      const expected = await this.#borrow(manifest, true, (reference) => this.#run(reference, manifest, "cpu", feeds));
       const found = difference(expected, warm);
       if (!(found <= check)) return { ok: false, reason: `${manifest.id} differs from the CPU by ${found.toExponential(1)}, allowed are ${check.toExponential(0)}` };
       return { ok: true, difference: found, note: null };
@@ -177,8 +185,8 @@ export class Sessions {
     const key = limitKey(manifest, device);
     const attempt = async (part: Feeds): Promise<Fetched> => {
       const rows = freeRows(session.inputMetadata, part);
-      const limit = this.#limits.get(key);
-      if (rows && limit !== undefined && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
+      const limit = Math.min(this.#limits.get(key) ?? Number.POSITIVE_INFINITY, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
+      if (rows && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
       try {
         return await this.#once(session, part);
       } catch (cause) {
