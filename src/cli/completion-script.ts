@@ -5,6 +5,8 @@ export interface CommandWords {
   name: string;
   summary: string;
   options: { long: string; summary: string; takesValue: boolean }[];
+  /** `flow models pull`: words that may follow the command's name, each with its own options. */
+  subcommands: Omit<CommandWords, "subcommands">[];
 }
 
 /** A script that completes command names, their options and file names; made from the commands themselves. */
@@ -12,7 +14,8 @@ export function completionScript(shell: Shell, commands: readonly CommandWords[]
   return shell === "bash" ? bash(commands) : shell === "zsh" ? zsh(commands) : fish(commands);
 }
 
-const longs = (command: CommandWords): string => [...command.options.map((option) => option.long), "--help"].join(" ");
+const longs = (...commands: Pick<CommandWords, "options">[]): string => [...new Set([...commands.flatMap(({ options }) => options.map((option) => option.long)), "--help"])].join(" ");
+const below = ({ subcommands }: CommandWords): string => subcommands.map(({ name }) => name).join(" ");
 
 function bash(commands: readonly CommandWords[]): string {
   return `# flow: bash completion
@@ -23,7 +26,10 @@ _flow() {
     return
   fi
   case "$command" in
-${commands.map((c) => `    ${c.name}) options="${longs(c)}" ;;`).join("\n")}
+${commands.filter((c) => c.subcommands.length > 0).map((c) => `    ${c.name}) if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "${below(c)}" -- "$word")); return; fi ;;`).join("\n")}
+  esac
+  case "$command" in
+${commands.map((c) => `    ${c.name}) options="${longs(c, ...c.subcommands)}" ;;`).join("\n")}
     help) COMPREPLY=($(compgen -W "${commands.map((c) => c.name).join(" ")}" -- "$word")); return ;;
   esac
   case "$word" in
@@ -37,6 +43,8 @@ complete -o filenames -F _flow flow`;
 function zsh(commands: readonly CommandWords[]): string {
   const text = (summary: string): string => summary.replaceAll("'", "'\\''").replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
   const option = ({ long, summary, takesValue }: CommandWords["options"][number]): string => `'${long}${takesValue ? "=" : ""}[${text(summary)}]${takesValue ? ":value:_files" : ""}'`;
+  // One list for the command and what follows it: an option of several subcommands is named once.
+  const all = (c: CommandWords): CommandWords["options"] => [...new Map([...c.options, ...c.subcommands.flatMap(({ options }) => options)].map((each) => [each.long, each])).values()];
   return `#compdef flow
 _flow() {
   local -a commands
@@ -51,7 +59,7 @@ ${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
   shift words
   (( CURRENT-- ))
   case "$command" in
-${commands.map((c) => `    ${c.name}) _arguments ${[...c.options.map(option), "'--help[show the help]'", "'*:file:_files'"].join(" ")} ;;`).join("\n")}
+${commands.map((c) => `    ${c.name}) _arguments ${[...all(c).map(option), "'--help[show the help]'", ...(c.subcommands.length > 0 ? [`'1:subcommand:(${below(c)})'`] : []), "'*:file:_files'"].join(" ")} ;;`).join("\n")}
   esac
 }
 if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
@@ -62,8 +70,9 @@ function fish(commands: readonly CommandWords[]): string {
   const lines = ["# flow: fish completion"];
   for (const c of commands) {
     lines.push(`complete -c flow -n __fish_use_subcommand -f -a ${c.name} -d ${text(c.summary)}`);
-    for (const option of c.options) {
-      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? " -r" : ""} -d ${text(option.summary)}`);
+    for (const sub of c.subcommands) lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}; and not __fish_seen_subcommand_from ${below(c)}' -f -a ${sub.name} -d ${text(sub.summary)}`);
+    for (const [name, { options }] of [[c.name, c] as const, ...c.subcommands.map((sub) => [sub.name, sub] as const)]) for (const option of options) {
+      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}${name === c.name ? "" : `; and __fish_seen_subcommand_from ${name}`}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? " -r" : ""} -d ${text(option.summary)}`);
     }
   }
   return lines.join("\n");

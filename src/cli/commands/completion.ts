@@ -23,12 +23,12 @@ export function command(): Command {
 async function describe(): Promise<CommandWords[]> {
   return Promise.all(
     Object.entries(commands).map(async ([name, entry]) => {
-      const { options } = (await entry.load()).command();
-      return {
-        name,
-        summary: entry.summary,
-        options: options.map((option) => ({ long: option.long ?? option.flags, summary: option.description, takesValue: option.required || option.optional })),
-      };
+      const loaded = (await entry.load()).command();
+      const subcommands = loaded.commands.map((sub) => ({ name: sub.name(), summary: sub.summary(), options: optionsOf(sub) }));
+      return { name, summary: entry.summary, options: optionsOf(loaded), subcommands };
     }),
   );
 }
+
+const optionsOf = (command: Command): CommandWords["options"] =>
+  command.options.map((option) => ({ long: option.long ?? option.flags, summary: option.description, takesValue: option.required || option.optional }));
