@@ -64,7 +64,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   // One listener per node and per medium in flight.
   setMaxListeners(0, stop);
   try {
-    const { sources, failures } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
     // Not waited for: they are committed before what follows them.
     void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));
@@ -126,7 +126,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       batches: services.batches(),
       nodes: counts,
       failures,
-      notes: [...(options.notes ?? [])],
+      notes: [...notes, ...(options.notes ?? [])],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {

@@ -28,7 +28,7 @@ const LIST = z.array(z.union([z.string().min(1), z.object({ path: z.string().min
 
 /**
  * Files, folders (recursive, known extensions), globs, JSON lists `[{path, name?, scenes?: [{start, end}], narration?}]` (seconds; paths relative to
- * the list) and URLs as one ordered list: inputs in the order given, the content of folders and globs sorted by name. Throws INPUT_* naming the input.
+ * the list; scenes of a medium that is listed several times are joined) and URLs as one ordered list: inputs in the order given, the content of folders and globs sorted by name. Throws INPUT_* naming the input.
  */
 export async function expandInputs(inputs: readonly string[], baseDir: string = process.cwd()): Promise<InputItem[]> {
   const items: InputItem[] = [];
@@ -74,6 +74,7 @@ async function list(input: string, path: string): Promise<InputItem[]> {
     const [issue] = result.error.issues;
     throw fail("INPUT_LIST_INVALID", input, `is not a list of media: ${issue?.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("") || "the file"}: ${issue?.message}`, LIST_HINT);
   }
+  if (result.data.length === 0) throw fail("INPUT_EMPTY", input, "lists no media", LIST_HINT);
   const items: InputItem[] = [];
   for (const [n, given] of result.data.entries()) {
     const entry = typeof given === "string" ? { path: given } : given;
@@ -105,5 +106,5 @@ function sorted(paths: string[]): InputItem[] {
 }
 
 function fail(code: string, input: string, what: string, hint: string): FlowError {
-  return new FlowError(code, `Input ${input} ${what}.`, { hint, item: input, exit: EXIT.badInput });
+  return new FlowError(code, `Input ${input} ${what.replace(/\.$/, "")}.`, { hint, item: input, exit: EXIT.badInput });
 }

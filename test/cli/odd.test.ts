@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
-import type { DoctorDocument, ErrorDocument, ShowDocument } from "../../src/cli/json.js";
+import type { DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-odd-"));
@@ -86,6 +86,31 @@ test("what this machine lacks is the command's error, exit 3, and no medium's fa
     assert.deepEqual((JSON.parse((await flow(["errors", ...mine, "--json"])).stdout) as { failures: unknown[] }).failures, []);
   }
   assert.equal((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine])).code, 0);
+});
+
+test("a graph whose input has no default can be linted and drawn; another value that is missing is a problem", async () => {
+  const linted = await flow(["lint", graph]);
+  assert.equal(linted.code, 0, linted.stdout);
+  assert.match(linted.stdout, /flow plan \S+ INPUT/);
+  assert.match((await flow(["graph", graph])).stdout, /^flowchart/);
+  const needy = join(dir, "needy.yaml");
+  writeFileSync(needy, readFileSync(graph, "utf8").replace("params: { ", "params: { fps: { type: number }, "));
+  const ran = await flow(["lint", needy, "--json"]);
+  assert.equal(ran.code, 2);
+  assert.ok((JSON.parse(ran.stdout) as LintDocument).problems.some(({ code, message }) => code === "PARAM_MISSING" && /fps/.test(message)));
+  assert.equal((await flow(["graph", needy])).code, 2);
+});
+
+test("a list says what is wrong with it, and what of it is not read", async () => {
+  const list = join(dir, "list.json");
+  writeFileSync(list, "[]");
+  assert.equal((await failure(["run", graph, list], 2)).code, "INPUT_EMPTY");
+  writeFileSync(list, JSON.stringify(["nowhere.mp4"]));
+  assert.match((await failure(["run", graph, list], 2)).message, /exist\.$/);
+  writeFileSync(list, JSON.stringify([{ path: join(ROOT, "graphs/demo/clip.mp4"), narration: "a harbour" }]));
+  const ran = JSON.parse((await flow(["run", graph, list, ...at, "--json"])).stdout) as RunDocument;
+  assert.equal(ran.notes.length, 1);
+  assert.match(ran.notes[0]!, /narration/);
 });
 
 test("an input that is not there is named once", async () => {

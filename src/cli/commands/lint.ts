@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { EXIT } from "../../contracts/errors.js";
+import { loadWithoutInput } from "../checked-graph.js";
 import { act, define, withGraph, type GraphOptions } from "../define.js";
 import type { LintDocument } from "../json.js";
-import { loadPlan } from "../open-graph.js";
 import { colours, plural, print, printJson } from "../output.js";
 import { problemLines } from "../problems.js";
 
@@ -16,7 +16,7 @@ export function command(): Command {
     ],
   }).argument("<graph>", "graph file");
   return act<GraphOptions>(withGraph(lint), async ([graph], options) => {
-    const { file, plan, problems } = await loadPlan(String(graph), { params: options.param, profile: options.profile });
+    const { file, plan, problems, needsInput } = await loadWithoutInput(String(graph), { params: options.param, profile: options.profile });
     const errors = problems.filter((problem) => problem.severity === "error").length;
     if (options.json) printJson({ problems } satisfies LintDocument);
     else {
@@ -25,7 +25,7 @@ export function command(): Command {
       const counts = [errors > 0 ? colours.red(plural(errors, "error")) : "", warnings > 0 ? colours.yellow(plural(warnings, "warning")) : ""].filter(Boolean).join(", ");
       const nodes = plan ? `, ${plural(plan.nodes.length, "node")}` : "";
       print(`${file}: ${counts || colours.green("no problems")}${nodes}`);
-      if (errors === 0) print(`${colours.dim("next:")} flow plan ${file}`);
+      if (errors === 0) print(`${colours.dim("next:")} flow plan ${file}${needsInput ? " INPUT" : ""}`);
     }
     return errors > 0 ? EXIT.badInput : EXIT.ok;
   });
