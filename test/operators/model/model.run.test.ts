@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { OnnxGraph } from "../../../models/build/onnx-writer.js";
+import { InferencePool } from "../../../src/inference/index.js";
+import { modelRun, postProcess } from "../../../src/operators/model/model.run.js";
+import { audioRing, frameRing } from "../../inference/fixtures.js";
+import { buildModel } from "../../models/stand-ins/model-folder.js";
+
+const pool = new InferencePool({ workers: 1 });
+after(() => pool.destroy());
+
+/** Mean colour in two rows of three: as it is, and doubled. */
+function colours(): ReturnType<typeof buildModel> {
+  const graph = new OnnxGraph("colours", "tests");
+  const mean = graph.op("ReduceMean", [graph.input("pixels", "float32", ["n", 3, 8, 8])], { axes: [2, 3], keepdims: 0 });
+  const rows = graph.op("Concat", [graph.op("Unsqueeze", [mean, graph.ints(1)]), graph.op("Unsqueeze", [graph.op("Mul", [mean, graph.scalar(2)]), graph.ints(1)])], { axis: 1 });
+  graph.output(mean, "means", "float32", ["n", 3]);
+  graph.output(rows, "rows", "float32", ["n", 2, 3]);
+  return buildModel(
+    "colours",
+    { task: "anything", inputs: [{ name: "pixels", dims: ["n", 3, 8, 8] }], outputs: [{ name: "means", dims: ["n", 3] }, { name: "rows", dims: ["n", 2, 3] }], preprocess: { kind: "image", size: [8, 8] }, settings: { classes: ["red", "green", "blue"] } },
+    { "model.onnx": graph },
+  );
+}
+
+async function run(model: ReturnType<typeof buildModel>["manifest"], items: ReturnType<typeof frameRing>, config: object): Promise<unknown[]> {
+  const results = await pool.run({ kind: "batch", module: modelRun.module, operator: modelRun.name, node: "run", config: modelRun.config.parse(config), models: { model }, items });
+  return results.map((r) => (r.ok ? r.value : assert.fail(r.error.message)));
+}
+
+describe("model.run", () => {
+  const { manifest } = colours();
+  const frames = frameRing(5, 8, 8, 3);
+
+  test("numbers as they are, by the name of an output; the same at every batch size", async () => {
+    const all = (await run(manifest, frames, { output: "rows" })) as { dims: number[]; data: number[] }[];
+    for (const [i, { dims, data }] of all.entries()) {
+      assert.deepEqual(dims, [2, 3]);
+      const pixels = new Uint8Array(frames[i]!.slot.buffer, frames[i]!.slot.byteOffset, frames[i]!.slot.byteLength);
+      for (let c = 0; c < 3; c++) {
+        const mean = pixels.filter((_, p) => p % 3 === c).reduce((sum, value) => sum + value, 0) / 64 / 255;
+        assert.ok(Math.abs(data[c]! - mean) < 1e-6 && Math.abs(data[3 + c]! - 2 * mean) < 1e-6);
+      }
+      assert.deepEqual(await run(manifest, [frames[i]!], { output: "rows" }), [all[i]]);
+    }
+    // The first output unless one is named.
+    assert.deepEqual(((await run(manifest, frames, {})) as { dims: number[] }[])[0]!.dims, [3]);
+  });
+
+  test("labels by the manifest's names, best first, above the bar", async () => {
+    const [labels] = (await run(manifest, frames.slice(0, 1), { post: "labels", activation: "none", top: 2 })) as { label: string; score: number }[][];
+    assert.equal(labels!.length, 2);
+    assert.ok(labels![0]!.score >= labels![1]!.score);
+    const [best] = (await run(manifest, frames.slice(0, 1), { post: "argmax", activation: "none" })) as { index: number; label: string; score: number }[];
+    assert.deepEqual({ label: best!.label, score: best!.score }, labels![0]);
+    assert.equal(["red", "green", "blue"][best!.index], best!.label);
+    assert.deepEqual(await run(manifest, frames.slice(0, 1), { post: "labels", activation: "none", min_score: 1 }), [[]]);
+  });
+
+  test("an output that the model has not is named", async () => {
+    await assert.rejects(run(manifest, frames, { output: "nothing" }), { code: "MODEL_OUTPUT", message: /means, rows.*nothing/ });
+  });
+
+  test("windows of sound", async () => {
+    const graph = new OnnxGraph("level", "tests");
+    graph.output(graph.op("ReduceMean", [graph.op("Abs", [graph.input("waveform", "float32", ["n", 1600])])], { axes: [1], keepdims: 1 }), "level", "float32", ["n", 1]);
+    const level = buildModel("level", { task: "anything", inputs: [{ name: "waveform", dims: ["n", 1600] }], outputs: [{ name: "level", dims: ["n", 1] }], preprocess: { kind: "audio", sampleRate: 16000, windowSeconds: 0.1 } }, { "level.onnx": graph });
+    const found = (await run(level.manifest, audioRing([{ length: 1600, valid: 1600 }, { length: 1600, valid: 800 }], () => 0.5), {})) as { data: number[] }[];
+    assert.deepEqual(found.map(({ data }) => Math.round(data[0]! * 1000) / 1000), [0.5, 0.25]);
+    const link = { config: modelRun.config.parse({ hop: 0.05 }), models: { model: level.manifest }, inputs: { stream: { kind: "audio" as const, level: "frame" as const } } };
+    assert.deepEqual(modelRun.demand?.(link), { stream: { audio: { sampleRate: 16000, channels: 1, windowUs: 100_000, hopUs: 50_000 } } });
+    assert.throws(() => modelRun.demand?.({ ...link, inputs: { stream: { kind: "frames", level: "frame" } } }), { code: "MODEL_TASK" });
+  });
+
+  test("what is made of numbers", () => {
+    const of = (post: string, row: number[], more: object = {}): unknown => postProcess(Float32Array.from(row), [row.length], modelRun.config.parse({ post, ...more }), { settings: {}, files: [], labels: null, id: "x", origin: "x.yaml" });
+    const softmax = of("softmax", [1, 2, 3]) as number[];
+    [0.09003057, 0.24472847, 0.66524096].forEach((value, i) => assert.ok(Math.abs(softmax[i]! - value) < 1e-6));
+    assert.deepEqual(of("sigmoid", [0, 100, -100]), [0.5, 1, Math.fround(1 / (1 + Math.exp(100)))]);
+    assert.deepEqual(of("unit", [3, 4]), [Math.fround(0.6), Math.fround(0.8)]);
+    assert.deepEqual(of("unit", [0, 0]), [0, 0]);
+    assert.deepEqual(of("argmax", [1, 7, 7], { activation: "none" }), { index: 1, label: "class 1", score: 7 });
+  });
+});
