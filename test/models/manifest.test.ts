@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
 import { loadModels, missingModels, parseManifest, verifyModelFiles, verifyModelShape } from "../../src/models/manifest.js";
+import { manifestJsonSchema } from "../../src/models/manifest-json-schema.js";
 import { modelsDir, tinyModel } from "../inference/fixtures.js";
 
 const wire = {
@@ -93,4 +94,11 @@ test("shapes: a symbolic dimension of the file takes any size, a fixed one only 
   for (const dims of [["n", 3, 4, 5], ["n", 3, 4], ["n", 1, 4, 4]]) assert.throws(() => verifyModelShape(manifest, input(dims), output), { code: "MODEL_SHAPE" });
   assert.throws(() => verifyModelShape(manifest, input(["n", 3, 4, 4], "float16"), output), { code: "MODEL_SHAPE", message: /float16/ });
   assert.throws(() => verifyModelShape(manifest, [...input(["n", 3, 4, 4]), { name: "mask", type: "int64", dims: ["n"] }], output), /mask/);
+});
+
+test("models/manifest.schema.json is the schema of today, and describes every field a person writes", () => {
+  const written = JSON.parse(readFileSync(join(modelsDir, "manifest.schema.json"), "utf8")) as Record<string, unknown>;
+  assert.deepEqual(written, JSON.parse(JSON.stringify(manifestJsonSchema())), "stale: npm run generate");
+  const readme = readFileSync(join(modelsDir, "README.md"), "utf8");
+  for (const field of Object.keys(written["properties"] as object)) assert.match(readme, new RegExp(`\\| \`${field}\``), `models/README.md does not speak of ${field}`);
 });
