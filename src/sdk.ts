@@ -4,6 +4,7 @@ import { EXIT, FlowError, type OperatorDefinition } from "./contracts/index.js";
 import { runPlan, type RunProgress, type RunSummary } from "./engine/index.js";
 import { loadGraph } from "./graph/index.js";
 import { loadModels } from "./models/manifest.js";
+import { mockManifest } from "./models/mock.js";
 import { createLocate } from "./models/store/locate.js";
 import { catalogue } from "./operators/index.js";
 import { Store } from "./store/index.js";
@@ -18,6 +19,8 @@ export interface RunGraphOptions {
   operators?: readonly OperatorDefinition<any>[];
   /** Folders of manifests beside the built-in models. */
   models?: readonly string[];
+  /** Stand-ins instead of models: all, or these roles. What they say means nothing. */
+  mockModels?: true | readonly string[];
   force?: readonly string[];
   stop?: AbortSignal;
   onProgress?: (progress: RunProgress) => void;
@@ -32,8 +35,8 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const builtIn = fileURLToPath(new URL("../../models", import.meta.url));
   const { plan, problems } = loadGraph(
     { path: file, text },
-    { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile },
+    { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, mock: options.mockModels },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

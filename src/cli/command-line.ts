@@ -8,6 +8,7 @@ export interface Repeatable {
   only?: string[];
   from?: string;
   until?: string;
+  mockModels?: true | string[];
 }
 
 /** Arguments of `flow run` that repeat a run in its store; --force is not among them: what it dropped is dropped. */
@@ -18,6 +19,7 @@ export function repeatArguments(graph: string, inputs: readonly string[], option
   if (options.until) words.push("--until", options.until);
   for (const [name, value] of Object.entries(options.param ?? {})) words.push("-p", `${name}=${value}`);
   if (options.profile) words.push("--profile", options.profile);
+  if (options.mockModels !== undefined) words.push(options.mockModels === true ? "--mock-models" : `--mock-models=${options.mockModels.join(",")}`);
   return words;
 }
 

@@ -47,7 +47,7 @@ export interface LogOptions {
 export const withJson = (command: Command): Command =>
   command.options.some((option) => option.long === "--json") ? command : command.option("--json", "print one JSON document on stdout (shapes: src/cli/json.ts)");
 
-export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", process.env["FLOW_STORE"] ?? "./.flow"));
+export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", process.env["FLOW_STORE"] ?? DEFAULT_STORE));
 
 /** For commands that read records: those of a file that has been replaced since are left out, unless asked for. */
 export const withSuperseded = (command: Command): Command => command.option("--superseded", "also results of files whose content has changed since, until `flow gc`");
@@ -56,6 +56,20 @@ export const withGraph = (command: Command): Command =>
   withJson(command)
     .option("-p, --param <name=value>", "value of a graph parameter (repeatable)", parameter)
     .option("--profile <name>", "apply a profile of the graph");
+
+export interface MockOptions {
+  /** True: all models. */
+  mockModels?: true | string[];
+}
+
+const DEFAULT_STORE = "./.flow";
+
+/** `--mock-models`, `--mock-models a,b`. */
+export const withMocks = (command: Command): Command =>
+  command.option("--mock-models [roles]", "stand-ins instead of models, all or these roles (a,b): any graph runs without weights, in a store of its own (./.flow-mock)", (text: string, before: true | string[] | undefined) => names(text, Array.isArray(before) ? before : []));
+
+/** Where results go: those of stand-ins never beside real ones, unless the user says so. */
+export const storeFor = ({ mockModels, store }: MockOptions & StoreOptions): string => (mockModels !== undefined && store === DEFAULT_STORE ? "./.flow-mock" : store);
 
 export const withLog = (command: Command): Command =>
   command.addOption(new Option("--log <format>", "text: progress on stderr, summary on stdout; json: everything as JSON lines on stderr (shapes: src/cli/json.ts)").choices(["text", "json"]).default("text")).option("--quiet", "no progress and no summary: errors only");

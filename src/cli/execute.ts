@@ -3,7 +3,7 @@ import type { Plan, Problem } from "../contracts/index.js";
 import { exitCodeOf, runPlan, type RunSummary } from "../engine/index.js";
 import { Store } from "../store/index.js";
 import { absolute, repeatArguments, runCommand } from "./command-line.js";
-import type { GraphOptions, LogOptions, StoreOptions } from "./define.js";
+import type { GraphOptions, LogOptions, MockOptions, StoreOptions } from "./define.js";
 import { badArguments, GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
 import type { RunDocument } from "./json.js";
@@ -21,7 +21,7 @@ export interface Selection {
   force?: string[];
 }
 
-export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & Selection & { strict?: boolean };
+export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & MockOptions & Selection & { strict?: boolean };
 
 /** Runs and prints; the exit code. */
 export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
@@ -38,7 +38,7 @@ export async function execute(graph: string, inputs: string[], options: ExecuteO
 
 /** Plans, runs and logs the run in the store. */
 export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; sourceUs: number }> {
-  const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until };
+  const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until, mock: options.mockModels };
   const { plan, file, problems } = await requirePlan(graph, request);
   if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })));
   const log = logOf(options);

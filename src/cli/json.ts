@@ -27,6 +27,17 @@ export interface RunDocument {
   records: Record<string, number>;
   /** Rows sent to a model, each once; padding and retries not counted. */
   inferences: number;
+  /** Model → how often it was loaded into a worker: once for each that needed it. */
+  loads: Record<string, number>;
+  /**
+   * Model → what it ran on, for models that asked for more than the CPU. `reason`: what kept it from the devices before it, or that it was not
+   * compared; `difference`: the largest one from the CPU at the start, relative to max(1, |value|), null where it was not measured.
+   */
+  devices: Record<string, { device: string; reason: string | null; difference: number | null }>;
+  /** Passes over the media (`schedule: stages`). */
+  passes: number;
+  /** Models that stand-ins played (`--mock-models`). */
+  mocked: string[];
   /** Source frames delivered on the densest output, pre-roll included. */
   framesDecoded: number;
   /** Calls of the inference pool by node, the items in them, and how many one call may hold. */
@@ -79,6 +90,8 @@ export interface PlanNodeDocument {
   /** role → model id. */
   models: Record<string, string>;
   when: string | null;
+  /** role → what its model is tried on, in order; tolerance of the comparison with the CPU (null: none); kind of worker; ms after which a call is ended. */
+  runtime: { devices: Record<string, "auto" | readonly string[]>; check: number | null; isolation: "thread" | "process"; timeoutMs: number | null };
   batch: { size: number; waitMs: number };
   config: unknown;
   /** Static part of the memo key. */
@@ -114,6 +127,8 @@ export interface PlanDocument {
   decode: Decode[];
   outputs: unknown[];
   runtime: unknown;
+  /** One after the other over all media; each has only its models in memory (`bytes`: estimated, on one worker). */
+  passes: { nodes: string[]; models: string[]; bytes: number }[];
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
   problems: Problem[];

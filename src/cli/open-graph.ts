@@ -18,12 +18,14 @@ export interface GraphRequest {
   only?: readonly string[] | undefined;
   from?: string | undefined;
   until?: string | undefined;
+  /** Roles that stand-ins play; true: all. */
+  mock?: true | readonly string[] | undefined;
 }
 
 /** Catalogue, models and environment variables: what a graph is linked against. */
 export async function linkEnvironment() {
-  const [{ catalogue }, models] = await Promise.all([import("../operators/index.js"), installedModels()]);
-  return { catalogue, models, environment: process.env };
+  const [{ catalogue }, models, { mockManifest }] = await Promise.all([import("../operators/index.js"), installedModels(), import("../models/mock.js")]);
+  return { catalogue, models, environment: process.env, standIn: mockManifest };
 }
 
 /** Every manifest that this program finds, with the places of its files and this user's calibration. */

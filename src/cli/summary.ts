@@ -17,6 +17,8 @@ export function printSummary(summary: RunSummary, plan: Plan, store: string, sou
   const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
   print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
   print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);
+  if (summary.passes > 1) print(`${summary.passes} passes, ${plural(Object.values(summary.loads).reduce((sum, n) => sum + n, 0), "load")} of models`);
+  if (summary.mocked.length > 0) print(colours.red(colours.bold(`STAND-INS instead of ${plural(summary.mocked.length, "model")}: nothing that they say is real`)));
   for (const failure of summary.failures) print(`${colours.red("failed")} ${failureText(failure)}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
   for (const text of summary.notes) print(`${colours.dim("note:")} ${text}`);
   const at = storeOption(store);

@@ -14,6 +14,8 @@ export interface MediumProgress {
 
 export interface MediumRunOptions {
   plan: Plan;
+  /** This is a pass before the last: results go to the store, records are left to the last pass of this plan. */
+  whole?: Plan | null;
   info: MediumInfo;
   uris: string[];
   /** Scenes given with the input (S1.14), µs. */

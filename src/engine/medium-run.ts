@@ -17,6 +17,7 @@ import { SceneHalf } from "./scene-half.js";
 
 export class MediumRun implements MediumContext {
   readonly plan;
+  readonly whole;
   readonly info;
   readonly uris;
   readonly givenScenes;
@@ -43,6 +44,7 @@ export class MediumRun implements MediumContext {
   private earlyDone: Promise<Map<string, Evaluated>> | null = null;
 
   constructor(options: MediumRunOptions) {
+    this.whole = options.whole ?? null;
     ({ plan: this.plan, info: this.info, uris: this.uris, givenScenes: this.givenScenes, store: this.store, services: this.services, stop: this.stop, progress: this.progress } = options);
     const { plan, info } = options;
     this.ledger = new Ledger(plan.nodes.map((n) => n.name));
@@ -57,11 +59,14 @@ export class MediumRun implements MediumContext {
 
   async run(): Promise<MediumResult> {
     const { plan, info, store, services } = this;
-    const key = doneKey(plan, this.givenScenes);
+    const key = doneKey(this.whole ?? plan, this.givenScenes);
     const mark = store.getDone(info.id, key) as DoneMark | undefined;
     // The mark counts only while the records are this plan's: another threshold since then has put other scenes in their place.
     const current = store.getMedium(info.id)?.plan === key;
-    if (mark && current && !plan.nodes.some((n) => services.forced(n, info))) return this.replay(mark);
+    const forced = plan.nodes.some((n) => services.forced(n, info));
+    // A medium that may change behind its address leaves nothing that the next pass could read.
+    if (this.whole && ((mark && current && !forced) || !info.memoisable)) return this.result("done");
+    if (mark && current && !forced) return this.replay(mark);
     await store.clearFailures(info.id);
     // No plan's results until the end: an interrupted medium is known, and said to be incomplete.
     await store.putMedium(info.id, { info, uris: this.uris, complete: false });
@@ -226,6 +231,7 @@ export class MediumRun implements MediumContext {
   }
 
   private async finish(key: string): Promise<void> {
+    if (this.whole) return;
     const { plan, info, store, uris, ledger } = this;
     this.digests = this.recorder.finish(this.streams.values());
     await store.removeRecords(info.id, "scene", this.recorder.ids);

@@ -18,7 +18,8 @@ export class Recorder {
 
   /** @throws FlowError STORE_WRITE_FAILED */
   async commit(kind: "scene" | "media", interval: Interval & Partial<SceneCut>, from: readonly string[], done: ReadonlyMap<string, Evaluated>, more: Record<string, unknown> = {}): Promise<void> {
-    const { info, store } = this.context;
+    const { info, store, whole } = this.context;
+    if (whole) return;
     const joined: Record<string, unknown> = {};
     const spaces: Record<string, string> = {};
     const inputs: string[] = [];

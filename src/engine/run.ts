@@ -7,8 +7,9 @@ import { blockKey } from "./decode-plan.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MediumRun } from "./medium-run.js";
+import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
-import { Services, type BatchCounts } from "./services.js";
+import { InferenceTotals, Services, type BatchCounts, type InferenceReport } from "./services.js";
 
 export interface RunSummary {
   status: "done" | "failed-items" | "interrupted";
@@ -25,6 +26,14 @@ export interface RunSummary {
   framesDecoded: number;
   /** Calls of the pool by node: how full the batches were. */
   batches: Record<string, BatchCounts>;
+  /** Model → how often it was loaded into a worker. */
+  loads: Record<string, number>;
+  /** Model → what it ran on and why not on what was preferred; models of the CPU that asked for nothing else are left out. */
+  devices: InferenceReport["devices"];
+  /** Passes over the media, of which each had its own models in memory. */
+  passes: number;
+  /** Models that stand-ins played: their results mean nothing. */
+  mocked: string[];
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded. */
   failures: { uri: string; code: string; message: string; hint: string }[];
@@ -40,6 +49,8 @@ export interface RunProgress {
   active: MediumProgress[];
   /** Node → items waiting or running in its batcher. */
   queues: Record<string, number>;
+  /** Which of several passes runs, from 1. */
+  pass?: { index: number; of: number };
 }
 
 export interface RunOptions {
@@ -60,9 +71,14 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   const { plan, store } = options;
   const started = performance.now();
   const stop = options.stop ?? new AbortController().signal;
-  const services = new Services(plan, store, new Set(options.force ?? []), () => Date.now(), stop);
+  const force = new Set(options.force ?? []);
+  const servicesOf = (part: Plan, forced: Set<string>): Services => new Services(part, store, forced, () => Date.now(), stop);
   // One listener per node and per medium in flight.
   setMaxListeners(0, stop);
+  const passes = passPlans(plan);
+  // What checks the models has them in memory: with passes it is gone before the first one begins.
+  let services = servicesOf(plan, passes.length > 1 ? new Set() : force);
+  const totals = new InferenceTotals();
   try {
     const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
     // Not waited for: they are committed before what follows them.
@@ -70,13 +86,16 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
     const total = new Ledger(plan.nodes.map((node) => node.name));
     const active = new Map<string, MediumProgress>();
     let mediaDone = 0;
+    let passIndex = 0;
     let lacking: FlowError | null = null;
-    const report = (): void => options.onProgress?.({ media: sources.length, mediaDone, active: [...active.values()], queues: services.queueDepths() });
+    let framesDecoded = 0;
+    const broken = new Set<string>();
+    const report = (): void => options.onProgress?.({ media: sources.length, mediaDone, active: [...active.values()], queues: services.queueDepths(), ...(passes.length > 1 ? { pass: { index: passIndex + 1, of: passes.length } } : {}) });
 
-    const runOne = async (source: Source): Promise<MediumResult | null> => {
-      if (stop.aborted || lacking) return null;
+    const runOne = async (source: Source, { plan: part, whole }: PassPlan): Promise<MediumResult | null> => {
+      if (stop.aborted || lacking || broken.has(source.info.id)) return null;
       const run = new MediumRun({
-        plan, info: source.info, uris: source.uris, givenScenes: source.givenScenes, store, services, stop,
+        plan: part, whole, info: source.info, uris: source.uris, givenScenes: source.givenScenes, store, services, stop,
         progress: (progress) => {
           active.set(source.info.id, progress);
           report();
@@ -93,6 +112,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
           lacking ??= error;
           return { ...run.snapshot(), failedItems: 0 };
         }
+        broken.add(source.info.id);
         failures.push({ uri: source.info.uri, code: error.code, message: error.message, hint: error.hint });
         services.mediumFailed(source.info, error);
         return { ...run.snapshot(), failedItems: 1 };
@@ -101,9 +121,28 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         report();
       }
     };
-    const results = (await lastValueFrom(from(sources).pipe(mergeMap(runOne, plan.runtime.mediaInFlight), toArray()))).filter((result) => result !== null);
+    // The last result of each medium, with the counts of all passes.
+    const byMedium = new Map<string, MediumResult>();
+    for (const [i, pass] of passes.entries()) {
+      if (stop.aborted || lacking) break;
+      if (passes.length > 1) {
+        await services.close();
+        services = servicesOf(pass.plan, new Set([...force].filter((name) => pass.own.has(name))));
+      }
+      passIndex = i;
+      mediaDone = 0;
+      const ran = await lastValueFrom(from(sources).pipe(mergeMap((source) => runOne(source, pass), plan.runtime.mediaInFlight), toArray()));
+      for (const result of ran.filter((one) => one !== null)) {
+        framesDecoded += result.framesDecoded;
+        const before = byMedium.get(result.medium);
+        const earlier = new Set(passes.slice(0, i).flatMap(({ own }) => [...own]));
+        byMedium.set(result.medium, before ? { ...result, counts: mergeCounts(before.counts, earlier, result.counts) } : result);
+      }
+      totals.add(services);
+    }
     // Not the media's fault, and the same for each of them: the command's error.
     if (lacking) throw lacking as FlowError;
+    const results = [...byMedium.values()];
     for (const result of results) total.add(result.counts);
 
     const counts = total.snapshot();
@@ -121,18 +160,29 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       durationMs: Math.round(performance.now() - started),
       media: finished.length,
       records,
-      inferences: services.inferences,
-      framesDecoded: results.reduce((sum, result) => sum + result.framesDecoded, 0),
-      batches: services.batches(),
+      inferences: totals.inferences,
+      framesDecoded,
+      batches: totals.batches,
+      loads: totals.loads,
+      devices: totals.devices,
+      passes: passes.length,
+      mocked: mockedModels(plan),
       nodes: counts,
       failures,
-      notes: [...notes, ...(options.notes ?? [])],
+      notes: [...mockNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
     await services.close();
     await store.flushed();
   }
+}
+
+const mockedModels = (plan: Plan): string[] => [...new Set(plan.nodes.flatMap((node) => Object.values(node.models).flatMap((model) => (model.mock ? [model.id] : []))))].sort();
+
+function mockNotes(plan: Plan): string[] {
+  const mocked = mockedModels(plan);
+  return mocked.length > 0 ? [`STAND-INS ran instead of ${mocked.join(", ")}: what they say means nothing`] : [];
 }
 
 /** Whether this machine is what is missing something; from a worker an error comes without its exit code. */

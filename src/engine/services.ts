@@ -1,9 +1,9 @@
 /** What all media of one run share: the pool, one batcher and one error policy per node, compiled conditions, dead letters. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
+import { DEVICES, EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression } from "../graph/index.js";
-import { Batcher, InferencePool, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
+import { Batcher, InferencePool, type DeviceChoice, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
 import { INTERRUPTED, NodePolicy } from "./retry.js";
 
@@ -18,6 +18,35 @@ export interface BatchCounts {
   calls: number;
   items: number;
   size: number;
+}
+
+/** What the pool of a run did and decided. */
+export interface InferenceReport {
+  loads: Record<string, number>;
+  devices: Record<string, DeviceChoice>;
+  notes: string[];
+}
+
+/** The same over all passes. */
+export class InferenceTotals implements InferenceReport {
+  inferences = 0;
+  readonly batches: Record<string, BatchCounts> = {};
+  readonly loads: Record<string, number> = {};
+  readonly devices: Record<string, DeviceChoice> = {};
+  notes: string[] = [];
+
+  add(services: Services): void {
+    const { loads, devices, notes } = services.inferenceReport();
+    this.inferences += services.inferences;
+    for (const [model, n] of Object.entries(loads)) this.loads[model] = (this.loads[model] ?? 0) + n;
+    Object.assign(this.devices, devices);
+    this.notes = [...new Set([...this.notes, ...notes])];
+    for (const [node, { calls, items, size }] of Object.entries(services.batches())) {
+      const sum = (this.batches[node] ??= { calls: 0, items: 0, size });
+      sum.calls += calls;
+      sum.items += items;
+    }
+  }
 }
 
 export class Services {
@@ -56,7 +85,37 @@ export class Services {
   // Intra-op 1, parallel by workers: more threads in one session do not give the same bits at every batch size.
   /** Started by the first item that needs it: a fully cached run never loads a model or starts a worker. */
   get pool(): InferencePool {
-    return (this.poolInstance ??= new InferencePool({ workers: this.plan.runtime.workers, intraOpThreads: 1 }));
+    if (!this.poolInstance) {
+      const { workers, isolation, timeoutMs } = this.plan.runtime;
+      this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), releaseVerified: this.plan.passes.length > 1 });
+    }
+    return this.poolInstance;
+  }
+
+  /** How many rows of each model fitted when an earlier run ran out of memory. */
+  private storedLimits(): Record<string, number> {
+    const limits: Record<string, number> = {};
+    const hashes = new Set(this.plan.nodes.flatMap((node) => Object.values(node.models)).map((model) => model.sha256));
+    for (const sha256 of hashes) {
+      for (const device of DEVICES) {
+        const stored = this.store.getMemo(rowsKey(`${sha256}:${device}`));
+        if (stored?.kind === "done") limits[`${sha256}:${device}`] = stored.value as number;
+      }
+    }
+    return limits;
+  }
+
+  /** Nothing when the pool never started. */
+  inferenceReport(): InferenceReport {
+    const stats = this.poolInstance?.stats();
+    if (!stats) return { loads: {}, devices: {}, notes: [] };
+    const notes = Object.entries(stats.devices).flatMap(([id, { device, reason }]) => (reason === null ? [] : [`${id} runs on ${device}: ${reason}`]));
+    const ids = new Map(this.plan.nodes.flatMap((node) => Object.values(node.models)).map((model) => [model.sha256, model.id]));
+    for (const [key, rows] of Object.entries(stats.limits)) {
+      const [sha256 = "", device = ""] = key.split(":");
+      if (ids.has(sha256)) notes.push(`${ids.get(sha256)!} runs at most ${rows} rows at once on ${device}: more did not fit into memory`);
+    }
+    return { loads: stats.loads, devices: stats.devices, notes };
   }
 
   /** Rows sent to models by this run. */
@@ -181,11 +240,17 @@ export class Services {
   async close(): Promise<void> {
     for (const { timer } of this.timers.values()) clearTimeout(timer);
     await this.poolInstance?.destroy();
+    for (const [key, rows] of Object.entries(this.poolInstance?.stats().limits ?? {})) {
+      void this.store.putMemo(rowsKey(key), { kind: "done", value: rows });
+    }
   }
 }
 
+/** Of a model on a device; `model/` keys belong to the machine, not to a medium. */
+const rowsKey = (limit: string): string => `model/rows/${limit}`;
+
 function poolCall(node: PlanNode): Omit<PoolCall, "kind" | "items"> {
-  return { module: node.op.module, operator: node.op.name, node: node.name, config: node.config, models: node.models };
+  return { module: node.op.module, operator: node.op.name, node: node.name, config: node.config, models: node.models, runtime: node.runtime };
 }
 
 function unwrap(results: PoolResult[], node: PlanNode): unknown[] {

@@ -49,7 +49,8 @@ export function needOf(nodes: readonly PlanNode[], { workers, mediaInFlight }: S
 
 /**
  * Groups nodes so that the models of each group fit together (`fits`), in the order of the plan: a group takes the next node with models as
- * long as it fits. Nodes without models go where they are first needed; the last pass has everything else.
+ * long as it fits. Nodes without models go where they are first needed, those of the time grid into the first decode; the last pass has
+ * everything else.
  */
 export function passesOf(nodes: readonly PlanNode[], fits: (group: readonly PlanNode[]) => boolean): Pass[] {
   const groups: PlanNode[][] = [];
@@ -65,7 +66,9 @@ export function passesOf(nodes: readonly PlanNode[], fits: (group: readonly Plan
   if (groups.length <= 1) return [passOf(nodes, nodes)];
   const taken = new Set<string>();
   return groups.map((group, i) => {
-    const wanted = i === groups.length - 1 ? nodes : upstream(group, nodes);
+    // What folds frames without a model goes with the first decode.
+    const along = i === 0 ? nodes.filter((node) => node.level === "frame" && upstream([node], nodes).every((one) => Object.keys(one.models).length === 0)) : [];
+    const wanted = i === groups.length - 1 ? nodes : upstream([...group, ...along], nodes);
     const added = wanted.filter((node) => !taken.has(node.name) && (i === groups.length - 1 || Object.keys(node.models).length === 0 || group.includes(node)));
     for (const node of added) taken.add(node.name);
     return passOf(added, group);

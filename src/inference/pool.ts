@@ -4,8 +4,9 @@
  * caller, after `run` has settled. Nothing here aborts a running task: a thread inside `session.run()` that is terminated takes the
  * whole process with it (SIGABRT), so `destroy` drains first, and nobody may call process.exit() before it has resolved.
  *
- * Workers stand in lanes: one lane per kind of worker (thread, process) and device. The CPU's lanes have as many workers as the pool, every
- * other device's lane has one: two threads on WebGPU end the process (SIGSEGV), and a second session would only share the device.
+ * Workers stand in lanes: one lane per kind of worker (thread, process) and device. The CPU's lanes have as many workers as the pool. Every
+ * other device has one worker, always a process: two threads on WebGPU end the process (SIGSEGV), a second one after the first has ended hangs,
+ * a driver that crashes takes nothing with it, and a second session would only share the device.
  */
 import { availableParallelism } from "node:os";
 import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
@@ -28,6 +29,8 @@ export interface PoolOptions {
   isolation?: "thread" | "process";
   /** For calls that do not say otherwise; with isolation: process only. */
   timeoutMs?: number | null;
+  /** Whether `verify` leaves no session behind. */
+  releaseVerified?: boolean;
   /** What an earlier run found to fit: `sha256:device` → rows. */
   limits?: Readonly<Record<string, number>>;
 }
@@ -66,7 +69,10 @@ export class InferencePool implements AsyncDisposable {
   readonly #wires = new WeakMap<ModelManifest, Pick<ModelWire, "key" | "json">>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
-  readonly #choosers = new Map<Isolation, DeviceChooser>();
+  readonly #chooser = new DeviceChooser(async (model, device, check) => {
+    const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check }, "process", device);
+    return (results[0] as { value: Prepared }).value;
+  });
   #warming: Promise<unknown> = Promise.resolve();
   #destroyed: Promise<void> | undefined;
 
@@ -91,7 +97,7 @@ export class InferencePool implements AsyncDisposable {
     this.#open(call.node);
     const { models, runtime, ...rest } = call;
     const isolation = this.#isolation(runtime);
-    const devices = await this.#devices(models, runtime, isolation);
+    const devices = await this.#devices(models, runtime);
     const wires: Record<string, ModelWire> = {};
     for (const [role, manifest] of Object.entries(models)) wires[role] = this.#wire(manifest, devices[role]);
     const lane = Object.values(devices).find((device) => device !== "cpu") ?? "cpu";
@@ -130,19 +136,11 @@ export class InferencePool implements AsyncDisposable {
   /** What the model will run on: tried in order, once per model and order. Rejects with MODEL_DEVICE when none of them works. */
   async device(manifest: ModelManifest, order: DeviceOrder, check: number | null = DEFAULT_CHECK): Promise<DeviceChoice> {
     this.#open();
-    return this.#choose(manifest, order, check, this.#isolation());
+    return this.#choose(manifest, order, check);
   }
 
-  async #choose(manifest: ModelManifest, order: DeviceOrder, check: number | null, isolation: Isolation): Promise<DeviceChoice> {
-    let chooser = this.#choosers.get(isolation);
-    if (!chooser) {
-      const prepare = async (model: ModelManifest, device: Device, tolerance: number | null): Promise<Prepared> => {
-        const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check: tolerance }, isolation, device);
-        return (results[0] as { value: Prepared }).value;
-      };
-      this.#choosers.set(isolation, (chooser = new DeviceChooser(prepare)));
-    }
-    const choice = await chooser.choose(manifest, order, check);
+  async #choose(manifest: ModelManifest, order: DeviceOrder, check: number | null): Promise<DeviceChoice> {
+    const choice = await this.#chooser.choose(manifest, order, check);
     this.#stats.devices[manifest.id] = choice;
     return choice;
   }
@@ -180,7 +178,8 @@ export class InferencePool implements AsyncDisposable {
     return runtime?.isolation ?? this.#options.isolation ?? "thread";
   }
 
-  #lane(isolation: Isolation, device: Device): Lane {
+  #lane(wanted: Isolation, device: Device): Lane {
+    const isolation = device === "cpu" ? wanted : "process";
     const key = `${isolation}:${device}`;
     let lane = this.#lanes.get(key);
     if (!lane) {
@@ -193,7 +192,7 @@ export class InferencePool implements AsyncDisposable {
   }
 
   /** Role → device. A call runs in one worker, so all its models share one device beside the CPU: the first that any of them gets. */
-  async #devices(models: Record<string, ModelManifest>, runtime: CallRuntime | undefined, isolation: Isolation): Promise<Record<string, Device>> {
+  async #devices(models: Record<string, ModelManifest>, runtime: CallRuntime | undefined): Promise<Record<string, Device>> {
     const devices: Record<string, Device> = {};
     let shared: Device | null = null;
     for (const [role, manifest] of Object.entries(models)) {
@@ -202,7 +201,7 @@ export class InferencePool implements AsyncDisposable {
         devices[role] = "cpu";
         continue;
       }
-      const { device } = await this.#choose(manifest, order, runtime?.check === undefined ? DEFAULT_CHECK : runtime.check, isolation);
+      const { device } = await this.#choose(manifest, order, runtime?.check === undefined ? DEFAULT_CHECK : runtime.check);
       if (device !== "cpu" && shared !== null && device !== shared) {
         this.#stats.devices[manifest.id] = { device: "cpu", reason: `another model of the same node runs on ${shared}`, difference: null };
         devices[role] = "cpu";

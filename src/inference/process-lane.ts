@@ -7,7 +7,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { FlowError } from "../contracts/index.js";
 import type { Lane, LaneOptions } from "./lane.js";
-import { GUARD_FD, pack, type SentTask } from "./pixels.js";
+import { closePixels, GUARD_FD, openPixels, pack, type SentTask } from "./pixels.js";
 import type { WorkerReply, WorkerTask } from "./protocol.js";
 import { notCloneable, poolFull } from "./thread-lane.js";
 
@@ -100,6 +100,7 @@ class Child {
   taken = false;
   readonly #process: ChildProcess;
   readonly #exited: Promise<void>;
+  readonly #pixels = openPixels();
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
@@ -107,7 +108,7 @@ class Child {
 
   constructor(intraOpThreads: number) {
     // The young generation is kept as small as that of the threads; nothing of our own command line (a debugger, a test runner) is for the child.
-    this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe"], execArgv: ["--max-semi-space-size=4"] });
+    this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe", this.#pixels ?? "ignore"], execArgv: ["--max-semi-space-size=4"] });
     this.#process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR)));
     // The guard's end of the pipe: it may report the child's death before `exit` does.
     this.#process.stdio[GUARD_FD]!.on("error", () => undefined);
@@ -115,8 +116,12 @@ class Child {
     this.#process.on("error", (cause) => this.#fail(died(`could not be started or reached: ${cause.message}`, this.#pending?.node, "")));
     this.#exited = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
+        let told = false;
         const tell = (): void => {
           clearTimeout(late);
+          if (told) return;
+          told = true;
+          closePixels(this.#pixels);
           if (this.#pending) this.#fail(this.#timedOut ? timedOut(this.#pending) : died(signal ? `was ended by ${signal}` : `exited with code ${code}`, this.#pending.node, this.#stderr, signal));
           resolve();
         };
@@ -136,14 +141,18 @@ class Child {
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject, node, timeoutMs };
       this.#limit(timeoutMs === null ? null : OPENING * timeoutMs);
-      try {
-        this.#process.send(pack(task) satisfies ChildMessage, (error) => {
-          // A channel that broke is told by `close`, which knows why.
-          if (error && this.#process.connected) this.#fail(died(`could not be reached: ${error.message}`, node, ""));
-        });
-      } catch (cause) {
-        this.#fail(cause instanceof Error && /could not be cloned/.test(cause.message) ? notCloneable(cause, node) : died(`could not be reached: ${String(cause)}`, node, ""));
-      }
+      void this.#send(task).catch((cause: unknown) => {
+        if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.#fail(notCloneable(cause, node));
+        // A channel that broke because the process ended is told by its `exit`, which knows why.
+        else if (this.#process.connected) this.#fail(died(`could not be reached: ${String(cause)}`, node, ""));
+      });
+    });
+  }
+
+  async #send(task: WorkerTask): Promise<void> {
+    const message: ChildMessage = await pack(task, this.#pixels);
+    await new Promise<void>((resolve, reject) => {
+      this.#process.send(message, (error) => (error ? reject(error) : resolve()));
     });
   }
 

@@ -52,7 +52,8 @@ export type WorkerTask =
   | { type: "call"; call: Omit<PoolCall, "models" | "items" | "runtime"> & { items: (GridItem | EachItem)[] }; models: Record<string, ModelWire> }
   /** Opens sessions. `gate`: workers that have arrived; each waits for `count`, so that every worker takes exactly one. */
   | { type: "warm"; models: ModelWire[]; gate?: Int32Array; count?: number }
-  | { type: "verify"; model: ModelWire }
+  /** `release`: the session that it opens is closed again. */
+  | { type: "verify"; model: ModelWire; release: boolean }
   /** Opens the model on its device, runs it once and compares it with the CPU; the one result is a {@link Prepared}. */
   | { type: "prepare"; model: ModelWire; check: number | null };
 

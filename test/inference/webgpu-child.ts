@@ -7,11 +7,10 @@ import { createLocate } from "../../src/models/store/locate.js";
 import { testRun } from "./run-fixture.js";
 import { frameRing, modelsDir } from "./fixtures.js";
 
-const isolation = process.argv[2] === "process" ? "process" : "thread";
 const catalogue = loadModels(modelsDir, createLocate());
 // A software driver takes seconds for a run of yolox-nano: once is enough.
-const models = (isolation === "thread" ? ["ultra-light-face", "yolox-nano"] : ["ultra-light-face"]).map((id) => catalogue.get(id)).filter((model): model is ModelManifest => model !== undefined && exists(model.file));
-await using pool = new InferencePool({ workers: 2, isolation });
+const models = ["ultra-light-face", "yolox-nano"].map((id) => catalogue.get(id)).filter((model): model is ModelManifest => model !== undefined && exists(model.file));
+await using pool = new InferencePool({ workers: 2 });
 const call = (model: ModelManifest, onGpu: boolean, check: number | null = 1e-3): PoolCall => ({
   kind: "batch", module: testRun.module, operator: testRun.name, node: "n", config: {}, models: { model }, items: frameRing(1, 8, 8),
   runtime: { devices: { model: onGpu ? ["webgpu", "cpu"] : ["cpu"] }, check },
@@ -26,7 +25,7 @@ for (const model of models) {
 }
 const { devices, workers } = pool.stats();
 // Nothing but the CPU is exactly the CPU.
-await using strict = new InferencePool({ workers: 1, isolation: "process" });
+await using strict = new InferencePool({ workers: 1, isolation: "thread" });
 await strict.run(call(models[0]!, true, 0));
 const gpuCalls = models.length;
 console.log(JSON.stringify({ devices, largest, workers: Object.values(workers).length >= 2 && Object.values(workers).some(({ calls }) => calls === gpuCalls) ? 1 : Object.values(workers).length, fallback: strict.stats().devices[models[0]!.id] }));

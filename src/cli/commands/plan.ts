@@ -4,14 +4,14 @@ import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
 import { runCommand } from "../command-line.js";
-import { act, define, names, withGraph, withStore as withStoreOption, type GraphOptions, type StoreOptions } from "../define.js";
+import { act, define, names, storeFor, withGraph, withMocks, withStore as withStoreOption, type GraphOptions, type MockOptions, type StoreOptions } from "../define.js";
 import type { PlanDocument, PlanNodeDocument, ResolvedDocument } from "../json.js";
 import { requirePlan } from "../open-graph.js";
 import { withStore } from "../open-store.js";
-import { clock, colours, plural, print, printJson, table } from "../output.js";
+import { clock, colours, plural, print, printJson, size, table } from "../output.js";
 import { problemLines } from "../problems.js";
 
-interface Options extends GraphOptions, StoreOptions {
+interface Options extends GraphOptions, MockOptions, StoreOptions {
   only?: string[];
   from?: string;
   until?: string;
@@ -33,10 +33,11 @@ export function command(): Command {
     .option("--from <node>", "this node and everything after it")
     .option("--until <node>", "this node and what it needs")
     .option("--resolved", "print every value with its origin instead");
-  return act<Options>(withStoreOption(withGraph(plan)), async ([graph, inputs], options) => {
+  return act<Options>(withStoreOption(withMocks(withGraph(plan))), async ([graph, inputs], typedOptions) => {
+    const options = { ...typedOptions, store: storeFor(typedOptions) };
     const typed = String(graph);
     const given = (inputs ?? []) as string[];
-    const request = { params: options.param, profile: options.profile, inputs: given.length > 0 ? given : undefined, only: options.only, from: options.from, until: options.until };
+    const request = { params: options.param, profile: options.profile, inputs: given.length > 0 ? given : undefined, only: options.only, from: options.from, until: options.until, mock: options.mockModels };
     const { plan: planned, problems } = await requirePlan(typed, request);
     if (options.resolved) return printResolved(planned, options.json === true);
 
@@ -50,7 +51,7 @@ export function command(): Command {
       return printJson({
         name: planned.name, file: planned.file, profile: planned.profile, hash: planned.hash, inputs: planned.inputs,
         params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
-        nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime,
+        nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime, passes: planned.passes,
         media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
       } satisfies PlanDocument);
     }
@@ -75,7 +76,7 @@ function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
     inputs: Object.fromEntries(Object.entries(node.inputs).map(([port, input]) => [port, { from: `${input.node}.${input.port}`, type: portToString(input.type), mode: input.mode }])),
     outputs: Object.fromEntries(Object.entries(node.outputs).map(([port, type]) => [port, portToString(type)])),
     models: Object.fromEntries(Object.entries(node.models).map(([role, model]) => [role, model.id])),
-    when: node.when, batch: node.batch, config: node.config, key: node.key,
+    when: node.when, runtime: node.runtime, batch: node.batch, config: node.config, key: node.key,
   };
 }
 
@@ -87,6 +88,7 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
   print(colours.bold("decode") + colours.dim("  one ffmpeg per medium delivers"));
   print(table(decodes.map((decode) => [demandText(decode), colours.dim(plural(decode.slots, "slot")), decode.consumers.map(({ node }) => colours.cyan(node)).join(" ")])));
   print();
+  printPasses(plan);
   const [only] = media.length === 1 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
   const rows = plan.nodes.map((node) => {
@@ -104,6 +106,17 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
     const what = medium.state === "cached" || medium.state === "unreadable" ? "" : `, ${plural(missing, "node")} to look at`;
     print(`${colours.bold(medium.uri)}: ${medium.state === "unreadable" ? colours.red("unreadable") : medium.state}${what} ${colours.dim(`(${medium.why})`)}`);
   }
+}
+
+/** Only where there is something to see: several passes, stand-ins, a device beside the CPU. */
+function printPasses(plan: Plan): void {
+  if (plan.passes.length > 1) {
+    print(colours.bold("passes") + colours.dim("  each over all media, with its own models in memory; what it computes waits in the store"));
+    print(table(plan.passes.map((pass, i) => [String(i + 1), pass.models.join(" ") || colours.dim("no model"), colours.dim(`about ${size(pass.bytes)} a worker`), pass.nodes.map((name) => colours.cyan(name)).join(" ")])));
+    print();
+  }
+  const mocked = plan.nodes.filter((node) => Object.values(node.models).some((model) => model.mock)).map((node) => node.name);
+  if (mocked.length > 0) print(`${colours.red("stand-ins instead of models")}: ${mocked.join(", ")}\n`);
 }
 
 function demandText({ video, audio }: Decode): string {

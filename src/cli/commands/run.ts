@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { act, define, names, withGraph, withLog, withStore, type GraphOptions, type LogOptions, type StoreOptions } from "../define.js";
+import { act, define, names, storeFor, withGraph, withLog, withMocks, withStore, type GraphOptions, type LogOptions, type StoreOptions } from "../define.js";
 import type { Selection } from "../execute.js";
 
 interface Options extends GraphOptions, StoreOptions, LogOptions, Selection {
@@ -14,6 +14,7 @@ export function command(): Command {
       ["flow run graphs/ego.yaml videos/ -p fps=1", "a folder, one frame a second"],
       ["flow run graphs/ego.yaml a.mp4 --until scenes", "only the scenes and what they need"],
       ["flow run graphs/ego.yaml a.mp4 --force caption", "compute one node again"],
+      ["flow run graphs/ego.yaml a.mp4 --profile full --mock-models", "the whole graph in seconds, without its models"],
       ["flow run graphs/ego.yaml a.mp4 --json > run.json", "the summary for a script"],
     ],
   })
@@ -24,9 +25,9 @@ export function command(): Command {
     .option("--until <node>", "this node and what it needs")
     .option("--force <nodes>", "compute these nodes again, whatever is stored (a,b)", names)
     .option("--strict", "warnings and left-out models are errors");
-  return act<Options>(withLog(withStore(withGraph(run))), async ([graph, inputs], options) => {
+  return act<Options>(withLog(withStore(withMocks(withGraph(run)))), async ([graph, inputs], options) => {
     // The engine is loaded when there is work, not for --help.
     const { execute } = await import("../execute.js");
-    return execute(String(graph), (inputs ?? []) as string[], options);
+    return execute(String(graph), (inputs ?? []) as string[], { ...options, store: storeFor(options) });
   });
 }
