@@ -204,3 +204,51 @@ test("add hf: a repository's configuration tells task, preprocessing and licence
   assert.equal(evil.code, 3);
   assert.match(evil.stderr, /MODEL_LISTING/);
 });
+
+test("calibrate: median and threshold are those of the store's unrelated pairs; kept for the user only when asked", async (t) => {
+  const { root, cache, run, json } = await place(t);
+  const { Store } = await import("../../src/store/index.js");
+  const dir = join(root, "store");
+  // Unit vectors on a circle: the cosine of two scenes is that of their angles' difference, so that every pair's is known.
+  const angle = (medium: number, scene: number): number => medium * 0.5 + scene * 0.01;
+  const store = await Store.open(dir, {});
+  for (let medium = 0; medium < 4; medium++) {
+    const media = String(medium).repeat(64);
+    const commits = Array.from({ length: 10 }, (_, scene) => {
+      const values = new Float32Array(512);
+      values[0] = Math.cos(angle(medium, scene));
+      values[1] = Math.sin(angle(medium, scene));
+      const record = { kind: "scene" as const, id: `${medium}${scene}`.padEnd(16, "0"), parent: null, media, startUs: scene * 1_000_000, endUs: (scene + 1) * 1_000_000, fields: {}, vectors: { video: { dims: 512, space: "lite-image-v1" } }, outcome: "done" as const };
+      return { record, vectors: { video: values } };
+    });
+    for (const commit of commits) await store.commitRecord(commit);
+  }
+  await store.close();
+  const cosines: number[] = [];
+  for (let a = 0; a < 40; a++) for (let b = a + 1; b < 40; b++) if ((a / 10 | 0) !== (b / 10 | 0)) cosines.push(Math.cos(angle(b / 10 | 0, b % 10) - angle(a / 10 | 0, a % 10)));
+  cosines.sort((x, y) => x - y);
+  const told = await json<ModelsCalibrateDocument>("calibrate", "lite-image", "--store", dir, "--false-positives", "0.05");
+  assert.equal(told.code, 0);
+  assert.deepEqual([told.records, told.media, told.pairs, told.written], [40, 4, 600, null]);
+  assert.ok(Math.abs(told.foreignMedian - (cosines[299]! + cosines[300]!) / 2) < 1e-3);
+  const passing = cosines.filter((cosine) => cosine >= told.threshold).length;
+  assert.ok(passing <= 30 && passing >= 15, `${passing} of 600 pairs pass`);
+  assert.equal(told.neighbours.pairs, 36);
+  assert.ok(told.notes.some((note) => note.startsWith("4 media are few")));
+  const manifests = async () => (await json<ModelDocument>("show", "lite-image")).space!;
+  assert.equal((await manifests()).threshold, told.before.threshold);
+  await json<ModelsCalibrateDocument>("calibrate", "lite-image-v1", "--store", dir, "--false-positives", "0.05", "--write");
+  assert.deepEqual([(await manifests()).threshold, (await manifests()).calibration.foreignMedian], [told.threshold, told.foreignMedian]);
+  assert.ok(existsSync(join(cache, "calibration.json")));
+  assert.equal((await run("calibrate", "lite-image", "--reset")).code, 0);
+  assert.equal((await manifests()).threshold, told.before.threshold);
+  const none = await run("calibrate", "lite-sound", "--store", dir);
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /MODEL_CALIBRATION_DATA/);
+  assert.equal((await run("calibrate", "yolox-nano", "--store", dir)).code, 2);
+});
+
+test("completion knows the subcommands", async () => {
+  const { stdout } = await flow(["completion", "bash"]);
+  assert.match(stdout, /models\) if \[ "\$COMP_CWORD" -eq 2 \]; then COMPREPLY=\(\$\(compgen -W "list show pull import verify where rm add calibrate"/);
+});

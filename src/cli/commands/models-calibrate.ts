@@ -64,7 +64,7 @@ export function calibrateCommand(): Command {
       if (media < 10) notes.push(`${media} media are few: pairs of the same two media are not independent of one another`);
       if (foreignMedian >= threshold) notes.push("unrelated pairs do not spread in this store: the threshold tells nothing apart");
       const document: ModelsCalibrateDocument = {
-        ...{ space: space.name, model: model.id, records: vectors.length, media, pairs, foreignMedian: round(foreignMedian), threshold: round(threshold), falsePositives: options.falsePositives },
+        ...{ space: space.name, model: model.id, records: vectors.length, media, pairs, foreignMedian: round(foreignMedian), threshold: Math.min(1, Math.ceil(threshold * 1e4) / 1e4), falsePositives: options.falsePositives },
         neighbours: { pairs: neighbours.length, median: neighbours.length === 0 ? null : round(neighbours[neighbours.length >> 1]!), passing: neighbours.length === 0 ? null : round(neighbours.filter((cosine) => cosine >= threshold).length / neighbours.length) },
         before: { foreignMedian: space.calibration.foreignMedian, threshold: space.threshold },
         written: options.write ? calibrationFile(cache) : null,
