@@ -119,7 +119,7 @@ async function models(): Promise<Check[]> {
   const missing: string[] = [];
   for (const model of (await installedModels()).values()) {
     // What comes with flow has to be there; the rest is the user's choice.
-    if (!model.installed && !model.id.startsWith("lite-")) {
+    if (!model.installed && !model.id.startsWith(BUILT_IN)) {
       missing.push(model.id);
       continue;
     }
