@@ -9,7 +9,7 @@ interface Handle {
 /**
  * A child's pipe, read into memory of the caller. A stream of `spawn` allocates 64 kB for every read, however little comes, and `spawn` takes no
  * `onread`; so its handle is given to a socket that does. To be called in the same turn as `spawn`, before anything was read.
- * Returns null when the child could not be started.
+ * Returns null where the child has no such pipe.
  */
 export function readInto(stdio: Readable | null | undefined, onread: { buffer: () => Uint8Array; callback: (bytes: number) => boolean }): Socket | null {
   const spawned = stdio as unknown as { _handle: Handle | null } | null | undefined;
