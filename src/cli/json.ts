@@ -320,6 +320,8 @@ export interface ModelsPullDocument {
   failed: { model: string; path: string; error: FlowErrorData }[];
   bytes: number;
   durationMs: number;
+  /** What cannot be downloaded and is not needed. */
+  notes: string[];
   error?: FlowErrorData;
 }
 

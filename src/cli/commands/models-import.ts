@@ -31,7 +31,7 @@ export function importCommand(): Command {
   return act<Options>(withJson(command), async ([dir], options) => {
     const [{ importFolder }, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
     const named = options.model !== undefined;
-    const models = named ? await modelsOf(options.model!, catalogue, options.profile) : [...catalogue.values()];
+    const models = named ? (await modelsOf(options.model!, catalogue, options.profile)).models : [...catalogue.values()];
     const { imported, missing, present } = await importFolder(String(dir), models, { how: options.link ? "link" : "copy" });
     // Of models nobody asked for only those count of which a part was there.
     const touched = new Set(imported.map((file) => file.model));

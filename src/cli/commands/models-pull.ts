@@ -37,7 +37,7 @@ export function pullCommand(): Command {
     const wanted = (words ?? []) as string[];
     const started = performance.now();
     const [store, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
-    const models = await modelsOf(wanted, catalogue, options.profile);
+    const { models, optional } = await modelsOf(wanted, catalogue, options.profile);
     if (models.length === 0) throw badArguments(`${wanted.join(", ")}: no models are needed.`, "Name a profile with --profile, or models: `flow models list`.");
     const lock = new store.ModelsLock(store.cacheFolder());
     if (options.lock) lock.start();
@@ -46,18 +46,22 @@ export function pullCommand(): Command {
     using interrupts = new Interrupts({ log, before: () => progress.clear() });
     const result = await store.pull(models, { lock, parallel: options.parallel, signal: interrupts.signal, onProgress: (files) => progress.update(files) }).finally(() => progress.clear());
     const bytes = result.pulled.reduce((sum, file) => sum + file.size, 0);
-    const [first] = result.failed;
+    // What nobody publishes and the graph does without is no failure of a download.
+    const left = result.failed.filter(({ model, error }) => error.code === "MODEL_UNPUBLISHED" && optional.has(model));
+    const failed = result.failed.filter((file) => !left.includes(file));
+    const [first] = failed;
     const document: ModelsPullDocument = {
       models: models.map((model) => model.id),
       pulled: result.pulled,
       present: result.present,
-      failed: result.failed.map(({ model, path, error }) => ({ model, path, error: error.toJSON() })),
+      failed: failed.map(({ model, path, error }) => ({ model, path, error: error.toJSON() })),
       bytes,
       durationMs: Math.round(performance.now() - started),
+      notes: left.map(({ error }) => `${error.message}; the graph does without it. ${error.hint}`),
       ...(first ? { error: first.error.toJSON() } : {}),
     };
     if (options.json) printJson(document);
-    else report(document, result.failed, options.quiet === true);
+    else report(document, failed, options.quiet === true);
     if (interrupts.signal.aborted) {
       const command = ["flow", "models", "pull", ...wanted, ...(options.profile ? ["--profile", options.profile] : [])].map((word) => shellWord(word)).join(" ");
       log.event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
@@ -67,7 +71,7 @@ export function pullCommand(): Command {
   });
 }
 
-function report({ models, pulled, present, bytes, durationMs }: ModelsPullDocument, failed: readonly { model: string; path: string; error: FlowError }[], quiet: boolean): void {
+function report({ models, pulled, present, bytes, durationMs, notes }: ModelsPullDocument, failed: readonly { model: string; path: string; error: FlowError }[], quiet: boolean): void {
   const c = coloursFor(process.stderr);
   // One cause is told once, however many files it kept.
   const causes = new Map<string, { error: FlowError; files: string[] }>();
@@ -82,6 +86,7 @@ function report({ models, pulled, present, bytes, durationMs }: ModelsPullDocume
     note(`${c.dim("hint:")} ${error.hint}`);
   }
   if (quiet) return;
+  for (const text of notes) note(`${c.yellow("note:")} ${text}`);
   if (failed.length > 0) return print(`${plural(pulled.length, "file")} pulled, ${plural(failed.length, "file")} failed.`);
   if (pulled.length === 0) return print(`${models.join(", ")}: all ${plural(present, "file")} there.`);
   print(`${models.join(", ")}: ${plural(pulled.length, "file")} pulled, ${size(bytes)} in ${elapsed(durationMs)}${present > 0 ? `; ${present} were there` : ""}.`);

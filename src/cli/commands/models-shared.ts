@@ -37,29 +37,41 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The models that the arguments name: ids, or graphs (with a profile), whose roles' models they are. Each once. */
-export async function modelsOf(words: readonly string[], models: Catalogue, profile: string | undefined): Promise<ModelManifest[]> {
-  const found = new Map<string, ModelManifest>();
-  for (const word of words) {
-    for (const model of models.has(word) ? [models.get(word)!] : await modelsOfGraph(word, models, profile)) found.set(model.id, model);
-  }
-  return [...found.values()];
+export interface Named {
+  models: ModelManifest[];
+  /** Those that their graph does without when they are not installed. */
+  optional: ReadonlySet<string>;
 }
 
-async function modelsOfGraph(word: string, models: Catalogue, profile: string | undefined): Promise<ModelManifest[]> {
+/** The models that the arguments name: ids, or graphs (with a profile), whose roles' models they are. Each once. */
+export async function modelsOf(words: readonly string[], catalogue: Catalogue, profile: string | undefined): Promise<Named> {
+  const found = new Map<string, ModelManifest>();
+  const optional = new Set<string>();
+  for (const word of words) {
+    const ids = catalogue.has(word) ? { all: [word], optional: [] } : await modelsOfGraph(word, catalogue, profile);
+    for (const id of ids.all) found.set(id, catalogue.get(id)!);
+    for (const id of ids.optional) optional.add(id);
+  }
+  for (const word of words) optional.delete(word);
+  return { models: [...found.values()], optional };
+}
+
+/** Planned with stand-ins, so that what is left out for want of its model is there; planned as it is, to see what would be left out. */
+async function modelsOfGraph(word: string, catalogue: Catalogue, profile: string | undefined): Promise<{ all: string[]; optional: string[] }> {
   const { loadPlan } = await import("../open-graph.js");
   const { GraphError } = await import("../failure.js");
-  let loaded: Awaited<ReturnType<typeof loadPlan>>;
+  let whole: Awaited<ReturnType<typeof loadPlan>>;
   try {
-    loaded = await loadPlan(word, { profile });
+    whole = await loadPlan(word, { profile, mock: true });
   } catch (thrown) {
     // Neither a model nor a graph: a word that looks like no path was meant as an id.
-    if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, models);
+    if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, catalogue);
     throw thrown;
   }
-  const { plan, file, problems } = loaded;
-  if (!plan) throw new GraphError(file, problems);
-  return plan.nodes.flatMap((node) => Object.values(node.models));
+  if (!whole.plan) throw new GraphError(whole.file, whole.problems);
+  const { problems } = await loadPlan(word, { profile });
+  const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT").map((problem) => problem.expected ?? "");
+  return { all: whole.plan.nodes.flatMap((node) => Object.values(node.models).map((model) => model.id)), optional: left };
 }
 
 export type ModelState = ModelsListDocument["models"][number]["state"];
