@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { OperatorDefinition } from "../../src/index.js";
+import { testAbort } from "./operators/test.abort.js";
+import { testNote } from "./operators/test.note.js";
+import { HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+
+const operators = [testAbort, testNote] as OperatorDefinition[];
+const abortGraph = (config: string, runtime: string): string =>
+  `${HEAD}${SCENES}  frames: { op: test.abort, in: { frames: { from: media.frames, fps: 1 } }, batch: { size: 8 }, with: { ${config} }, on_error: { retry: 1, backoff: 10ms..20ms } }\n` +
+  `  note: { op: test.note, in: { scenes: scenes, vectors: frames } }\n${OUTPUT}runtime: { workers: 2, ${runtime} }\n`;
+
+describe("isolation: process", () => {
+  test("an abort is one dead letter, all other frames and every scene have their results; without the cause a rerun makes it whole", () =>
+    Workbench.with(async (bench) => {
+      const isolated = "pools: { inference: { isolation: process } }";
+      const threads = await bench.run(abortGraph("", ""), { operators, store: `${bench.store}-threads` });
+      const first = await bench.run(abortGraph("abort: 5", isolated), { operators });
+      balanced(first);
+      assert.deepEqual([first.status, first.nodes["frames"]!.failed, first.records["scene"]], ["failed-items", 1, threads.records["scene"]]);
+      const failures = await bench.read((store) => [...store.failures()].map((f) => [f.node, f.startUs, f.error.code]));
+      assert.deepEqual(failures, [["frames", 5_000_000, "WORKER_DIED"]]);
+      const whole = await bench.run(abortGraph("", isolated), { operators });
+      balanced(whole);
+      assert.equal(whole.status, "done");
+      assert.deepEqual([whole.digest, whole.digestNumbers], [threads.digest, threads.digestNumbers]);
+    }));
+
+  test("a call that never returns is ended after `timeout`, its frame is the dead letter", () =>
+    Workbench.with(async (bench) => {
+      const summary = await bench.run(abortGraph("hang: 3", "pools: { inference: { isolation: process, timeout: 1s } }"), { operators });
+      balanced(summary);
+      assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["failed-items", 1]);
+      const failures = await bench.read((store) => [...store.failures()].map((f) => [f.startUs, f.error.code]));
+      assert.deepEqual(failures, [[3_000_000, "WORKER_TIMEOUT"]]);
+    }));
+});
+
+const three = (runtime: string): string => `${HEAD}nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores }, with: { detector: windows, window: 0.35s } }
+  frames: { op: image.embed, in: { frames: { from: media.frames, fps: 1 } }, model: lite-image }
+  sound:  { op: audio.embed, in: media.audio, model: lite-sound }
+  video:  { op: video.pool, in: { scenes: scenes, vectors: frames } }
+  heard:  { op: vectors.mean, by: scene, in: { vectors: sound } }
+  note:   { op: test.note, in: { scenes: scenes, vectors: frames } }
+  text:   { op: text.embed, in: { note: note.text }, model: lite-text, with: { template: "{note}" } }
+  scene:  { op: join, by: scene, in: { video: video, sound: heard, text: text } }
+outputs: { scene: { from: scene, vectors: { text: {} } } }
+runtime: { workers: 1${runtime} }
+`;
+
+describe("schedule: stages", () => {
+  test("three models with room for one: a load each for 200 scenes, the same digests as at once, nothing to do in a rerun", () =>
+    Workbench.with(async (bench) => {
+      const stream = await bench.run(three(""), { operators, store: `${bench.store}-stream` });
+      const passes = new Set<string>();
+      const stages = await bench.run(three(", schedule: stages"), { operators, onProgress: ({ pass }) => pass && passes.add(`${pass.index} of ${pass.of}`) });
+      balanced(stages);
+      assert.ok(stages.records["scene"]! >= 200, `${stages.records["scene"]} scenes`);
+      assert.deepEqual(stages.loads, { "lite-image": 1, "lite-sound": 1, "lite-text": 1 });
+      assert.deepEqual([stages.passes, [...passes]], [3, ["1 of 3", "2 of 3", "3 of 3"]]);
+      assert.deepEqual([stages.digest, stages.digestNumbers, stages.inferences], [stream.digest, stream.digestNumbers, stream.inferences]);
+      // The last pass cuts scenes from the first one's rows.
+      const { scenes, ...nodes } = stages.nodes;
+      assert.deepEqual(nodes, (({ scenes: _, ...rest }) => rest)(stream.nodes));
+      assert.equal(scenes!.cached, stages.records["scene"]);
+      const again = await bench.run(three(", schedule: stages"), { operators });
+      assert.deepEqual([again.digest, again.framesDecoded, again.inferences, again.loads], [stages.digest, 0, 0, {}]);
+      const forced = await bench.run(three(", schedule: stages"), { operators, force: ["sound"] });
+      assert.deepEqual([forced.digest, forced.loads], [stages.digest, { "lite-sound": 1 }]);
+      balanced(forced);
+    }));
+
+  test("an interrupted pass is gone on with", () =>
+    Workbench.with(async (bench) => {
+      const stop = new AbortController();
+      const broken = await bench.run(three(", schedule: stages"), { operators, stop: stop.signal, onProgress: ({ pass, active }) => pass?.index === 2 && (active[0]?.frames ?? 0) >= 0 && stop.abort() });
+      assert.equal(broken.status, "interrupted");
+      const whole = await bench.run(three(", schedule: stages"), { operators });
+      balanced(whole);
+      const once = await bench.run(three(""), { operators, store: `${bench.store}-once` });
+      assert.deepEqual([whole.status, whole.digest, whole.digestNumbers], ["done", once.digest, once.digestNumbers]);
+      assert.equal(whole.loads["lite-image"], undefined, "the first pass was complete");
+    }));
+});
+
+describe("--mock-models", () => {
+  test("no model is read, results are the same every time and at every batch size, never those of the model, and the summary says so", () =>
+    Workbench.with(async (bench) => {
+      const first = await bench.run(three(""), { operators, mockModels: true });
+      balanced(first);
+      assert.deepEqual([first.status, first.loads, first.mocked], ["done", {}, ["lite-image", "lite-sound", "lite-text"]]);
+      assert.match(first.notes[0] ?? "", /^STAND-INS ran instead of lite-image, lite-sound, lite-text/);
+      const other = await bench.run(three("").replaceAll("model: lite-image", "model: lite-image, batch: { size: 3 }"), { operators, mockModels: true, store: `${bench.store}-other` });
+      assert.deepEqual([other.digest, other.digestNumbers], [first.digest, first.digestNumbers]);
+      const real = await bench.run(three(""), { operators });
+      assert.notEqual(real.digestNumbers, first.digestNumbers);
+      assert.deepEqual([real.mocked, real.nodes["frames"]!.cached, real.nodes["text"]!.cached], [[], 0, 0]);
+      const some = await bench.run(three(""), { operators, mockModels: ["lite-sound"] });
+      assert.deepEqual([some.mocked, some.loads], [["lite-sound"], {}], "the others were computed by the run before");
+    }));
+});
