@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Cue } from "../../src/contracts/items.js";
 import { Store, runGraph, type RunSummary } from "../../src/index.js";
 import type { SpeakerSpan } from "../../src/math/speaker-turns.js";
-import { inTemporaryFolder } from "../e2e/flow.js";
+import { CLIP, inTemporaryFolder } from "../e2e/flow.js";
 import { mediaFile } from "../media/media-files.js";
 import { segmentationStandIn, voiceStandIn, voices } from "../models/stand-ins/speakers.js";
 import { writeWav } from "../models/stand-ins/wav.js";
@@ -122,4 +122,36 @@ test("transcripts and speakers by scene", { skip: whisperSkip }, () =>
     }
     const [medium] = [...store.records({ kind: "media" })];
     assert.ok((medium!.fields["speakers"] as unknown[]).length >= 1);
+  }));
+
+const published = `flow: 1
+name: published
+params: { input: { type: media, default: "", positional: true } }
+models: { vad: silero-vad, asr: whisper-base, segmentation: pyannote-segmentation-3.0, voice: wespeaker-voxceleb-resnet34-lm, sound: clap-htsat-unfused, events: ast-audioset }
+nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores } }
+  vad:    { op: speech.vad, in: media.clip, model: vad }
+  speech: { op: speech.transcribe, in: { scenes: scenes, clip: media.clip, speech: vad.spans }, model: asr }
+  voices: { op: speech.diarize, in: { clip: media.clip, speech: vad.spans }, model: { segmentation: segmentation, voice: voice } }
+  who:    { op: speech.speakers, in: { scenes: scenes, turns: voices.turns, cues: speech.cues } }
+  windows: { op: audio.embed, in: media.audio, model: sound }
+  sound:  { op: vectors.mean, over: scene, in: { vectors: windows } }
+  labels: { op: audio.events, in: media.audio, model: events, with: { hop: 2 } }
+  heard:  { op: labels.pool, over: scene, in: { labels: labels } }
+  scene:  { op: join, by: scene, in: { transcript: speech.text, cues: who.cues, sound: sound, events: heard.labels } }
+outputs: { scene: { from: scene, vectors: { sound: {} } } }
+`;
+
+test("every operator of sound runs with stand-ins for the published models, the same twice", () =>
+  inTemporaryFolder(async (dir) => {
+    const file = join(dir, "published.yaml");
+    await writeFile(file, published);
+    const run = (store: string): Promise<RunSummary> => runGraph(file, { store: join(dir, store), inputs: [CLIP], mockModels: true });
+    const first = await run("a");
+    assert.equal(first.status, "done", JSON.stringify(first));
+    for (const [node, counts] of Object.entries(first.nodes)) assert.ok(counts.done > 0 && counts.failed === 0, `${node} ${JSON.stringify(counts)}`);
+    const second = await run("b");
+    assert.equal(second.digest, first.digest);
   }));
