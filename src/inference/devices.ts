@@ -26,6 +26,10 @@ export function deviceOrder(wish: DeviceOrder, platform: NodeJS.Platform = proce
   return wish === "auto" ? (AUTO[platform] ?? ["cpu"]) : wish;
 }
 
+/** Devices that exist on this platform, beside the CPU. */
+export const devicesHere = (platform: NodeJS.Platform = process.platform): Device[] =>
+  (Object.keys(PLATFORMS) as Device[]).filter((device) => device !== "cpu" && PLATFORMS[device]!.includes(platform));
+
 /**
  * Why the device cannot be had here, without loading anything; null: it is worth a try. `auto`: whether somebody asked for this device by
  * name; if not, a software rasteriser (slower than the CPU) is not taken for a GPU.
@@ -34,7 +38,7 @@ export function unavailable(device: Device, auto: boolean): string | null {
   const platforms = PLATFORMS[device];
   if (platforms && !platforms.includes(process.platform)) return `${device} exists on ${platforms.join(" and ")} only`;
   if ((device === "cuda" || device === "tensorrt") && !existsSync(join(libraries(), process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_shared.so"))) {
-    return `onnxruntime-node's CUDA libraries are not installed (${CUDA_COMMAND})`;
+    return "onnxruntime-node's CUDA libraries are not installed (`flow doctor` has the command)";
   }
   if (device === "webgpu" && auto && process.platform === "linux" && !hasGpu()) return "no GPU: neither /dev/dri/renderD* nor /dev/nvidia0 nor /dev/dxg exists";
   return null;

@@ -260,4 +260,6 @@ function info(meta: InferenceSession.ValueMetadata): TensorInfo {
 }
 
 const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
-const firstLine = (text: string): string => (text.split("\n").find((line) => line.trim() !== "") ?? text).trim().slice(0, 300);
+/** The first line that says something, without the place in ONNX Runtime's source that found it. */
+const firstLine = (text: string): string =>
+  (text.split("\n").find((line) => line.trim() !== "") ?? text).trim().replace(/^\/\S+\.(cc|h):\d+ .*? was false\. /, "").slice(0, 300);

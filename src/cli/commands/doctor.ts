@@ -13,7 +13,6 @@ import { colours, print, printJson, size, table } from "../output.js";
 const BUILT_IN = "lite-";
 
 type Check = DoctorDocument["checks"][number];
-const CUDA_COMMAND = "node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12";
 
 export function command(): Command {
   const doctor = define("doctor", {
@@ -25,7 +24,7 @@ export function command(): Command {
   });
   return act<StoreOptions>(withStoreOption(doctor), async (_, options) => {
     const checks: Check[] = [];
-    for (const ask of [node, machine, ffmpeg, ffprobe, onnxruntime, natives, () => store(options.store), models, cuda]) {
+    for (const ask of [node, machine, ffmpeg, ffprobe, onnxruntime, natives, () => store(options.store), models, devices]) {
       try {
         checks.push(...[await ask()].flat());
       } catch (thrown) {
@@ -136,12 +135,25 @@ async function models(): Promise<Check[]> {
   return checks;
 }
 
-/** onnxruntime-node ships CPU only; its own install script fetches the CUDA provider. */
-function cuda(): Check {
-  if (platform() !== "linux" || arch() !== "x64") return { name: "cuda", ok: true, value: "not offered on this platform" };
-  const dir = dirname(packageFile("onnxruntime-node"));
-  const provider = join(dir, "bin", "napi-v6", "linux", "x64", "libonnxruntime_providers_cuda.so");
-  return existsSync(provider) ? { name: "cuda", ok: true, value: "provider installed" } : { name: "cuda", ok: true, value: "provider not installed; models run on the CPU", hint: `with an NVIDIA GPU and a network, one command adds it: ${CUDA_COMMAND}` };
+/** Each device is tried with a small model in a process of its own: a driver that crashes is an answer, too. */
+async function devices(): Promise<Check[]> {
+  const { devicesHere, InferencePool, CUDA_COMMAND } = await import("../../inference/index.js");
+  const model = (await installedModels()).get("lite-text");
+  if (!model) return [];
+  await using pool = new InferencePool({ workers: 1, isolation: "process" });
+  const checks: Check[] = [];
+  for (const device of devicesHere()) {
+    try {
+      const { difference } = await pool.device(model, [device]);
+      checks.push({ name: `device ${device}`, ok: true, value: `works; differs from the CPU by ${difference?.toExponential(1) ?? "an unknown amount"}` });
+    } catch (thrown) {
+      const missing = device === "cuda" && !existsSync(join(dirname(packageFile("onnxruntime-node")), "bin", "napi-v6", platform(), arch(), "libonnxruntime_providers_shared.so"));
+      const reason = toFlowError(thrown).message.replace(/^.*runs on none of its devices: [a-z]+: /, "");
+      checks.push({ name: `device ${device}`, ok: true, value: `not usable: ${reason}`, ...(missing ? { hint: `with an NVIDIA GPU and a network, one command adds it: ${CUDA_COMMAND}` } : {}) });
+    }
+  }
+  const { device } = await pool.device(model, "auto");
+  return [...checks, { name: "device auto", ok: true, value: `takes ${device}` }];
 }
 
 const packageFile = (name: string): string => join(packageRoot(), "node_modules", name, "package.json");
