@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ffmpegPath } from "../../src/media/index.js";
 import { collectAudio, readAudio, wholeMedium } from "../../src/media/read-clip.js";
+import { collect, usualSpec } from "./collect.js";
 import { mediaFile, openMedium } from "./media-files.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-read-clip-"));
@@ -58,6 +60,22 @@ function correlation(a: Float32Array, b: Float32Array): number {
     bb += b[i]! * b[i]!;
   }
   return ab / Math.sqrt(aa * bb);
+}
+
+for (const path of ["speech/jfk.wav", "video/chaplin.mp4", "video/big_buck_bunny_0_30.webm", "video/flipping_a_pancake.mkv", "video/issue-195-aspect-ratio.mp4"]) {
+  const file = mediaFile(path);
+  test(`${path}: the same samples as those of the medium's one decode`, { skip: file.skip }, async () => {
+    const info = await openMedium(file.path);
+    const windows = (await collect(info, { ...usualSpec(), video: [] })).items.filter((item) => item.output === "sound");
+    const whole = await collectAudio(info, wholeMedium, { sampleRate: 16_000 });
+    assert.ok(windows.length >= 9);
+    assert.equal(windows.reduce((sum, window) => sum + window.samples, 0), whole.length);
+    for (const [k, window] of windows.entries()) {
+      const samples = new Float32Array(16_000);
+      samples.set(whole.subarray(k * 16_000, (k + 1) * 16_000));
+      assert.equal(createHash("sha1").update(new Uint8Array(samples.buffer)).digest("hex"), window.hash, `window ${k}`);
+    }
+  });
 }
 
 /** A clicking second each second: tells where a sample lies. */

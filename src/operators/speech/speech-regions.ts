@@ -30,7 +30,8 @@ export interface SoundBlock {
 
 /** A block is cut where the last tenth of it is quietest, over 100 ms. */
 export async function* soundBlocks(info: MediumInfo, interval: Interval, sampleRate: number, blockSeconds: number): AsyncGenerator<SoundBlock, void, void> {
-  const most = blockSeconds * sampleRate;
+  // One more than a short interval has: it is no block that has to be cut.
+  const most = Math.min(blockSeconds * sampleRate, Math.ceil(((interval.endUs - interval.startUs) * sampleRate) / 1e6) + 1);
   const held = new Float32Array(most);
   let filled = 0;
   let given = 0;
