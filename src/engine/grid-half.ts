@@ -111,7 +111,7 @@ export class GridHalf {
         }
         break;
       case "starving":
-        for (const { node } of consumers.get(event.output) ?? []) if (node.op.run.form === "batch") this.context.services.starving(node);
+        for (const { node } of consumers.get(event.output) ?? []) this.starving(node);
         break;
       case "health":
         this.complained(event.message, event.atUs);
@@ -120,6 +120,15 @@ export class GridHalf {
         this.context.report({ ptsUs: event.ptsUs, frames: event.frames });
         break;
     }
+  }
+
+  /** A full ring waits for its consumers, and those for the nodes they read: whichever of them has the partial batch, it has to go. */
+  private starving(node: PlanNode): void {
+    for (const above of upstreams(node)) {
+      const stream = this.context.streams.get(above.node);
+      if (stream) this.starving(stream.node);
+    }
+    if (node.op.run.form === "batch") this.context.services.starving(node);
   }
 
   /** Kept over kills; what a seek stirs up before its first wanted frame is no damage of the medium. */
