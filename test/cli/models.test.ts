@@ -252,3 +252,37 @@ test("completion knows the subcommands", async () => {
   const { stdout } = await flow(["completion", "bash"]);
   assert.match(stdout, /models\) if \[ "\$COMP_CWORD" -eq 2 \]; then COMPREPLY=\(\$\(compgen -W "list show pull import verify where rm add calibrate"/);
 });
+
+test("a graph's optional models are pulled too; one that nobody publishes is a note", async (t) => {
+  const { root, server, manifest, json } = await place(t);
+  const body = readFileSync(LITE);
+  server.put("org/name", "eyes.onnx", body, true);
+  const onnx = {
+    ...{ runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] } },
+    output: { name: "image_embeds", dims: 512, normalised: "unit" },
+  };
+  manifest("eyes", [{ path: "eyes.onnx" }], onnx);
+  manifest("nowhere", [{ path: "nowhere.onnx", size: 5, sha256: "a".repeat(64) }], { ...onnx, source: undefined });
+  const graph = {
+    flow: 1,
+    name: "seen",
+    params: { input: { type: "media", default: "clip.mp4", positional: true } },
+    models: { a: { model: "eyes", optional: true }, b: { model: "nowhere", optional: true } },
+    nodes: {
+      media: { op: "media.open", with: { uri: "${params.input}" } },
+      first: { op: "image.embed", in: { frames: { from: "media.frames", fps: 1 } }, model: "a" },
+      second: { op: "image.embed", in: { frames: { from: "media.frames", fps: 1 } }, model: "b" },
+      firstmean: { op: "vectors.mean", over: "media", in: { vectors: "first" } },
+      secondmean: { op: "vectors.mean", over: "media", in: { vectors: "second" } },
+      medium: { op: "join", by: "media", in: { one: "firstmean", two: "secondmean" } },
+    },
+    outputs: { media: { from: "medium" } },
+  };
+  writeFileSync(join(root, "seen.yaml"), stringify(graph));
+  const document = await json<ModelsPullDocument>("pull", "seen.yaml");
+  assert.equal(document.code, 0, JSON.stringify(document, null, 1));
+  assert.deepEqual(document.pulled.map(({ model }) => model), ["eyes"]);
+  assert.match(document.notes.join(), /nowhere\.onnx is nowhere to be downloaded; the graph does without it/);
+  // Named itself, it is wanted.
+  assert.equal((await json<ModelsPullDocument>("pull", "nowhere")).error?.code, "MODEL_UNPUBLISHED");
+});

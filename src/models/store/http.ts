@@ -74,9 +74,16 @@ function refused(message: string): FlowError {
 
 const OFFLINE = "Check the network; HTTPS_PROXY names a proxy, HF_ENDPOINT a mirror of Hugging Face. Without a network: download elsewhere and `flow models import DIR`.";
 
-export function unreachable(url: URL, cause: unknown): Transient {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new Transient("MODEL_NETWORK", `${url.host} cannot be reached: ${message || code || String(cause)}`, OFFLINE, null, cause);
+export function unreachable(url: URL, cause: unknown): FlowError {
+  const { code = "", message } = cause as NodeJS.ErrnoException;
+  const what = `${url.host} cannot be reached: ${message || code || String(cause)}`;
+  const permanent = { exit: EXIT.environment, permanent: true, cause };
+  if (/CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET)/.test(code)) {
+    return new FlowError("MODEL_NETWORK", what, { hint: "Something between here and there signs with a certificate that this machine does not trust; if that is your company's, name it: NODE_EXTRA_CA_CERTS=FILE.pem.", ...permanent });
+  }
+  // A name that nobody knows is a machine without a network, or a mistyped mirror: waiting helps neither.
+  if (code === "ENOTFOUND") return new FlowError("MODEL_NETWORK", what, { hint: OFFLINE, ...permanent });
+  return new Transient("MODEL_NETWORK", what, OFFLINE, null, cause);
 }
 
 /** The error behind a status that is no success. */

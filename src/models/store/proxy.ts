@@ -40,7 +40,8 @@ export async function send(url: URL, options: RequestOptions & { idleMs: number 
   }
   const target = `${url.hostname}:${url.port || 443}`;
   const socket = await tunnel(toProxy({ ...address, method: "CONNECT", path: target, headers: { host: target, ...credentials } }), idleMs, rest.signal);
-  return settle(httpsRequest(url, { ...rest, agent: false, createConnection: () => tlsConnect({ socket, servername: url.hostname }) }), idleMs);
+  // No agent: with one, node would open a connection of its own.
+  return settle(httpsRequest(url, { ...rest, createConnection: () => tlsConnect({ socket, servername: url.hostname }) }), idleMs);
 }
 
 function proxyCredentials({ username, password }: URL): Record<string, string> {
