@@ -36,6 +36,11 @@ test("clustering finds the directions, by a threshold or by their number", () =>
   assert.deepEqual(vectors.map((v) => nearestCluster(v, means)), truth);
 });
 
+test("many vectors are clustered block by block, to the same end", () => {
+  const { vectors, truth } = around([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]], 40, 0.4);
+  for (const stop of [{ threshold: 0.5 }, { clusters: 3 }]) assert.deepEqual(clusterVectors(vectors, stop, 16), truth);
+});
+
 test("average linkage: as computed pair by pair", () => {
   const { vectors } = around([[1, 0.2, 0], [0.2, 1, 0], [0, 0.3, 1]], 8, 1.2);
   for (const threshold of [0.2, 0.5, 0.7, 0.9]) assert.deepEqual(clusterVectors(vectors, { threshold }), naive(vectors, threshold));
