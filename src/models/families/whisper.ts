@@ -170,6 +170,7 @@ class TokenProbabilities {
   }
 
   #look(ids: readonly (bigint | number)[], logits: Logits, record: boolean): void {
+    this.model.checkStop?.();
     const follows = ids.length === this.#length + 1 && this.#length > 0;
     this.#length = ids.length;
     if (!follows) this.#begin();

@@ -142,6 +142,22 @@ test("what a checkpoint cannot do is said with its name", { skip }, async () => 
   await assert.rejects(heard(medium, { task: "translate" }, { model: english }), { code: "MODEL_TASK", message: /English only/ });
 });
 
+test("a pool that stops is not kept waiting by a long scene", { skip }, async () => {
+  const stopping = new InferencePool({ workers: 1 });
+  try {
+    const medium = await said(Array.from({ length: 240 }, (_, second) => second % 7));
+    const interval = { startUs: 0, endUs: medium.durationUs! };
+    const running = eachInPool(stopping, speechTranscribe, { inputs: { clip: medium }, medium, interval }, { speech: model! });
+    const refused = assert.rejects(running, { code: "CANCELLED" });
+    // The pool is at work once the checkpoint is open; however early this comes, nothing but CANCELLED may come of it.
+    await eachInPool(pool, speechTranscribe, { inputs: { clip: medium }, medium, interval: { startUs: 0, endUs: 10_000_000 } }, { speech: model! });
+    stopping.stop();
+    await refused;
+  } finally {
+    await stopping.destroy();
+  }
+});
+
 test("a stand-in without files speaks too, the same every time", { skip }, async () => {
   const medium = await said(TEN);
   const mock = mockManifest(model!);
