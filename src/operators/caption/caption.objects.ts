@@ -29,8 +29,8 @@ const PLURALS: Record<string, string> = { person: "people", mouse: "mice", knife
 const plural = (label: string): string => PLURALS[label] ?? `${label}s`;
 
 /** `a dog`, `two people`, `several cars`. */
-function counted(label: string, most: number): string {
-  if (most > 1) return `${NUMBERS[most] ?? "several"} ${plural(label)}`;
+function counted(label: string, count: number): string {
+  if (count > 1) return `${NUMBERS[count] ?? "several"} ${plural(label)}`;
   return /s$/.test(label) && !/(ss|us)$/.test(label) ? label : `${/^[aeiou]/i.test(label) ? "an" : "a"} ${label}`;
 }
 
@@ -38,11 +38,11 @@ function counted(label: string, most: number): string {
 export function composeFindings({ objects = [], faces = [], tags = [], events = [], attributes = [] }: SceneFindings, bars: Config): string | null {
   const steady = ({ frames, share }: SeenObject): boolean => share >= bars.object_share && (frames > 1 || share >= 0.5);
   const things = objects.filter((object) => object.score >= bars.object_score && steady(object)).slice(0, bars.max);
-  const seen = things.map(({ label, most }) => counted(label, most));
+  const seen = things.map(({ label, usual }) => counted(label, usual));
   const face = faces.find(({ score }) => score >= bars.face_score);
   // A face is a person's: it says who was missed, or how near somebody is.
-  if (face && steady(face) && !things.some(({ label }) => label === "person")) seen.unshift(counted("person", face.most));
-  else if (face && steady(face)) seen.push(face.most > 1 ? "faces to be seen" : "a face to be seen");
+  if (face && steady(face) && !things.some(({ label }) => label === "person")) seen.unshift(counted("person", face.usual));
+  else if (face && steady(face)) seen.push(face.usual > 1 ? "faces to be seen" : "a face to be seen");
   const half = Math.max(1, Math.floor(bars.max / 2));
   const named = new Set(things.map(({ label }) => label));
   const words = tags.filter(({ label, score }) => score >= bars.tag_score && !named.has(label)).slice(0, half).map(({ label }) => label);

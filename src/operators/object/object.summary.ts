@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Detection, Series } from "../../contracts/items.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Detections, Text, Value } from "../../contracts/ports.js";
-import { rounded } from "../series-rows.js";
+import { quantile, rounded } from "../series-rows.js";
 
 /** What is seen of one label in a scene or a medium. */
 export interface SeenObject {
@@ -10,7 +10,8 @@ export interface SeenObject {
   /** Sampled frames with at least one, and their share of all sampled frames. */
   frames: number;
   share: number;
-  /** Most of them in one frame. */
+  /** How many of them a frame that shows any usually shows (the median), and most of them in one frame. */
+  usual: number;
   most: number;
   /** Best score, the time of the frame it is in, and its box there, in pixels of the source. */
   score: number;
@@ -26,7 +27,7 @@ const config = z.strictObject({
 
 /** Labels of a series of detections, those of the most frames first. */
 export function summarise(series: Series, options: z.infer<typeof config>): SeenObject[] {
-  const seen = new Map<string, SeenObject>();
+  const seen = new Map<string, SeenObject & { counts: number[] }>();
   const total = series.ptsUs.length;
   for (const [i, detections] of ((series.values ?? []) as Detection[][]).entries()) {
     const counts = new Map<string, number>();
@@ -34,26 +35,33 @@ export function summarise(series: Series, options: z.infer<typeof config>): Seen
       if (!(score >= options.min_score)) continue;
       counts.set(label, (counts.get(label) ?? 0) + 1);
       const known = seen.get(label);
-      if (!known) seen.set(label, { label, frames: 0, share: 0, most: 0, score, bestUs: series.ptsUs[i]!, box });
+      if (!known) seen.set(label, { label, frames: 0, share: 0, usual: 0, most: 0, score, bestUs: series.ptsUs[i]!, box, counts: [] });
       else if (score > known.score) Object.assign(known, { score, bestUs: series.ptsUs[i]!, box });
     }
     for (const [label, count] of counts) {
       const known = seen.get(label)!;
       known.frames += 1;
-      known.most = Math.max(known.most, count);
+      known.counts.push(count);
     }
   }
   return [...seen.values()]
     .filter(({ frames }) => frames >= options.min_frames)
     .sort((a, b) => b.frames - a.frames || b.score - a.score || (a.label < b.label ? -1 : 1))
     .slice(0, options.top)
-    .map((object) => ({ ...object, share: rounded(object.frames / total, 3), score: rounded(object.score, 4), box: object.box.map((x) => rounded(x, 1)) as SeenObject["box"] }));
+    .map(({ counts, ...object }) => ({
+      ...object,
+      share: rounded(object.frames / total, 3),
+      usual: quantile(counts, 0.5),
+      most: Math.max(...counts),
+      score: rounded(object.score, 4),
+      box: object.box.map((x) => rounded(x, 1)) as SeenObject["box"],
+    }));
 }
 
 export const objectSummary = defineOperator({
   name: "object.summary",
   version: 1,
-  summary: "What is seen in a scene or a medium: each label with its frames, the most at once, the best score and when.",
+  summary: "What is seen in a scene or a medium: each label with its frames, how many at once, the best score and when.",
   description: "Level: the node's `over`. Reads any detections, faces too. `objects` is for `--where` (`objects.exists(o, o.label == \"dog\" && o.frames > 1)`), `text` for search in words. Nothing seen is an empty list.",
   module: import.meta.url,
   level: "inherit",

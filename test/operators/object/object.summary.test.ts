@@ -9,18 +9,18 @@ import { runEach } from "../run-each.js";
 const series = (values: unknown[]): Series => ({ ptsUs: Float64Array.from(values, (_, i) => i * 500_000), width: 0, values });
 const seen = (label: string, score: number, x = 0): Detection => ({ label, score, box: [x, 1.26, 10, 20] });
 
-test("objects of a scene: frames, share, the most at once, the best and when", async () => {
+test("objects of a scene: frames, share, how many at once, the best and when", async () => {
   const detections = series([[seen("dog", 0.5), seen("car", 0.9, 3)], [], [seen("dog", 0.8, 2), seen("dog", 0.6)], [seen("dog", 0.7)]]);
   const { objects, text } = await runEach(objectSummary, { detections });
   assert.deepEqual(objects, [
-    { label: "dog", frames: 3, share: 0.75, most: 2, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
-    { label: "car", frames: 1, share: 0.25, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
+    { label: "dog", frames: 3, share: 0.75, usual: 1, most: 2, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
+    { label: "car", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
   ] satisfies SeenObject[]);
   assert.equal(text, "dog, car");
   assert.deepEqual((await runEach(objectSummary, { detections }, { min_frames: 2 }))["text"], "dog");
   assert.deepEqual((await runEach(objectSummary, { detections }, { min_score: 0.65 }))["objects"], [
-    { label: "dog", frames: 2, share: 0.5, most: 1, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
-    { label: "car", frames: 1, share: 0.25, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
+    { label: "dog", frames: 2, share: 0.5, usual: 1, most: 1, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
+    { label: "car", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
   ]);
   assert.deepEqual(await runEach(objectSummary, { detections: series([[], []]) }), { objects: [], text: "" });
   assert.deepEqual(await runEach(objectSummary, { detections: series([]) }), { objects: [], text: "" });
@@ -39,7 +39,7 @@ test("labels of a scene: the mean over all frames or the best of them", async ()
   assert.equal((await runEach(labelsPool, { labels }, { by: "max", top: 1 }))["text"], "orange");
 });
 
-const object = (label: string, score: number, share = 1, most = 1, frames = 10): SeenObject => ({ label, score, share, most, frames, bestUs: 0, box: [0, 0, 1, 1] });
+const object = (label: string, score: number, share = 1, usual = 1, frames = 10): SeenObject => ({ label, score, share, usual, most: usual + 1, frames, bestUs: 0, box: [0, 0, 1, 1] });
 
 test("a caption names what passes its bar, in words, and nothing else", async () => {
   const caption = async (inputs: Record<string, unknown>, config: object = {}): Promise<unknown> => {

@@ -15,6 +15,13 @@ function folder(files: Record<string, Uint8Array>): string {
   return dir;
 }
 
+/** The manifest of a stand-in, also as the file that a graph's models are looked for in (JSON is YAML). */
+function manifestIn(dir: string, value: { id: string; [field: string]: unknown }): ModelManifest {
+  const path = join(dir, `${value.id}.yaml`);
+  writeFileSync(path, JSON.stringify(value));
+  return manifestOf(value, path);
+}
+
 /** What the stand-in says a token is: its box (centre and size, 0–1). */
 export function boxOfToken(id: number): [number, number, number, number] {
   return [0.25 + (0.5 * (id % 97)) / 97, 0.25 + (0.5 * (id % 89)) / 89, 0.1 + (0.3 * (id % 7)) / 7, 0.1 + (0.3 * (id % 5)) / 5];
@@ -53,25 +60,22 @@ export function groundingDino(): ModelManifest {
   g.output(g.op("Pad", [boxes, queries]), "pred_boxes", "float32", ["batch_size", 900, 4]);
   const dir = folder({ "model.onnx": g.encode() });
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(MODELS!, "tokenizers/all-MiniLM-L6-v2", name), join(dir, name));
-  return manifestOf(
-    {
-      ...common,
-      id: "grounding-dino",
-      task: "object-detection",
-      family: "grounding-dino",
-      files: [{ path: "model.onnx" }, { path: "tokenizer.json" }, { path: "tokenizer_config.json" }],
-      inputs: [
-        { name: "pixel_values", dims: ["n", 3, "height", "width"] },
-        { name: "input_ids", type: "int64", dims: ["n", "tokens"] },
-        { name: "token_type_ids", type: "int64", dims: ["n", "tokens"] },
-        { name: "attention_mask", type: "int64", dims: ["n", "tokens"] },
-        { name: "pixel_mask", type: "int64", dims: ["n", "height", "width"] },
-      ],
-      outputs: [{ name: "logits", dims: ["n", 900, 256] }, { name: "pred_boxes", dims: ["n", 900, 4] }],
-      preprocess: { kind: "image", size: [96, 64], fit: "edges" },
-    },
-    join(dir, "grounding-dino.yaml"),
-  );
+  return manifestIn(dir, {
+    ...common,
+    id: "grounding-dino",
+    task: "object-detection",
+    family: "grounding-dino",
+    files: [{ path: "model.onnx" }, { path: "tokenizer.json" }, { path: "tokenizer_config.json" }],
+    inputs: [
+      { name: "pixel_values", dims: ["n", 3, "height", "width"] },
+      { name: "input_ids", type: "int64", dims: ["n", "tokens"] },
+      { name: "token_type_ids", type: "int64", dims: ["n", "tokens"] },
+      { name: "attention_mask", type: "int64", dims: ["n", "tokens"] },
+      { name: "pixel_mask", type: "int64", dims: ["n", "height", "width"] },
+    ],
+    outputs: [{ name: "logits", dims: ["n", 900, 256] }, { name: "pred_boxes", dims: ["n", 900, 4] }],
+    preprocess: { kind: "image", size: [96, 64], fit: "edges" },
+  });
 }
 
 /** How far the better of the stand-in's masks stays inside its box, in pixels of the model's input. */
@@ -126,38 +130,32 @@ export function sam(prompt: "corners" | "boxes" | "centre", size = 256): { encod
   const dir = folder({ "vision_encoder.onnx": e.encode(), "prompt_encoder_mask_decoder.onnx": d.encode() });
   const embeddingDims = ["n", 256, cells, cells];
   return {
-    encoder: manifestOf(
-      {
-        ...common,
-        id: "sam-encoder",
-        task: "mask-encoder",
-        family: "sam",
-        files: [{ path: "vision_encoder.onnx" }],
-        inputs: [{ name: "pixel_values", dims: ["n", 3, size, size] }],
-        outputs: [{ name: "image_embeddings", dims: embeddingDims }, { name: "image_positional_embeddings", dims: embeddingDims }],
-        preprocess: { kind: "image", size: [size, size], fit: "contain", anchor: "top-left", pad: "mean" },
-      },
-      join(dir, "sam-encoder.yaml"),
-    ),
-    decoder: manifestOf(
-      {
-        ...common,
-        id: "sam-decoder",
-        task: "mask-decoder",
-        family: "sam",
-        files: [{ path: "prompt_encoder_mask_decoder.onnx" }],
-        inputs: [
-          { name: "image_embeddings", dims: embeddingDims },
-          { name: "image_positional_embeddings", dims: embeddingDims },
-          { name: "input_points", dims: ["n", "boxes", "points", 2] },
-          { name: "input_labels", type: "int64", dims: ["n", "boxes", "points"] },
-          ...(boxes ? [{ name: "input_boxes", dims: ["n", "boxes", 4] }] : []),
-        ],
-        outputs: [{ name: "iou_scores", dims: ["n", "boxes", 3] }, { name: "pred_masks", dims: ["n", "boxes", 3, pixels, pixels] }],
-        settings: { prompt },
-      },
-      join(dir, "sam-decoder.yaml"),
-    ),
+    encoder: manifestIn(dir, {
+      ...common,
+      id: "sam-encoder",
+      task: "mask-encoder",
+      family: "sam",
+      files: [{ path: "vision_encoder.onnx" }],
+      inputs: [{ name: "pixel_values", dims: ["n", 3, size, size] }],
+      outputs: [{ name: "image_embeddings", dims: embeddingDims }, { name: "image_positional_embeddings", dims: embeddingDims }],
+      preprocess: { kind: "image", size: [size, size], fit: "contain", anchor: "top-left", pad: "mean" },
+    }),
+    decoder: manifestIn(dir, {
+      ...common,
+      id: "sam-decoder",
+      task: "mask-decoder",
+      family: "sam",
+      files: [{ path: "prompt_encoder_mask_decoder.onnx" }],
+      inputs: [
+        { name: "image_embeddings", dims: embeddingDims },
+        { name: "image_positional_embeddings", dims: embeddingDims },
+        { name: "input_points", dims: ["n", "boxes", "points", 2] },
+        { name: "input_labels", type: "int64", dims: ["n", "boxes", "points"] },
+        ...(boxes ? [{ name: "input_boxes", dims: ["n", "boxes", 4] }] : []),
+      ],
+      outputs: [{ name: "iou_scores", dims: ["n", "boxes", 3] }, { name: "pred_masks", dims: ["n", "boxes", 3, pixels, pixels] }],
+      settings: { prompt },
+    }),
   };
 }
 
