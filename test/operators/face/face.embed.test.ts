@@ -49,7 +49,7 @@ function rightNeighbours(vectors: readonly Float32Array[], names: readonly strin
 /** Each item with one face: the whole picture. */
 const whole = (items: readonly GridItem[]): GridItem[] => items.map((item) => ({ ...item, inputs: { faces: [{ label: "face", score: 1, box: [0, 0, item.source!.width, item.source!.height] }] satisfies Detection[] } }));
 
-test("whole pictures, not aligned: nearest neighbours are right for at least 38 of 40, at batch 1, 3, 16", needs("mobilefacenet"), async (t) => {
+test("whole pictures, not aligned: nearest neighbours are right for at least 38 of 40, at batch 1, 3, 16 and in a process of its own", needs("mobilefacenet"), async (t) => {
   const { paths, names } = people();
   const models = { embedder: mobilefacenet() };
   const items = whole(await Promise.all(paths.map((path, i) => frameOf(path, { size: { longest: 1280 } }, i))));
@@ -63,7 +63,7 @@ test("whole pictures, not aligned: nearest neighbours are right for at least 38 
   for (const way of WAYS) assert.deepEqual(await runBatches(faceEmbed, models, items, { ...way, config }), first, JSON.stringify(way));
 });
 
-test("faces found by YuNet, aligned by their landmarks: MobileFaceNet's nearest neighbours are right for at least 39 of 40, at batch 1, 3, 16", needs("mobilefacenet", "yunet-dynamic"), async (t) => {
+test("faces found by YuNet, aligned by their landmarks: MobileFaceNet's nearest neighbours are right for at least 39 of 40, at batch 1, 3, 16 and in a process of its own", needs("mobilefacenet", "yunet-dynamic"), async (t) => {
   const { paths, names } = people();
   const models = { embedder: mobilefacenet() };
   const raw = await Promise.all(paths.map((path, i) => frameOf(path, { size: { longest: 1280 } }, i)));

@@ -4,7 +4,7 @@ import type { Label } from "../../../src/contracts/index.js";
 import { imageTag } from "../../../src/operators/image/image.tag.js";
 import { WAYS, framesFor, media, model, needs, runBatches } from "../vision/weights.js";
 
-test("MobileNet names the orange and the husky, at batch 1, 3, 16", needs("mobilenet-v2-quant"), async (t) => {
+test("MobileNet names the orange and the husky, at batch 1, 3, 16 and in a process of its own", needs("mobilenet-v2-quant"), async (t) => {
   const models = { tagger: model("mobilenet-v2-quant") };
   const frames = await framesFor(imageTag, models, ["images/scenes/orange.png", "images/scenes/dog.jpg", "images/scenes/hightway.jpg", "images/scenes/classroom.jpg"].map(media));
   const first = await runBatches<Label[]>(imageTag, models, frames, { size: 1 });

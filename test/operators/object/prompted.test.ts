@@ -52,7 +52,7 @@ test("ids of a prompt are those of the whole text; spans say which name a token 
   assert.deepEqual(tokenise(names, tokenizer, two.length - 1).names, ["frying pan"]);
 });
 
-test("Grounding DINO: boxes come from the words of each frame's own prompt; 0, 1 and many names, frames of two shapes, at batch 1, 3, 16", skip, async () => {
+test("Grounding DINO: boxes come from the words of each frame's own prompt; 0, 1 and many names, frames of two shapes, at batch 1, 3, 16 and in a process of its own", skip, async () => {
   const models = { detector: groundingDino() };
   const lists = [[], ["dog"], ["frying pan", "person", "hartebeest"], ["zebra"], [], ["Dog", "cat", "traffic light", "teddy bear", "wine glass", "fire hydrant", "tennis racket"], ["person"], ["orange", "lemon"]];
   const frames = lists.map((names, i) => greyFrame(i % 3 === 0 ? 96 : 48, i % 3 === 0 ? 54 : 36, 20 * i, named(...names), i % 2 === 0 ? { width: 1280, height: 720 } : { width: 640, height: 481 }));

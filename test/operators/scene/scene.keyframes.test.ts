@@ -8,9 +8,9 @@ import { mediumOf } from "./score-rows.js";
 
 const ctx: OperatorContext = { node: "keyframes", medium: mediumOf("video"), interval: { startUs: 0, endUs: 1e7 }, models: {} };
 
-async function run(inputs: Record<string, unknown>, k: number): Promise<KeyframeRef[]> {
+async function run(inputs: Record<string, unknown>, k: number, choose = "clusters"): Promise<KeyframeRef[]> {
   if (sceneKeyframes.run.form !== "each") throw new Error("form");
-  const result = await sceneKeyframes.run.each({ scenes: ctx.interval, ...inputs }, { k } as never, ctx);
+  const result = await sceneKeyframes.run.each({ scenes: ctx.interval, ...inputs }, { k, choose } as never, ctx);
   return isSkip(result) ? [] : ((result as OutputValues)["keyframes"] as KeyframeRef[]);
 }
 
@@ -42,4 +42,10 @@ test("thumbnails are found by time, frames without one are kept, no frames are s
   assert.deepEqual(await run({ vectors: series([[0, 1], [1, 0]]), images }, 8), [{ ptsUs: 0 }, { ptsUs: 500_000, jpeg: Uint8Array.of(1, 2, 3) }]);
   if (sceneKeyframes.run.form !== "each") throw new Error("form");
   assert.ok(isSkip(await sceneKeyframes.run.each({ vectors: { ptsUs: new Float64Array(0), width: 2, data: new Float32Array(0) } }, { k: 8 } as never, ctx)));
+});
+
+test("uniform: frames at even distances, whatever they show", async () => {
+  const alike = Array.from({ length: 20 }, () => [1, 0]);
+  assert.deepEqual((await run({ vectors: series(alike) }, 4, "uniform")).map(({ ptsUs }) => ptsUs / 500_000), [2, 7, 12, 17]);
+  assert.deepEqual((await run({ vectors: series(alike.slice(0, 3)) }, 8, "uniform")).map(({ ptsUs }) => ptsUs / 500_000), [0, 1, 2]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { ModelManifest } from "../../../src/contracts/model.js";
 import { InferencePool } from "../../../src/inference/index.js";
-import { patchedSize, sampleCount } from "../../../src/operators/video/scene-frames.js";
+import { frameSize, patchedSize, sampleCount } from "../../../src/operators/video/scene-frames.js";
 import { videoEmbed } from "../../../src/operators/video/video.embed.js";
 import { needsBpe, qwen2Vl } from "../../models/stand-ins/generative-models.js";
 import { xclip } from "../../models/stand-ins/video-models.js";
@@ -60,6 +60,15 @@ test("how many frames: the rate, its bounds, whole pairs", () => {
   const qwen = { fps: 1, min: 4, max: 1024, step: 2 };
   assert.deepEqual([0, 1, 5, 9.9, 60, 1023, 5000].map((seconds) => sampleCount(seconds * 1e6, qwen)), [4, 4, 4, 8, 60, 1022, 1024]);
   assert.equal(sampleCount(30e6, { fps: 0.1, min: 1, max: 8, step: 1 }), 3);
+});
+
+test("frames are decoded in the size that the processor wants", () => {
+  const of = (id: string) => frameSize(info, models.get(id)!);
+  // 320×180: 448×252 by qwen_vl_utils, then at least 256·28·28 pixels by the processor.
+  assert.deepEqual(of("qwen2-vl-2b-instruct"), patchedSize(448, 252, 28, 256 * 28 * 28, 1280 * 28 * 28));
+  assert.deepEqual(of("qwen2-vl-2b-vision"), [616, 336]);
+  assert.deepEqual(of("florence-2-base-ft"), [768, 768]);
+  assert.deepEqual(of("smolvlm-256m-instruct"), { longest: 512 });
 });
 
 test("a frame's size in whole patches, as Qwen's smart_resize rounds it", () => {

@@ -80,8 +80,5 @@ export async function runBatches<T>(op: OperatorDefinition<any>, models: Record<
   });
 }
 
-/** Every way in which results must not differ: batch sizes, and what `FLOW_TEST_ISOLATION` adds. */
-export const WAYS: readonly { size: number; pool: PoolOptions }[] = [
-  ...[1, 3, 16].map((size) => ({ size, pool: {} })),
-  ...(process.env["FLOW_TEST_ISOLATION"] ? [{ size: 3, pool: { isolation: process.env["FLOW_TEST_ISOLATION"] } as PoolOptions }] : []),
-];
+/** Every way in which results must not differ. */
+export const WAYS: readonly { size: number; pool: PoolOptions }[] = [...[1, 3, 16].map((size) => ({ size, pool: {} })), { size: 3, pool: { isolation: "process" } }];
