@@ -50,6 +50,8 @@ export interface ModelHandle {
   readonly device: Device;
   /** Rows that another runtime (@huggingface/transformers) ran for this model. */
   count(rows: number): void;
+  /** Throws CANCELLED when the pool is stopping: asked between the steps of a generation, which `run()` knows nothing of. */
+  checkStop?(): void;
   /** feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data. */
   run(feeds: Record<string, { data: Float32Array | BigInt64Array | Int32Array; dims: number[] }>): Promise<Record<string, { data: Float32Array; dims: number[] }>>;
 }

@@ -52,6 +52,7 @@ export class Sessions {
       mock: false,
       device,
       count: (rows) => this.#options.counted(manifest.id, rows),
+      checkStop: () => this.#options.checkStop(),
       run: async (feeds) => {
         const fetched = await this.#run(session, manifest, device, feeds);
         this.#options.counted(manifest.id, fixedBatch(session.inputMetadata, feeds)?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
@@ -66,6 +67,7 @@ export class Sessions {
       mock: true,
       device: "cpu",
       count: (rows) => this.#options.counted(manifest.id, rows),
+      checkStop: () => this.#options.checkStop(),
       run: async (feeds) => {
         this.#options.checkStop();
         this.#options.counted(manifest.id, Object.values(feeds)[0]?.dims[0] ?? 1);
@@ -81,6 +83,7 @@ export class Sessions {
       mock: false,
       device: "cpu",
       count: (rows) => this.#options.counted(manifest.id, rows),
+      checkStop: () => this.#options.checkStop(),
       run: () => {
         throw new FlowError("MODEL_TASK", `model ${manifest.id} is a checkpoint for @huggingface/transformers, not one ONNX graph`, {
           hint: "Give the role a model whose manifest says `runtime: onnx`.",

@@ -34,18 +34,19 @@ interface Speaking {
 interface Family {
   /** One run for all pictures together, or one picture a run. */
   reads: "one" | "several";
-  describe(manifest: ModelManifest, images: Image[], generation: Generation): Promise<string>;
+  describe(handle: ModelHandle, images: Image[], generation: Generation): Promise<string>;
 }
 
 /** A picture goes in, words come out, nothing is asked: vit-gpt2, BLIP as models/export/blip.py writes it. */
 const encoderDecoder: Family = {
   reads: "one",
-  async describe(manifest, [image], { maxNewTokens }) {
+  async describe(handle, [image], { maxNewTokens }) {
+    const { manifest } = handle;
     const model = await openModel(manifest, "AutoModelForVision2Seq");
     const processor = (await openProcessor(manifest)) as unknown as Speaking;
     const tokenizer = (await openTokenizer(manifest)) as unknown as Speaking;
     const { pixel_values } = await processor(image);
-    const tokens = await generate(model, { pixel_values: pixel_values! }, maxNewTokens);
+    const tokens = await generate(handle, model, { pixel_values: pixel_values! }, maxNewTokens);
     return cleanCaption(tokenizer.batch_decode(tokens, { skip_special_tokens: true })[0] ?? "", isCut(model, tokens, 1, maxNewTokens));
   },
 };
@@ -53,12 +54,13 @@ const encoderDecoder: Family = {
 /** The task is a token of its own: `settings.task`, <CAPTION> unless given. */
 const florence: Family = {
   reads: "one",
-  async describe(manifest, [image], { maxNewTokens }) {
+  async describe(handle, [image], { maxNewTokens }) {
+    const { manifest } = handle;
     const task = String(manifest.settings["task"] ?? "<CAPTION>");
     const model = await openModel(manifest, "AutoModelForImageTextToText");
     const processor = (await openProcessor(manifest)) as unknown as Speaking & { construct_prompts(task: string): string[]; post_process_generation(text: string, task: string, size: [number, number]): Record<string, unknown> };
     const inputs = await processor(image, processor.construct_prompts(task));
-    const tokens = await generate(model, inputs, maxNewTokens);
+    const tokens = await generate(handle, model, inputs, maxNewTokens);
     const text = processor.batch_decode(tokens, { skip_special_tokens: false })[0] ?? "";
     return cleanCaption(String(processor.post_process_generation(text, task, [image!.height, image!.width])[task] ?? ""), isCut(model, tokens, 1, maxNewTokens));
   },
@@ -68,14 +70,15 @@ const florence: Family = {
 function chat(reads: "one" | "several", pictures: (count: number) => number, options: (manifest: ModelManifest) => object = () => ({})): Family {
   return {
     reads,
-    async describe(manifest, images, { prompt, maxNewTokens }) {
+    async describe(handle, images, { prompt, maxNewTokens }) {
+      const { manifest } = handle;
       const model = await openModel(manifest, "AutoModelForImageTextToText");
       const processor = (await openProcessor(manifest)) as unknown as Speaking;
       tuneProcessor(processor as unknown as Processor, manifest);
       const content = [...Array.from({ length: pictures(images.length) }, () => ({ type: "image" })), { type: "text", text: prompt }];
       const text = processor.apply_chat_template([{ role: "user", content }], { add_generation_prompt: true, tokenize: false });
       const inputs = await processor(text, images, options(manifest));
-      const tokens = await generate(model, inputs, maxNewTokens);
+      const tokens = await generate(handle, model, inputs, maxNewTokens);
       const asked = inputs["input_ids"]!.dims.at(-1)!;
       const answer = tokens.slice(null, [asked, null] as never);
       return cleanCaption(processor.batch_decode(answer, { skip_special_tokens: true })[0] ?? "", isCut(model, tokens, asked, maxNewTokens));
@@ -85,13 +88,16 @@ function chat(reads: "one" | "several", pictures: (count: number) => number, opt
 
 /**
  * Qwen2-VL takes a video as one picture with time: frames of one size, two of which make a step (temporal_patch_size), under one placeholder.
- * The processor's limits of a frame's area are the manifest's `settings.minPixels` and `maxPixels`.
+ * The processor's limits of a frame's area are the manifest's `settings.minPixels` and `maxPixels`. SmolVLM's first scales every picture to a longer
+ * side of 2048 pixels to cut it into tiles; one that is not cut needs a tile's size only.
  */
 function tuneProcessor(processor: Processor, { settings }: ModelManifest): void {
-  const image = (processor as unknown as { image_processor?: { min_pixels?: number; max_pixels?: number } }).image_processor;
-  if (!image || image.min_pixels === undefined) return;
-  if (typeof settings["minPixels"] === "number") image.min_pixels = settings["minPixels"];
-  if (typeof settings["maxPixels"] === "number") image.max_pixels = settings["maxPixels"];
+  const image = (processor as unknown as { image_processor?: { min_pixels?: number; max_pixels?: number; size?: { longest_edge?: number }; max_image_size?: { longest_edge: number } } }).image_processor;
+  if (image?.min_pixels !== undefined) {
+    if (typeof settings["minPixels"] === "number") image.min_pixels = settings["minPixels"];
+    if (typeof settings["maxPixels"] === "number") image.max_pixels = settings["maxPixels"];
+  }
+  if (image?.max_image_size && image.size?.longest_edge !== undefined && settings["tiles"] !== true) image.size.longest_edge = image.max_image_size.longest_edge;
 }
 
 const FAMILIES: Record<string, Family> = {
@@ -128,7 +134,7 @@ export async function describePictures(model: ModelHandle, pictures: readonly Pi
   }
   const family = familyOf(manifest);
   const images = await asImages(pictures);
-  return runTransformers(model, pictures.length, () => family.describe(manifest, images, generation));
+  return runTransformers(model, pictures.length, () => family.describe(model, images, generation));
 }
 
 /**
@@ -155,9 +161,13 @@ async function asImages(pictures: readonly Picture[]): Promise<Image[]> {
   return pictures.map(({ pixels, width, height }) => new RawImage(new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length), width, height, 3));
 }
 
-/** Greedy, whatever generation_config.json says: Qwen2-VL's own samples. */
-async function generate(model: Model, inputs: Inputs, maxNewTokens: number): Promise<Tensor> {
-  return (await model.generate({ ...inputs, max_new_tokens: maxNewTokens, do_sample: false, num_beams: 1 } as never)) as Tensor;
+/** Greedy, whatever generation_config.json says: Qwen2-VL's own samples. Ends between two tokens when the pool is stopping. */
+async function generate(handle: ModelHandle, model: Model, inputs: Inputs, maxNewTokens: number): Promise<Tensor> {
+  const goOn = (sequences: unknown[]): boolean[] => {
+    handle.checkStop?.();
+    return sequences.map(() => false);
+  };
+  return (await model.generate({ ...inputs, max_new_tokens: maxNewTokens, do_sample: false, num_beams: 1, stopping_criteria: [goOn] } as never)) as Tensor;
 }
 
 /** Whether the token limit ended it, and not the model. */

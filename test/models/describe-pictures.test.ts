@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { FlowError } from "../../src/contracts/errors.js";
 import type { ModelHandle } from "../../src/contracts/operator.js";
 import type { ModelManifest } from "../../src/contracts/model.js";
 import { describePictures, firstVisionToken, readsSeveral, type Picture } from "../../src/models/describe-pictures.js";
@@ -30,11 +31,11 @@ describe("pictures in words, by checkpoints of the published layouts", needsBpe,
     assert.equal(await describePictures(handle, frames, BRIEFLY), "A red scene.");
     assert.equal(handle.rows, 4);
     assert.equal(await describePictures(handle, [GREEN, GREEN].map((colour) => picture(colour)), { ...BRIEFLY, prompt: "What is this?" }), "A green picture.");
-    // The first token: of the first two frames, [−1, exp of the normalised means].
+    // The first token: of the corner of the first two frames, [−1, exp of the normalised means]. The library scales up with dim edges: 2 %.
     const first = await firstVisionToken(handle, [BLUE, BLUE, RED, RED].map((colour) => picture(colour)));
     const expected = BLUE.map((value, c) => Math.exp((value / 255 - [0.48145466, 0.4578275, 0.40821073][c]!) / [0.26862954, 0.26130258, 0.27577711][c]!));
     assert.equal(first.length, 4);
-    [-1, ...expected].forEach((value, i) => assert.ok(Math.abs(first[i]! - value) < 1e-3, `${i}: ${first[i]!} ≠ ${value}`));
+    [-1, ...expected].forEach((value, i) => assert.ok(Math.abs(first[i]! - value) < 0.02 * Math.abs(value), `${i}: ${first[i]!} ≠ ${value}`));
   });
 
   test("SmolVLM: a picture each, not cut into tiles", async () => {
@@ -59,6 +60,21 @@ describe("pictures in words, by checkpoints of the published layouts", needsBpe,
     assert.equal(await describePictures(handle, [picture(RED)], BRIEFLY), "A red scene.");
     const detailed = handleOf({ ...handle.manifest, dir: handle.manifest.dir, files: handle.manifest.files, sha256: handle.manifest.sha256, settings: { task: "<DETAILED_CAPTION>" } });
     assert.equal(await describePictures(detailed, [picture(RED)], BRIEFLY), "A red picture.");
+  });
+
+  test("a generation ends between two tokens when the pool is stopping", async () => {
+    let asked = 0;
+    const stop = new FlowError("CANCELLED", "the pool is stopping", { hint: "Run it again." });
+    const handle = Object.assign(handleOf(qwen2Vl().manifest), {
+      checkStop: () => {
+        if (++asked === 3) throw stop;
+      },
+    });
+    await assert.rejects(describePictures(handle, [picture(RED), picture(RED)], BRIEFLY), { code: "CANCELLED" });
+    assert.equal(asked, 3);
+    assert.equal(handle.rows, 0);
+    // The model is as good as before.
+    assert.equal(await describePictures(handle, [picture(RED), picture(RED)], BRIEFLY), "A red scene.");
   });
 
   test("a stand-in of --mock-models answers without files, by what it is given", async () => {

@@ -4,6 +4,11 @@ import { defineOperator, skip } from "../../contracts/operator.js";
 import { Image, Keyframes, Scene, Vector } from "../../contracts/ports.js";
 import { nearestToCentroids } from "../../math/kmeans.js";
 
+/** The middle of each of k equal parts of 0 … n − 1; all where there are no more than k. */
+export function evenly(n: number, k: number): number[] {
+  return k >= n ? Array.from({ length: n }, (_, i) => i) : Array.from({ length: k }, (_, i) => Math.floor(((i + 0.5) * n) / k));
+}
+
 export const sceneKeyframes = defineOperator({
   name: "scene.keyframes",
   version: 1,
@@ -13,11 +18,14 @@ export const sceneKeyframes = defineOperator({
   level: "scene",
   inputs: { scenes: Scene.at("scene"), vectors: Vector.at("frame"), images: Image.at("frame", { optional: true, nullable: true }) },
   outputs: { keyframes: Keyframes.at("scene") },
-  config: z.strictObject({ k: z.int().min(1).max(256).default(8).describe("Clusters, and frames kept.") }),
+  config: z.strictObject({
+    k: z.int().min(1).max(256).default(8).describe("Clusters, and frames kept."),
+    choose: z.enum(["clusters", "uniform"]).default("clusters").describe("`clusters`: the frame nearest each centroid; `uniform`: frames at even distances, whatever they show."),
+  }),
   run: {
     form: "each",
     thread: "pool",
-    each: ({ vectors, images }, { k }: { k: number }) => {
+    each: ({ vectors, images }, { k, choose }: { k: number; choose: "clusters" | "uniform" }) => {
       const { ptsUs, data, width } = vectors as Series;
       if (ptsUs.length === 0 || !data) return skip("no sampled frame lies in the scene");
       const pictures = new Map<number, Uint8Array>();
@@ -26,7 +34,8 @@ export const sceneKeyframes = defineOperator({
         const jpeg = series.bytes?.[i];
         if (jpeg && jpeg.length > 0) pictures.set(at, jpeg);
       });
-      const keyframes = nearestToCentroids(data, ptsUs.length, width, k).map((row): KeyframeRef => {
+      const rows = choose === "uniform" ? evenly(ptsUs.length, k) : nearestToCentroids(data, ptsUs.length, width, k);
+      const keyframes = rows.map((row): KeyframeRef => {
         const at = ptsUs[row]!;
         const jpeg = pictures.get(at);
         return jpeg ? { ptsUs: at, jpeg } : { ptsUs: at };

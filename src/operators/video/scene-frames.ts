@@ -41,12 +41,19 @@ export function patchedSize(width: number, height: number, factor: number, minPi
 /** Qwen2-VL's side of a merged patch, and what S1.3 and qwen_vl_utils allow a video's frame: 128·28·28 to 360·420 pixels. */
 const QWEN = { factor: 28, minPixels: 128 * 28 * 28, maxPixels: 360 * 420 };
 
-/** How frames for this model are decoded: whole patches for Qwen2-VL, else a longer side of `settings.longest` (640). */
-export function frameSize(info: MediumInfo, manifest: ModelManifest): FramesWanted["size"] {
-  const number = (name: string, otherwise: number): number => (typeof manifest.settings[name] === "number" ? manifest.settings[name] : otherwise);
-  if (manifest.family !== "qwen2-vl" || info.video === null) return { longest: number("longest", 640) };
+/**
+ * How frames for this model are decoded: in the very size that its processor wants (`settings.size`; whole patches for Qwen2-VL), so that the library
+ * scales nothing: scaling up, it darkens edges. Else a longer side of `settings.longest` (640).
+ */
+export function frameSize(info: MediumInfo, { family, settings }: ModelManifest): FramesWanted["size"] {
+  const number = (name: string, otherwise: number): number => (typeof settings[name] === "number" ? settings[name] : otherwise);
+  const { size } = settings;
+  if (Array.isArray(size) && size.length === 2 && size.every((side) => Number.isInteger(side) && side > 0)) return [size[0] as number, size[1] as number];
+  if (family !== "qwen2-vl" || info.video === null) return { longest: number("longest", 640) };
   const [width, height] = displaySize(info.video);
-  return patchedSize(width, height, QWEN.factor, number("frameMinPixels", QWEN.minPixels), number("frameMaxPixels", QWEN.maxPixels));
+  const shrunk = patchedSize(width, height, QWEN.factor, number("frameMinPixels", QWEN.minPixels), number("frameMaxPixels", QWEN.maxPixels));
+  // The processor's own limits come second, as in the seed's pipeline.
+  return patchedSize(...shrunk, QWEN.factor, number("minPixels", 0), number("maxPixels", Infinity));
 }
 
 /** Frames of the scene at even distances, as many as the sampling says. Fewer than a multiple of `step`: the last one stands in for those that miss. */
