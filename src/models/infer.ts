@@ -116,7 +116,7 @@ function imagePreprocess(input: TensorInfo, preprocessor: Record<string, unknown
   set(
     "preprocess",
     {
-      ...{ kind: "image", size, fit: stated?.fit ?? "fill", resample: RESAMPLE[Number(preprocessor["resample"] ?? 2)] ?? "bilinear" },
+      ...{ kind: "image", size, fit: stated?.fit ?? "fill", ...(stated?.resize === undefined ? {} : { resize: stated.resize }), resample: RESAMPLE[Number(preprocessor["resample"] ?? 2)] ?? "bilinear" },
       ...(normalise ? { mean, std } : {}),
       ...(Math.abs(Number(scale) - 1 / 255) < 1e-9 ? {} : { scale }),
       ...(layout === "nhwc" ? { layout } : {}),
@@ -126,9 +126,11 @@ function imagePreprocess(input: TensorInfo, preprocessor: Record<string, unknown
 }
 
 /** `size` and `crop_size` in the forms that transformers has written over the years. */
-function sizeOf(preprocessor: Record<string, unknown> | null): { size: [number, number]; fit: string } | null {
+function sizeOf(preprocessor: Record<string, unknown> | null): { size: [number, number]; fit: string; resize?: number } | null {
   const crop = preprocessor?.["do_center_crop"] === true ? box(preprocessor["crop_size"]) : null;
-  if (crop) return { size: crop, fit: "cover" };
+  const stated = preprocessor?.["size"];
+  const shortest = typeof stated === "number" ? stated : (stated as { shortest_edge?: unknown } | undefined)?.shortest_edge;
+  if (crop) return { size: crop, fit: "cover", ...(typeof shortest === "number" && shortest !== Math.min(...crop) ? { resize: shortest } : {}) };
   const whole = box(preprocessor?.["size"]);
   return whole ? { size: whole, fit: "fill" } : null;
 }

@@ -185,7 +185,7 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
 });
 
 test("add hf: a repository's configuration tells task, preprocessing and licence; the manifest is pinned to the commit", async (t) => {
-  const { server, json, run } = await place(t);
+  const { server, cache, json, run } = await place(t);
   server.put("org/eyes", "onnx/model_quantized.onnx", readFileSync(LITE), true);
   server.put("org/eyes", "onnx/model.onnx", bytes(10), true);
   server.put("org/eyes", "config.json", Buffer.from(JSON.stringify({ architectures: ["Dinov2Model"], hidden_size: 512 })));
@@ -197,8 +197,9 @@ test("add hf: a repository's configuration tells task, preprocessing and licence
   const shown = await json<ModelDocument>("show", "eyes");
   assert.deepEqual([shown.task, shown.licence, shown.state, shown.output?.name], ["image-embedding", "apache-2.0", "installed", "image_embeds"]);
   assert.ok(shown.preprocess.kind === "image");
-  assert.deepEqual({ ...shown.preprocess }, { kind: "image", size: [224, 224], fit: "cover", pad: 0, anchor: "centre", resample: "bicubic", mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6], color: "rgb", scale: 1 / 255, layout: "nchw" });
+  assert.deepEqual({ ...shown.preprocess }, { kind: "image", size: [224, 224], fit: "cover", resize: 256, pad: 0, anchor: "centre", resample: "bicubic", mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6], color: "rgb", scale: 1 / 255, layout: "nchw" });
   assert.ok(!server.asked.some(({ path }) => path.endsWith("onnx/model.onnx")), "the other precision is not downloaded");
+  assert.deepEqual(readdirSync(join(cache, "models")), ["eyes"]);
   server.put("org/evil", "../../escape.onnx", bytes(10), true);
   const evil = await run("add", "hf:org/evil");
   assert.equal(evil.code, 3);
@@ -285,4 +286,30 @@ test("a graph's optional models are pulled too; one that nobody publishes is a n
   assert.match(document.notes.join(), /nowhere\.onnx is nowhere to be downloaded; the graph does without it/);
   // Named itself, it is wanted.
   assert.equal((await json<ModelsPullDocument>("pull", "nowhere")).error?.code, "MODEL_UNPUBLISHED");
+});
+
+test("Ctrl-C: exit 130, the command that goes on, and the beginning of the file stay", async (t) => {
+  const { server, root, cache, env, manifest } = await place(t);
+  const body = bytes(2_000_000);
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  let held: (() => void) | null = null;
+  const half = new Promise<void>((resolve) => (held = resolve));
+  server.onStorage = (_request, response) => {
+    response.writeHead(200, { etag: `"${sha256(body)}"`, "content-length": body.length });
+    response.write(body.subarray(0, 1_000_000), () => held?.());
+    return true;
+  };
+  const child = spawn(process.execPath, [MAIN, "models", "pull", "tiny", "--profile", "my films"], { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  await half;
+  const part = await grown(join(cache, "partial"));
+  child.kill("SIGINT");
+  assert.equal(await ended, 130, stderr);
+  assert.match(stderr, /resume: flow models pull tiny --profile 'my films'/);
+  assert.doesNotMatch(stderr, /error/);
+  assert.ok(statSync(part).size > 0);
+  assert.ok(!existsSync(join(cache, "blobs")));
 });

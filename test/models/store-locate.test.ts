@@ -103,6 +103,21 @@ test("no file is hashed twice, unless it changed", () => {
   assert.equal(found(), join(cache, "models", "m", "m.onnx"));
 });
 
+test("what another revision left in the cache is not taken for this one's, known hash or not", () => {
+  const { manifests, root, cache, put, locate } = place();
+  put(join(layout.model(cache, "m"), "config.json"), "OLD");
+  const published = (file: Record<string, unknown>, revision: string) => manifestOf(wire("m", [file], { runtime: "transformers", source: { huggingface: "org/name", revision } }), join(manifests, "m.yaml"), locate());
+  assert.equal(published(known("config.json", "NEW"), "main").installed, false);
+  put(join(layout.model(cache, "m"), "config.json"), "OLD");
+  const unlocked = published({ path: "config.json" }, "v2");
+  assert.equal(unlocked.files[0]!.sha256, null);
+  assert.equal(unlocked.installed, false);
+  assert.equal(new ModelsLock(cache, root).get({ path: "config.json", source: unlocked.files[0]!.source }, "m"), null);
+  // With the right bytes in the cache the link is made anew.
+  put(layout.blob(cache, sha256("NEW")), "NEW");
+  assert.equal(readFileSync(published(known("config.json", "NEW"), "main").files[0]!.at, "utf8"), "NEW");
+});
+
 test("a catalogue looks for no file until somebody asks, and for none in folders when all lie beside", () => {
   const { manifests, cache, put, locate } = place();
   put(join(manifests, "m.onnx"), "MODEL");

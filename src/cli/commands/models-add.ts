@@ -121,19 +121,19 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   const chosen = chooseHubFiles(listing, options);
   const source = { huggingface: repo, revision: listing.commit };
   const files = chosen.files.map(({ path, size, sha256 }) => ({ path, ...(size === null ? {} : { size }), ...(sha256 === null ? {} : { sha256 }) }));
-  const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime, install: () => Promise.resolve() };
-  const here = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
+  const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime };
+  const { at: here, install } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
   const json = (name: string): Record<string, unknown> | null => (here.has(name) ? (JSON.parse(readFileSync(here.get(name)!, "utf8")) as Record<string, unknown>) : null);
   const config = json("config.json");
   if (chosen.runtime === "onnx") {
     const { inputs, outputs } = await inspectOnnx(here.get(chosen.main)!);
-    return { ...base, inference: infer({ inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) }) };
+    return { ...base, install, inference: infer({ inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) }) };
   }
   const task = taskOf(config);
   const inference: Inference = { fields: { preprocess: { kind: "processor" }, settings: { dtype: chosen.dtype } }, from: { preprocess: "several ONNX files: run by @huggingface/transformers" }, open: [] };
   if (task === null) inference.open.push({ field: "task", option: "--task", question: "What does it do (captioning, speech-recognition, object-detection, segmentation, …)?" });
   else Object.assign(inference.fields, { task });
-  return { ...base, inference };
+  return { ...base, install, inference };
 }
 
 /** Options before inference before questions; then the manifest, checked by its schema. */

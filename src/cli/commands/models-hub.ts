@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import type { HubListing } from "../../models/store/hub-listing.js";
 
@@ -49,15 +50,28 @@ function missing(what: string, onnx: HubListing["files"]): FlowError {
   return new FlowError("MODEL_NO_ONNX", `The repository has no ONNX file ${what}.`, { hint: `It has ${onnx.map(({ path }) => path).join(", ")}: choose with --file or --dtype.`, exit: EXIT.badInput });
 }
 
-/** Downloads some of the files into the cache, under the name that the manifest will have; path → where it is. */
-export async function fetchHub(repo: string, files: readonly Record<string, unknown>[], source: Record<string, unknown>, paths: readonly string[]): Promise<Map<string, string>> {
-  const [{ manifestOf }, { createLocate, pull }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js")]);
+export interface Fetched {
+  /** Path → where it is. */
+  at: ReadonlyMap<string, string>;
+  /** Gives the files to the model of that name. */
+  install: (id: string) => Promise<void>;
+}
+
+/** Downloads some of a repository's files into the cache, for a model that has no name yet. */
+export async function fetchHub(repo: string, files: readonly Record<string, unknown>[], source: Record<string, unknown>, paths: readonly string[]): Promise<Fetched> {
+  const [{ manifestOf }, { cacheFolder, createLocate, layout, pull }, { linkModel }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js"), import("../../models/store/install.js")]);
   const id = `hub-${repo.toLowerCase().replace(/[^a-z0-9._-]+/g, "-")}`;
   const wanted = files.filter((file) => paths.includes(String(file["path"])));
   const value = { id, task: "none", summary: repo, runtime: "transformers", licence: "not read yet", source, files: wanted, limits: ["a download"] };
-  const manifest = manifestOf(value, `/${id}.yaml`, createLocate());
-  const { failed } = await pull([manifest]);
+  const { failed } = await pull([manifestOf(value, `/${id}.yaml`, createLocate())]);
   if (failed[0]) throw failed[0].error;
-  const again = manifestOf(value, `/${id}.yaml`, createLocate());
-  return new Map(again.files.map((file) => [file.path, file.at]));
+  const found = manifestOf(value, `/${id}.yaml`, createLocate()).files;
+  const cache = cacheFolder();
+  return {
+    at: new Map(found.map((file) => [file.path, file.at])),
+    install: async (named) => {
+      for (const { path, at, sha256 } of found) if (at.startsWith(cache) && sha256 !== null) linkModel(cache, named, path, sha256);
+      await rm(layout.model(cache, id), { recursive: true, force: true });
+    },
+  };
 }

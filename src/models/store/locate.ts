@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import type { ModelFile } from "../../contracts/index.js";
 import type { Locate, LocatedModel } from "../manifest.js";
@@ -74,13 +74,21 @@ class Finder {
   private file(id: string, file: Wanted, origin: string, home: string): string | null {
     const beside = join(dirname(origin), file.path);
     if (hasSize(beside, file.sizeBytes)) return beside;
-    const linked = join(home, file.path);
-    if (hasSize(linked, file.sizeBytes)) return linked;
-    if (file.sha256 !== null) {
-      const blob = layout.blob(this.cache, file.sha256);
-      if (hasSize(blob, file.sizeBytes)) return blob;
-    }
+    const cached = this.inCache(file.sha256, join(home, file.path));
+    if (cached !== null) return cached;
     return this.inFolders(id, file);
+  }
+
+  /**
+   * The model's link if it stands for these bytes, else the bytes under their hash. A link that stands for others (a manifest of another revision made
+   * it), or for what neither the manifest nor the lock file knows, is taken away: the model would pass for installed.
+   */
+  private inCache(sha256: string | null, linked: string): string | null {
+    const blob = sha256 === null ? null : layout.blob(this.cache, sha256);
+    const [link, bytes] = [linked, blob].map((path) => (path === null ? undefined : statSync(path, { throwIfNoEntry: false })));
+    if (link?.isFile() && sha256 !== null && (bytes?.ino === link.ino || this.hashOf(linked) === sha256)) return linked;
+    if (link) unlink(linked);
+    return bytes?.isFile() ? blob : null;
   }
 
   private inFolders(id: string, file: Wanted): string | null {
@@ -134,6 +142,14 @@ class Finder {
 
   private listed(): Map<number, string[]> {
     return (this.bySize ??= filesBySize(this.folders));
+  }
+}
+
+function unlink(path: string): void {
+  try {
+    rmSync(path);
+  } catch {
+    // A cache that is read-only keeps it; pre-flight refuses it by its hash.
   }
 }
 

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { infer, type Evidence } from "../../src/models/infer.js";
+
+const evidence = (more: Partial<Evidence>): Evidence => ({ inputs: [], outputs: [], config: null, preprocessor: null, tokenizer: null, files: ["model.onnx"], ...more });
+const tensor = (name: string, dims: (number | string)[], type = "float32") => ({ name, dims, type });
+
+test("a sentence model: mean over tokens, its width, the shorter of two limits", () => {
+  const ids = ["input_ids", "attention_mask"].map((name) => tensor(name, ["batch", "sequence"], "int64"));
+  const { fields, open } = infer(evidence({ inputs: ids, outputs: [tensor("last_hidden_state", ["batch", "sequence", 384])], config: { architectures: ["BertModel"], max_position_embeddings: 512 }, tokenizer: { model_max_length: 256 }, files: ["model.onnx", "tokenizer.json"] }));
+  assert.deepEqual(open, []);
+  assert.equal(fields["task"], "text-embedding");
+  assert.deepEqual(fields["preprocess"], { kind: "text", tokenizer: "hf", maxTokens: 256 });
+  assert.deepEqual(fields["output"], { name: "last_hidden_state", dims: 384, normalised: "unit", pooling: "mean" });
+  assert.deepEqual(fields["inputs"], [{ name: "input_ids", type: "int64", dims: ["n", "sequence"] }, { name: "attention_mask", type: "int64", dims: ["n", "sequence"] }]);
+});
+
+test("a picture model without configuration: size and layout are read, the normalisation is asked for", () => {
+  const { fields, open } = infer(evidence({ inputs: [tensor("x", [1, 257, 257, 3])], outputs: [tensor("y", [1, 21])] }));
+  assert.deepEqual(open.map(({ option }) => option), ["--task", "--preprocess"]);
+  assert.deepEqual(fields["preprocess"], { kind: "image", size: [257, 257], layout: "nhwc" });
+});
+
+test("sizes in the forms that configurations have had", () => {
+  const of = (preprocessor: Record<string, unknown>, dims: (number | string)[] = ["n", 3, "h", "w"]) =>
+    infer(evidence({ inputs: [tensor("pixel_values", dims)], outputs: [tensor("logits", ["n", 5])], config: { architectures: ["ViTForImageClassification"] }, preprocessor: { image_mean: [0, 0, 0], image_std: [1, 1, 1], ...preprocessor } })).fields["preprocess"] as Record<string, unknown>;
+  assert.deepEqual([of({ size: 224 })["size"], of({ size: 224 })["fit"]], [[224, 224], "fill"]);
+  assert.deepEqual(of({ size: { height: 384, width: 256 } })["size"], [256, 384]);
+  const cropped = of({ size: { shortest_edge: 256 }, do_center_crop: true, crop_size: 224 });
+  assert.deepEqual([cropped["size"], cropped["fit"], cropped["resize"]], [[224, 224], "cover", 256]);
+  assert.equal(of({ size: 224, do_rescale: false })["scale"], 1);
+  assert.equal(of({ size: 224, rescale_factor: 1 / 127.5 })["scale"], 1 / 127.5);
+  assert.equal("mean" in of({ size: 224, do_normalize: false }), false);
+  assert.equal(of({ size: 224, resample: 3 })["resample"], "bicubic");
+});
+
+test("classes come from id2label, in order, and not where they are only numbered", () => {
+  const of = (id2label: Record<string, string>) => infer(evidence({ inputs: [tensor("x", ["n", 3, 8, 8])], outputs: [tensor("logits", ["n", 2])], config: { architectures: ["ViTForImageClassification"], id2label } })).fields["settings"];
+  assert.deepEqual(of({ "1": "dog", "0": "cat" }), { classes: ["cat", "dog"] });
+  assert.equal(of({ "0": "LABEL_0", "1": "LABEL_1" }), undefined);
+  assert.equal(of({ "0": "cat", "2": "dog" }), undefined);
+});
+
+test("which of several outputs is the vector is asked for, not guessed", () => {
+  const { fields, open } = infer(evidence({ inputs: [tensor("x", ["n", 3, 8, 8])], outputs: [tensor("a", ["n", 4]), tensor("b", ["n", 8])], config: { architectures: ["Dinov2Model"] }, preprocessor: { image_mean: [0, 0, 0], image_std: [1, 1, 1], size: 8 } }));
+  assert.deepEqual(open.map(({ option }) => option), ["--output"]);
+  assert.equal(fields["output"], undefined);
+});
