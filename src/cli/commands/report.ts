@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
-import { modelFolders, packageVersion } from "../environment.js";
+import { packageVersion } from "../environment.js";
+import { installedModels } from "../open-graph.js";
 import type { WrittenDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson, size } from "../output.js";
@@ -25,9 +26,9 @@ export function command(): Command {
 
 /** Writes the page and says where. */
 export async function writeReport(storeDir: string, out = join(storeDir, "report.html")): Promise<WrittenDocument> {
-  const [{ renderReport }, { loadModels }] = await Promise.all([import("../../report/index.js"), import("../../models/manifest.js")]);
+  const [{ renderReport }, models] = await Promise.all([import("../../report/index.js"), installedModels()]);
   // Thresholds and calibration belong to the space, and so to the model that made it.
-  const spaces = [...loadModels(modelFolders()).values()].flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
+  const spaces = [...models.values()].flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
   const html = await withStore(storeDir, (store) => renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() }));
   try {
     writeFileSync(out, html);
