@@ -60,7 +60,8 @@ export function calibrateCommand(): Command {
       const { pairs, foreignMedian, threshold } = estimate(cosines, options.falsePositives);
       const neighbours = neighbourCosines(vectors).sort();
       const notes: string[] = [];
-      if (pairs * options.falsePositives < 10) notes.push(`${count(pairs)} pairs are few for a rate of ${options.falsePositives}: the threshold rests on the ${Math.max(1, Math.floor(pairs * options.falsePositives))} highest of them`);
+      const above = Math.floor(pairs * options.falsePositives);
+      if (above < 10) notes.push(`${count(pairs)} pairs are few for a rate of ${options.falsePositives}: the threshold rests on the ${above <= 1 ? "highest" : `${above} highest`} of them`);
       if (media < 10) notes.push(`${media} media are few: pairs of the same two media are not independent of one another`);
       if (foreignMedian >= threshold) notes.push("unrelated pairs do not spread in this store: the threshold tells nothing apart");
       const document: ModelsCalibrateDocument = {
