@@ -6,10 +6,11 @@ import type { SeenObject } from "../object/object.summary.js";
 import { composeCaption } from "./caption.measured.js";
 
 const config = z.strictObject({
-  object_score: z.number().min(0).max(1).default(0.6).describe("Best score from which an object is named, 0–1."),
+  object_score: z.number().min(0).max(1).default(0.55).describe("Best score from which an object is named, 0–1."),
+  sure_score: z.number().min(0).max(1).default(0.8).describe("Best score below which two labels of one kind are taken for doubt: `an animal (horse or cow)`."),
   object_share: z.number().min(0).max(1).default(0.1).describe("Share of the sampled frames that must show it, 0–1; of two frames or fewer, one is enough."),
   face_score: z.number().min(0).max(1).default(0.8).describe("Best score from which faces are named, 0–1."),
-  tag_score: z.number().min(0).max(1).default(0.35).describe("Score from which a tag of the picture is named, 0–1."),
+  tag_score: z.number().min(0).max(1).default(0.45).describe("Score from which a tag of the picture is named, 0–1."),
   event_score: z.number().min(0).max(1).default(0.3).describe("Score from which a sound is named, 0–1."),
   max: z.int().min(1).max(50).default(6).describe("Objects named at most; tags and sounds at most half as many."),
 });
@@ -34,11 +35,30 @@ function counted(label: string, count: number): string {
   return /s$/.test(label) && !/(ss|us)$/.test(label) ? label : `${/^[aeiou]/i.test(label) ? "an" : "a"} ${label}`;
 }
 
+/** Kinds of which a detector takes one for another; a chair beside a couch is both. */
+const MISTAKEN: ReadonlySet<string> = new Set(["animal", "vehicle"]);
+
+/** One phrase per object; rivals of one kind of which none is sure are one phrase, by their kind. */
+function phrases(things: readonly SeenObject[], bars: Config): string[] {
+  const doubted = (kind: string | null): SeenObject[] => {
+    const same = kind === null || !MISTAKEN.has(kind) ? [] : things.filter((thing) => thing.kind === kind);
+    return same.length > 1 && same.every(({ score }) => score < bars.sure_score) ? same : [];
+  };
+  const said = new Set<string>();
+  return things.flatMap(({ label, kind, usual }) => {
+    const rivals = doubted(kind);
+    if (rivals.length === 0) return [counted(label, usual)];
+    if (said.has(kind!)) return [];
+    said.add(kind!);
+    return [`${counted(kind!, 1)} (${rivals.map((rival) => rival.label).join(" or ")})`];
+  });
+}
+
 /** Sentences that name what passes its bar, and nothing else; null when nothing does. */
 export function composeFindings({ objects = [], faces = [], tags = [], events = [], attributes = [] }: SceneFindings, bars: Config): string | null {
   const steady = ({ frames, share }: SeenObject): boolean => share >= bars.object_share && (frames > 1 || share >= 0.5);
   const things = objects.filter((object) => object.score >= bars.object_score && steady(object)).slice(0, bars.max);
-  const seen = things.map(({ label, usual }) => counted(label, usual));
+  const seen = phrases(things, bars);
   const face = faces.find(({ score }) => score >= bars.face_score);
   // A face is a person's: it says who was missed, or how near somebody is.
   if (face && steady(face) && !things.some(({ label }) => label === "person")) seen.unshift(counted("person", face.usual));

@@ -37,10 +37,11 @@ export function pool(series: Series, { by, top, min_score }: z.infer<typeof conf
     }
   }
   return [...found.values()]
-    .map(({ sum, ...entry }): PooledLabel => ({ ...entry, score: rounded(by === "max" ? entry.best : sum / total, 4), best: rounded(entry.best, 4) }))
+    .map(({ sum, ...entry }): PooledLabel => ({ ...entry, score: by === "max" ? entry.best : sum / total }))
     .filter(({ score }) => score >= min_score)
     .sort((a, b) => b.score - a.score || (a.label < b.label ? -1 : 1))
-    .slice(0, top);
+    .slice(0, top)
+    .map((entry) => ({ ...entry, score: rounded(entry.score, 4), best: rounded(entry.best, 4) }));
 }
 
 export const labelsPool = defineOperator({

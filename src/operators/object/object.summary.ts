@@ -3,10 +3,13 @@ import type { Detection, Series } from "../../contracts/items.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Detections, Text, Value } from "../../contracts/ports.js";
 import { quantile, rounded } from "../series-rows.js";
+import { kindOf } from "./kinds.js";
 
 /** What is seen of one label in a scene or a medium. */
 export interface SeenObject {
   label: string;
+  /** What it is a kind of: animal, vehicle, food …; null: of nothing that has a word here. */
+  kind: string | null;
   /** Sampled frames with at least one, and their share of all sampled frames. */
   frames: number;
   share: number;
@@ -35,7 +38,7 @@ export function summarise(series: Series, options: z.infer<typeof config>): Seen
       if (!(score >= options.min_score)) continue;
       counts.set(label, (counts.get(label) ?? 0) + 1);
       const known = seen.get(label);
-      if (!known) seen.set(label, { label, frames: 0, share: 0, usual: 0, most: 0, score, bestUs: series.ptsUs[i]!, box, counts: [] });
+      if (!known) seen.set(label, { label, kind: kindOf(label), frames: 0, share: 0, usual: 0, most: 0, score, bestUs: series.ptsUs[i]!, box, counts: [] });
       else if (score > known.score) Object.assign(known, { score, bestUs: series.ptsUs[i]!, box });
     }
     for (const [label, count] of counts) {
@@ -62,7 +65,7 @@ export const objectSummary = defineOperator({
   name: "object.summary",
   version: 1,
   summary: "What is seen in a scene or a medium: each label with its frames, how many at once, the best score and when.",
-  description: "Level: the node's `over`. Reads any detections, faces too. `objects` is for `--where` (`objects.exists(o, o.label == \"dog\" && o.frames > 1)`), `text` for search in words. Nothing seen is an empty list.",
+  description: "Level: the node's `over`. Reads any detections, faces too. `objects` is for `--where` (`objects.exists(o, o.label == \"dog\" && o.frames > 1)`), `text` (labels, then what they are kinds of: animal, vehicle …) for search in words. Nothing seen is an empty list.",
   module: import.meta.url,
   level: "inherit",
   inputs: { detections: Detections },
@@ -73,7 +76,8 @@ export const objectSummary = defineOperator({
     thread: "main",
     each: ({ detections }, options: z.infer<typeof config>) => {
       const objects = summarise(detections as Series, options);
-      return { objects, text: objects.map(({ label }) => label).join(", ") };
+      const words = new Set([...objects.map(({ label }) => label), ...objects.flatMap(({ kind }) => kind ?? [])]);
+      return { objects, text: [...words].join(", ") };
     },
   },
   examples: [

@@ -13,14 +13,14 @@ test("objects of a scene: frames, share, how many at once, the best and when", a
   const detections = series([[seen("dog", 0.5), seen("car", 0.9, 3)], [], [seen("dog", 0.8, 2), seen("dog", 0.6)], [seen("dog", 0.7)]]);
   const { objects, text } = await runEach(objectSummary, { detections });
   assert.deepEqual(objects, [
-    { label: "dog", frames: 3, share: 0.75, usual: 1, most: 2, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
-    { label: "car", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
+    { label: "dog", kind: "animal", frames: 3, share: 0.75, usual: 1, most: 2, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
+    { label: "car", kind: "vehicle", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
   ] satisfies SeenObject[]);
-  assert.equal(text, "dog, car");
-  assert.deepEqual((await runEach(objectSummary, { detections }, { min_frames: 2 }))["text"], "dog");
+  assert.equal(text, "dog, car, animal, vehicle");
+  assert.deepEqual((await runEach(objectSummary, { detections }, { min_frames: 2 }))["text"], "dog, animal");
   assert.deepEqual((await runEach(objectSummary, { detections }, { min_score: 0.65 }))["objects"], [
-    { label: "dog", frames: 2, share: 0.5, usual: 1, most: 1, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
-    { label: "car", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
+    { label: "dog", kind: "animal", frames: 2, share: 0.5, usual: 1, most: 1, score: 0.8, bestUs: 1_000_000, box: [2, 1.3, 10, 20] },
+    { label: "car", kind: "vehicle", frames: 1, share: 0.25, usual: 1, most: 1, score: 0.9, bestUs: 0, box: [3, 1.3, 10, 20] },
   ]);
   assert.deepEqual(await runEach(objectSummary, { detections: series([[], []]) }), { objects: [], text: "" });
   assert.deepEqual(await runEach(objectSummary, { detections: series([]) }), { objects: [], text: "" });
@@ -39,7 +39,7 @@ test("labels of a scene: the mean over all frames or the best of them", async ()
   assert.equal((await runEach(labelsPool, { labels }, { by: "max", top: 1 }))["text"], "orange");
 });
 
-const object = (label: string, score: number, share = 1, usual = 1, frames = 10): SeenObject => ({ label, score, share, usual, most: usual + 1, frames, bestUs: 0, box: [0, 0, 1, 1] });
+const object = (label: string, score: number, share = 1, usual = 1, frames = 10, kind: string | null = null): SeenObject => ({ label, kind, score, share, usual, most: usual + 1, frames, bestUs: 0, box: [0, 0, 1, 1] });
 
 test("a caption names what passes its bar, in words, and nothing else", async () => {
   const caption = async (inputs: Record<string, unknown>, config: object = {}): Promise<unknown> => {
@@ -49,6 +49,10 @@ test("a caption names what passes its bar, in words, and nothing else", async ()
   assert.equal(await caption({ objects: [object("person", 0.9, 1, 2), object("orange", 0.8), object("skis", 0.8), object("vase", 0.3)] }), "Shows two people, an orange and skis.");
   assert.equal(await caption({ objects: [object("dog", 0.9, 0.01, 1, 1)] }), "nothing passes its bar");
   assert.equal(await caption({ objects: [object("dog", 0.9, 1, 1, 1)] }), "Shows a dog.");
+  const animal = (label: string, score: number): SeenObject => object(label, score, 1, 1, 10, "animal");
+  assert.equal(await caption({ objects: [animal("horse", 0.77), object("person", 0.9), animal("cow", 0.6)] }), "Shows an animal (horse or cow) and a person.");
+  assert.equal(await caption({ objects: [animal("horse", 0.9), animal("dog", 0.6)] }), "Shows a horse and a dog.");
+  assert.equal(await caption({ objects: [animal("horse", 0.6)] }), "Shows a horse.");
   assert.equal(await caption({ faces: [object("face", 0.95, 1, 3)] }), "Shows three people.");
   assert.equal(await caption({ objects: [object("person", 0.9)], faces: [object("face", 0.95)] }), "Shows a person and a face to be seen.");
   assert.equal(await caption({ tags: [{ label: "library", score: 0.8 }, { label: "slot", score: 0.1 }], events: [{ label: "Music", score: 0.9 }, { label: "Piano", score: 0.5 }] }), "Looks like library. Sounds: music and piano.");
