@@ -20,7 +20,7 @@ export class Transient extends FlowError {
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
-  /** Headers of the first answer, before any redirect: what the hub itself says of the file. */
+  /** Headers of the last answer from the origin that was asked: what the hub itself says of the file, before it sends us to its storage. */
   first: IncomingHttpHeaders;
   body: IncomingMessage;
 }
@@ -37,7 +37,7 @@ export interface Ask {
 /** Asks and follows redirects. The secret goes to the first origin alone; a redirect from https to http is refused. Resolves with any other status. */
 export async function ask({ url: start, secret }: Address, { method = "GET", headers = {}, signal, environment = process.env, leave = true }: Ask): Promise<Answer> {
   let url = start;
-  let first: IncomingHttpHeaders | null = null;
+  let first: IncomingHttpHeaders = {};
   for (let hop = 0; ; hop++) {
     const own = url.origin === start.origin ? secret : {};
     let body: IncomingMessage;
@@ -46,7 +46,7 @@ export async function ask({ url: start, secret }: Address, { method = "GET", hea
     } catch (cause) {
       throw unreachable(url, cause);
     }
-    first ??= body.headers;
+    if (url.origin === start.origin) first = body.headers;
     const status = body.statusCode ?? 0;
     const to = body.headers.location;
     if (![301, 302, 303, 307, 308].includes(status) || to === undefined) return { status, headers: body.headers, first, body };

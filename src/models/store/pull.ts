@@ -123,7 +123,7 @@ class Work {
     const locked = this.lock.get(file, model.id);
     const sha256 = file.sha256 ?? locked?.sha256 ?? null;
     if (sha256 !== null && (await exists(layout.blob(this.cache, sha256)))) return this.place(wanted, { sha256, size: file.sizeBytes ?? locked?.size ?? 0, commit: null }, null);
-    const part = join(layout.partial(this.cache), createHash("sha256").update(lockKey(wanted.source, model.id, file.path)).digest("hex").slice(0, 32));
+    const part = partOf(this.cache, wanted);
     const release = await claim(part);
     try {
       const commit = await this.commit(wanted.source, locked?.commit ?? null);
@@ -185,9 +185,15 @@ class Work {
   }
 }
 
+/** Where the beginning of a file waits; one per source, whichever model asks. */
+function partOf(cache: string, { source }: PullFile): string {
+  return join(layout.partial(cache), createHash("sha256").update(lockKey(source, "", "")).digest("hex").slice(0, 32));
+}
+
 /** Room for all that is announced, asked before the first byte: a disk that fills up in mid-download troubles everyone on it. */
 async function enoughRoom(cache: string, wanted: readonly Wanted[]): Promise<void> {
-  const needed = wanted.reduce((sum, { total }) => sum + (total ?? 0), 0);
+  const left = await Promise.all(wanted.map(async (each) => (each.total ?? 0) - ((await stat(partOf(cache, each)).catch(() => null))?.size ?? 0)));
+  const needed = left.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (needed === 0) return;
   await mkdir(cache, { recursive: true }).catch((cause: unknown) => {
     throw new FlowError("MODEL_CACHE", `${cache} cannot be made: ${(cause as Error).message}`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment, cause });
