@@ -53,6 +53,7 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   const models = new Map<string, ModelManifest>();
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
   const wrong = await services.checkModels([...models.values()]);
+  if (wrong.length === 0) wrong.push(...(await services.checkDevices()));
   if (wrong.length > 0) {
     throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
   }

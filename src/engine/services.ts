@@ -1,7 +1,7 @@
 /** What all media of one run share: the pool, one batcher and one error policy per node, compiled conditions, dead letters. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { DEVICES, EXIT, FlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
+import { DEVICES, EXIT, FlowError, toFlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression } from "../graph/index.js";
 import { Batcher, InferencePool, type DeviceChoice, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
@@ -231,6 +231,19 @@ export class Services {
   /** What was asked of the pool, node by node. */
   batches(): Record<string, BatchCounts> {
     return Object.fromEntries([...this.batchers].map(([name, { calls, items, size }]) => [name, { calls, items, size }]));
+  }
+
+  /** Lists of devices that do not end with the CPU: whether one of them works is known before the first frame. */
+  async checkDevices(): Promise<FlowError[]> {
+    const errors: FlowError[] = [];
+    for (const { models, runtime } of this.plan.nodes) {
+      for (const [role, model] of Object.entries(models)) {
+        const order = runtime.devices[role] ?? ["cpu"];
+        if (model.mock || order === "auto" || order.includes("cpu")) continue;
+        await this.pool.device(model, order, runtime.check).catch((thrown: unknown) => errors.push(toFlowError(thrown)));
+      }
+    }
+    return errors;
   }
 
   queueDepths(): Record<string, number> {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { OperatorDefinition } from "../../src/index.js";
+import { greedyModel, testModel } from "../inference/fixtures.js";
 import { testAbort } from "./operators/test.abort.js";
 import { testNote } from "./operators/test.note.js";
 import { HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
@@ -100,5 +103,42 @@ describe("--mock-models", () => {
       assert.deepEqual([real.mocked, real.nodes["frames"]!.cached, real.nodes["text"]!.cached], [[], 0, 0]);
       const some = await bench.run(three(""), { operators, mockModels: ["lite-sound"] });
       assert.deepEqual([some.mocked, some.loads], [["lite-sound"], {}], "the others were computed by the run before");
+    }));
+});
+
+describe("memory and devices", () => {
+  const graph = (model: string, runtime: string): string =>
+    `${HEAD}${SCENES}  frames: { op: test.model, in: { frames: { from: media.frames, fps: 0.25, size: { longest: 32 } } }, model: ${model}, batch: { size: 16 } }\n` +
+    `  note: { op: test.note, in: { scenes: scenes, vectors: frames } }\n${OUTPUT}runtime: { workers: 1, ${runtime} }\n`;
+
+  test("what does not fit into memory runs in smaller batches; the summary says so, and the next run begins with them", () =>
+    Workbench.with(async (bench) => {
+      const models = join(bench.dir, "models");
+      await mkdir(models);
+      const { id, task, summary: said, file, sizeBytes, sha256, inputs, outputs } = greedyModel();
+      await writeFile(join(models, "greedy.onnx"), await readFile(file));
+      await writeFile(join(models, "greedy.yaml"), JSON.stringify({ id, task, summary: said, licence: "MIT", files: [{ path: "greedy.onnx", size: sizeBytes, sha256 }], inputs, outputs, limits: [] }));
+      const options = { operators: [...operators, testModel] as OperatorDefinition[], models: [models] };
+      const first = await bench.run(graph("greedy", "limits: { rss: 2GB }, schedule: auto, device: cpu"), options);
+      balanced(first);
+      assert.equal(first.status, "done");
+      const [, rows] = /^greedy runs at most (\d+) rows at once on cpu: more did not fit into memory$/.exec(first.notes[0] ?? "") ?? [];
+      assert.ok(Number(rows) >= 1 && Number(rows) < 16, first.notes.join());
+      const stored = await bench.read((store) => store.getMemo(`model/rows/${sha256}:cpu`));
+      assert.deepEqual(stored, { kind: "done", value: Number(rows) });
+      const again = await bench.run(graph("greedy", ""), { ...options, force: ["frames"] });
+      assert.deepEqual([again.digestNumbers, again.notes], [first.digestNumbers, first.notes]);
+    }));
+
+  test("a device that is not here: the CPU runs instead, the same digests, and the summary has the reason", () =>
+    Workbench.with(async (bench) => {
+      const absent = process.platform === "darwin" ? "dml" : "coreml";
+      const plain = three("");
+      const first = await bench.run(plain, { operators });
+      const other = await bench.run(plain.replace("runtime: { workers: 1", `runtime: { workers: 1, device: ${absent}`), { operators, store: `${bench.store}-other` });
+      assert.deepEqual([other.digest, other.digestNumbers], [first.digest, first.digestNumbers]);
+      assert.deepEqual(Object.keys(other.devices).sort(), ["lite-image", "lite-sound", "lite-text"]);
+      assert.ok(other.notes.some((note) => note.startsWith(`lite-image runs on cpu: ${absent}: ${absent} exists on`)), other.notes.join());
+      await assert.rejects(bench.run(plain.replace("runtime: { workers: 1", `runtime: { workers: 1, device: [${absent}]`), { operators, store: `${bench.store}-strict` }), { code: "MODEL_DEVICE", exit: 3 });
     }));
 });
