@@ -1,4 +1,4 @@
-import { FlowError, Vector, type EmbeddingOutput, type Level, type ModelHandle, type ModelManifest, type PortType } from "../contracts/index.js";
+import { FlowError, Vector, type Device, type EmbeddingOutput, type Level, type ModelHandle, type ModelManifest, type PortType } from "../contracts/index.js";
 
 type Feeds = Parameters<ModelHandle["run"]>[0];
 type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
@@ -62,16 +62,16 @@ export function unitRow(row: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffe
  * Whether a row's result depends on what else is in its batch. The 8-bit files of the hub (`…_quantized.onnx`) measure the range of their
  * activations over the whole batch at run time, padding included. `settings.rows: alone | together` says otherwise.
  */
-export function rowsTouch(manifest: ModelManifest): boolean {
-  const said = manifest.settings["rows"];
+export function rowsTouch({ settings, precisions, files }: Pick<ModelManifest, "settings" | "precisions" | "files">, device: Device = "cpu"): boolean {
+  const said = settings["rows"];
   if (said === "alone" || said === "together") return said === "alone";
-  return /_(quantized|int8|uint8)\.onnx$/.test(manifest.files.find(({ path }) => path.endsWith(".onnx"))?.path ?? "");
+  return /_(quantized|int8|uint8)\.onnx$/.test(precisions[device] ?? files.find(({ path }) => path.endsWith(".onnx"))?.path ?? "");
 }
 
 /** One run for all rows, or a run for each where they would touch: the same result at every batch size. */
 export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched> {
   const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
-  if (rows === 1 || !rowsTouch(model.manifest)) return model.run(feeds);
+  if (rows === 1 || !rowsTouch(model.manifest, model.device)) return model.run(feeds);
   const parts: Fetched[] = [];
   for (let i = 0; i < rows; i++) {
     const row: Feeds = {};

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { ModelManifest } from "../../src/contracts/model.js";
+import { rowsTouch, splitRows, unitRow } from "../../src/models/rows.js";
+
+const manifest = (output: object, more: object = {}): ModelManifest => ({ id: "m", output: { name: "out", dims: 2, normalised: "none", pooling: "none", ...output }, settings: {}, precisions: {}, files: [], ...more }) as unknown as ModelManifest;
+const rows = (output: object, data: number[], dims: number[], n: number, mask?: number[]): number[][] => splitRows({ out: { data: Float32Array.from(data), dims } }, manifest(output), n, mask).map((row) => [...row]);
+
+describe("rows of an embedding model", () => {
+  test("as they are, the first token, or the mean over attended tokens", () => {
+    assert.deepEqual(rows({}, [1, 2, 3, 4], [2, 2], 2), [[1, 2], [3, 4]]);
+    const tokens = [1, 2, 3, 4, 90, 91, 5, 6, 7, 8, 9, 10];
+    assert.deepEqual(rows({ pooling: "first" }, tokens, [2, 3, 2], 2), [[1, 2], [5, 6]]);
+    assert.deepEqual(rows({ pooling: "mean" }, tokens, [2, 3, 2], 2, [1, 1, 0, 1, 1, 1]), [[2, 3], [7, 8]]);
+    assert.deepEqual(rows({ pooling: "mean" }, [1, 2, 3, 4], [1, 2, 2], 1), [[2, 3]]);
+    assert.deepEqual(rows({ pooling: "mean" }, [1, 2], [1, 1, 2], 1, [0]), [[0, 0]], "nothing attended");
+  });
+
+  test("`unit` is made sure of, zero stays zero, a unit row keeps its bits", () => {
+    assert.deepEqual(rows({ normalised: "unit" }, [3, 4, 0, 0], [2, 2], 2), [[Math.fround(0.6), Math.fround(0.8)], [0, 0]]);
+    const near = Float32Array.of(0.6, 0.8);
+    assert.equal(unitRow(near), near);
+  });
+
+  test("another shape is an error that shows both", () => {
+    assert.throws(() => rows({ dims: 3 }, [1, 2, 3, 4], [2, 2], 2), { code: "MODEL_OUTPUT", message: /\[2, 2\].*out \[2, 3\]/ });
+    assert.throws(() => rows({ pooling: "mean" }, [1, 2, 3, 4], [1, 2, 2], 1, [1]), { code: "MODEL_OUTPUT" });
+    assert.throws(() => splitRows({ other: { data: new Float32Array(2), dims: [1, 2] } }, manifest({}), 1), { code: "MODEL_OUTPUT", message: /other/ });
+  });
+
+  test("whether rows touch: by the file that the device runs, unless the manifest says", () => {
+    const files = [{ path: "config.json" }, { path: "onnx/model_quantized.onnx" }, { path: "onnx/model_fp16.onnx" }];
+    assert.equal(rowsTouch(manifest({}, { files })), true);
+    assert.equal(rowsTouch(manifest({}, { files, precisions: { webgpu: "onnx/model_fp16.onnx" } }), "webgpu"), false);
+    assert.equal(rowsTouch(manifest({}, { files, settings: { rows: "together" } })), false);
+    assert.equal(rowsTouch(manifest({}, { files: [{ path: "mobilenet_v2_quant.onnx" }] })), false);
+    assert.equal(rowsTouch(manifest({}, { files: [{ path: "model.onnx" }], settings: { rows: "alone" } })), true);
+  });
+});
