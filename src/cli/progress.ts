@@ -116,6 +116,7 @@ function line(figures: ProgressFigures, progress: RunProgress): string {
   const [busiest] = figures.queues;
   if (busiest) parts.push(`busiest ${busiest[0]}`, `queues ${figures.queues.slice(0, 3).map(([node, items]) => `${node} ${items}`).join(" ")}`);
   if (figures.etaMs !== null) parts.push(`ETA ${elapsed(figures.etaMs)}`);
+  if (progress.pass) parts.push(`pass ${progress.pass.index}/${progress.pass.of}`);
   if (progress.media > 1) parts.push(`${progress.mediaDone}/${progress.media} media`);
   const [first] = progress.active;
   if (first) parts.push(basename(first.uri));

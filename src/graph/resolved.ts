@@ -5,7 +5,16 @@ import { child, toValue, type MapTree, type Tree } from "./tree.js";
 export const resolvedGraph = (plan: Plan): readonly ResolvedValue[] => plan.resolved;
 
 /** Shown as resolved, with the defaults that complete them. */
-const COMPLETED = new Set(["with", "batch", "queue", "on_error"]);
+const COMPLETED = new Set(["with", "batch", "queue", "on_error", "runtime"]);
+
+/** Where `runtime:` says what the plan has under another name. */
+const WRITTEN: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  workers: [["workers"], ["pools", "inference", "workers"]],
+  isolation: [["pools", "inference", "isolation"]],
+  timeoutMs: [["pools", "inference", "timeout"]],
+  rssBytes: [["limits", "rss"]],
+  vramBytes: [["limits", "vram"]],
+};
 
 /** Collects them while the trees are at hand. */
 export function resolvedValues(plan: Plan, root: MapTree): ResolvedValue[] {
@@ -22,7 +31,7 @@ export function resolvedValues(plan: Plan, root: MapTree): ResolvedValue[] {
   const runtime = child(root, "runtime");
   for (const [key, value] of Object.entries(plan.runtime)) {
     const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/_us$/, "");
-    const written = child(runtime, snake);
+    const written = (WRITTEN[key] ?? [[snake]]).map((path) => path.reduce<Tree | null>((tree, step) => child(tree, step), runtime)).find((tree) => tree !== null);
     values.push({ path: `runtime.${key}`, value, origin: written ? origin(written) : origin(runtime ?? root, "default") });
   }
   const nodes = child(root, "nodes");
@@ -46,8 +55,15 @@ export function resolvedValues(plan: Plan, root: MapTree): ResolvedValue[] {
       ["on_error", "backoff", `${onError.backoffMinMs}ms..${onError.backoffMaxMs}ms`],
       ["on_error", "then", onError.then],
     ];
+    // Where its models run: of the node, else of the graph.
+    const pool = child(child(runtime, "pools"), "inference");
+    const common: Record<string, Tree | null> = { device: child(runtime, "device"), check: child(runtime, "check"), isolation: child(pool, "isolation"), timeout: child(pool, "timeout") };
+    if (Object.keys(node.models).length > 0) {
+      const { devices, check, isolation, timeoutMs } = node.runtime;
+      policies.push(["runtime", "device", devices], ["runtime", "check", check ?? "off"], ["runtime", "isolation", isolation], ["runtime", "timeout", timeoutMs === null ? null : `${timeoutMs}ms`]);
+    }
     for (const [key, field, value] of policies) {
-      const given = child(child(tree, key), field);
+      const given = child(child(tree, key), field) ?? (key === "runtime" ? common[field] : null);
       values.push({ path: `${path}.${key}.${field}`, value, origin: given ? origin(given) : fallback });
     }
   }

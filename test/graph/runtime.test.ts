@@ -54,6 +54,17 @@ test("isolation and timeout: of the pool, and of a node", () => {
   assert.deepEqual(load(graph(FRAMES, "runtime: { pools: { inference: { timeout: 5s } } }")).problems.map(({ code }) => code), ["TIMEOUT_NEEDS_PROCESS"]);
 });
 
+test("--resolved says where each of it was written", () => {
+  const plan = planOf(graph(FRAMES, "runtime:\n  device: webgpu\n  limits: { rss: 4GB }\n  pools: { inference: { isolation: process, timeout: 60s } }"));
+  const of = (path: string): [unknown, string, number] => {
+    const { value, origin } = plan.resolved.find((one) => one.path === path)!;
+    return [value, origin.from, origin.line];
+  };
+  assert.deepEqual([of("runtime.rssBytes"), of("runtime.isolation"), of("runtime.timeoutMs")], [[4e9, "graph", 12], ["process", "graph", 13], [60_000, "graph", 13]]);
+  assert.deepEqual(of("nodes.frames.runtime.device"), [{ image: ["webgpu", "cpu"] }, "graph", 11]);
+  assert.deepEqual(of("nodes.frames.runtime.check").slice(0, 2), [0.001, "default"]);
+});
+
 test("one pass unless the graph or its limits ask for more", () => {
   const passes = (rest: string, megabytes: Record<string, number> = {}): string[][] => planned(THREE, `${rest}\n${OUT}`, megabytes).plan!.passes.map((pass) => pass.models);
   assert.deepEqual(passes(""), [["lite-image", "lite-sound", "lite-text"]]);
