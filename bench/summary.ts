@@ -40,6 +40,10 @@ const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
     told("the model alone / the whole of flow, wall time", String(r["ofModel"])),
   ],
   fill: (r) => [atLeast(`${r["media"]} media at once: how full the batches are`, r["fill"], 0.9)],
+  isolation: (r) => [
+    atMost(`load, run, unload ${r["rounds"]} times with isolation: process: growth over the last half, MB`, r["growthMB"], 2, `${r["growthMB"]} (${r["lastMB"]} MB at the end, ${r["loadedMB"]} with the model)`),
+    told(`the same ${r["threads"]?.rounds ?? 0} times with threads, MB`, `${r["threads"]?.firstMB ?? "–"} → ${r["threads"]?.lastMB ?? "–"}`),
+  ],
   rerun: (r) => [
     atLeast(`rerun of ${r["long"].minutes} minutes, times faster than its first run of ${r["long"].firstS} s`, r["long"].faster, 50, `${r["long"].faster} (rerun ${range(r["long"].rerunMs)} ms)`),
     atLeast("first run of that input, s", r["long"].firstS, 60),
