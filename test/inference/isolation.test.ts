@@ -8,6 +8,8 @@ import { Batcher, InferencePool, type PoolCall, type PoolResult } from "../../sr
 import type { GridItem, ModelManifest, OperatorDefinition } from "../../src/contracts/index.js";
 import { loadModels } from "../../src/models/manifest.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
+import { createLocate } from "../../src/models/store/locate.js";
+import { testRun, testRunTakes } from "./run-fixture.js";
 import { frameRing, interval, medium, modelsDir, testCrash, testEach, testSums, testWhere, tinyModel } from "./fixtures.js";
 
 const pool = new InferencePool({ workers: 2, isolation: "process" });
@@ -62,6 +64,20 @@ test("a model gives the same bytes as in a thread, at every batch size", async (
     const found: number[][] = [];
     for (let i = 0; i < frames.length; i += size) found.push(...vectors(await pool.run(batchCall(imageEmbed, frames.slice(i, i + size), {}, { image }))));
     assert.deepEqual(found, expected);
+  }
+});
+
+test("real models give the bytes of a thread in a process", { skip: process.env["FLOW_MODELS_DIR"] ? false : "FLOW_MODELS_DIR is not set" }, async (t) => {
+  await using threads = new InferencePool({ workers: 1 });
+  const found = [...loadModels(modelsDir, createLocate()).values()].filter((model) => model.runtime === "onnx" && model.installed && !model.id.startsWith("lite-") && testRunTakes(model));
+  assert.ok(found.length >= 3, found.map(({ id }) => id).join());
+  for (const model of found) {
+    await t.test(model.id, async () => {
+      const call = batchCall(testRun, frameRing(1, 2, 2), {}, { model });
+      const [here, there] = await Promise.all([threads.run(call), pool.run(call)]);
+      assert.ok(vectors(here)[0]!.length > 0);
+      assert.deepEqual(there, here);
+    });
   }
 });
 

@@ -115,6 +115,12 @@ function printPasses(plan: Plan): void {
     print(table(plan.passes.map((pass, i) => [String(i + 1), pass.models.join(" ") || colours.dim("no model"), colours.dim(`about ${size(pass.bytes)} a worker`), pass.nodes.map((name) => colours.cyan(name)).join(" ")])));
     print();
   }
+  const elsewhere = plan.nodes.flatMap((node) => Object.entries(node.runtime.devices).flatMap(([role, order]) => (order !== "auto" && order[0] === "cpu" ? [] : [[colours.cyan(node.name), node.models[role]?.id ?? role, order === "auto" ? "auto" : order.join(", ")]])));
+  if (elsewhere.length > 0) {
+    print(colours.bold("devices") + colours.dim("  tried in this order"));
+    print(table(elsewhere));
+    print();
+  }
   const mocked = plan.nodes.filter((node) => Object.values(node.models).some((model) => model.mock)).map((node) => node.name);
   if (mocked.length > 0) print(`${colours.red("stand-ins instead of models")}: ${mocked.join(", ")}\n`);
 }
