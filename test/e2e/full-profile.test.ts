@@ -87,6 +87,19 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
       assert.equal((await run()).digest, first.digest);
     }));
 
+  test("in child processes the same result", () =>
+    inTemporaryFolder(async (dir) => {
+      const digests: string[] = [];
+      for (const runtime of ["{ workers: 1 }", "{ pools: { inference: { workers: 2, isolation: process } } }"]) {
+        const file = join(dir, "full.yaml");
+        await writeFile(file, GRAPH.replace("default: captioner1", "default: captioner2").replace("\nnodes:\n", `\nruntime: ${runtime}\nnodes:\n`));
+        const summary = await runGraph(file, { store: join(dir, `store-${digests.length}`), models: folders });
+        assert.equal(summary.status, "done", JSON.stringify(summary.failures));
+        digests.push(`${summary.digest} ${summary.digestNumbers}`);
+      }
+      assert.equal(digests[0], digests[1]);
+    }));
+
   test("a word finds pictures through the text half of the space", () =>
     inTemporaryFolder(async (dir) => {
       const [file, store] = [join(dir, "full.yaml"), join(dir, "store")];
