@@ -21,17 +21,23 @@ export interface Inference {
   open: { field: string; option: string; question: string }[];
 }
 
-/** Model class of `config.json` (architectures) → task. First match. */
-const TASKS: readonly [RegExp, string][] = [
-  [/CLIP(Vision|Model)|Siglip(Vision|Model)|Dinov2Model|DINOv3|ViTModel|ConvNextModel|Dinov2ForImageClassification$/i, "image-embedding"],
-  [/CLIPText|SiglipText|BertModel|MPNetModel|RobertaModel|XLMRobertaModel|NomicBert|DistilBertModel/i, "text-embedding"],
-  [/ClapAudio|ClapModel|Wav2Vec2Model|HubertModel|WavLMModel/i, "audio-embedding"],
-  [/ASTFor|AudioClassification/i, "audio-events"],
-  [/Whisper|SpeechSeq2Seq|ForCTC/i, "speech-recognition"],
-  [/ZeroShotObjectDetection|GroundingDino|Owl|ForObjectDetection/i, "object-detection"],
-  [/SamModel|Sam2|SemanticSegmentation|ForImageSegmentation/i, "segmentation"],
-  [/ForImageClassification/i, "image-classification"],
-  [/VisionEncoderDecoder|Florence2|BlipFor|Idefics|SmolVLM|Qwen2VL|LlavaFor|ForVision2Seq|ImageTextToText/i, "captioning"],
+/** Model class of `config.json` (architectures) → task and family. First match. */
+const KNOWN: readonly [architecture: RegExp, task: string, family: string][] = [
+  [/^CLIPText/i, "text-embedding", "clip"],
+  [/^CLIP/i, "image-embedding", "clip"],
+  [/^Dinov2/i, "image-embedding", "dinov2"],
+  [/^(Siglip(Vision|Model)|DINOv3|ViTModel|ConvNextModel)/i, "image-embedding", "generic"],
+  [/^(BertModel|MPNetModel|RobertaModel|XLMRobertaModel|NomicBert|DistilBertModel|ModernBertModel)/i, "text-embedding", "bert"],
+  [/^ClapText/i, "text-embedding", "clap"],
+  [/^Clap/i, "audio-embedding", "clap"],
+  [/^ASTFor/i, "audio-events", "ast"],
+  [/^Whisper/i, "speech-recognition", "whisper"],
+  [/^GroundingDino/i, "object-detection", "grounding-dino"],
+  [/^VisionEncoderDecoder/i, "image-to-text", "vision-encoder-decoder"],
+  [/^Florence2/i, "image-to-text", "florence2"],
+  [/^(Idefics3|SmolVLM)/i, "image-text-to-text", "smolvlm"],
+  [/^Qwen2VL/i, "image-text-to-text", "qwen2-vl"],
+  [/ForImageClassification$/i, "image-classification", "imagenet-classifier"],
 ];
 
 /** Names that exporters give to an embedding, best first. */
@@ -40,16 +46,22 @@ const EMBEDDINGS = ["image_embeds", "text_embeds", "audio_embeds", "sentence_emb
 /** PIL's numbers, as preprocessor_config.json writes them. */
 const RESAMPLE: Record<number, string> = { 0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic" };
 
-/** Reads a manifest's fields out of an ONNX file's signature and the configuration beside it. Guesses nothing: what does not follow is in `open`. */
-export function infer(evidence: Evidence): Inference {
+/**
+ * Reads a manifest's fields out of an ONNX file's signature and the configuration beside it. Guesses nothing: what does not follow is in `open`.
+ * `given`: the task, where somebody has said it.
+ */
+export function infer(evidence: Evidence, given: string | null = null): Inference {
   const result: Inference = { fields: {}, from: {}, open: [] };
   const set = (field: string, value: unknown, from: string): void => {
     result.fields[field] = value;
     result.from[field] = from;
   };
   set("inputs", evidence.inputs.map(tensor), "the ONNX file");
-  const task = taskOf(evidence.config);
-  if (task !== null) set("task", task, "config.json: architectures");
+  const known = knownClass(evidence.config);
+  const task = given ?? known?.task ?? null;
+  if (known) set("family", known.family, "config.json: architectures");
+  if (given !== null) result.fields["task"] = given;
+  else if (task !== null) set("task", task, "config.json: architectures");
   else result.open.push({ field: "task", option: "--task", question: "What does it do (image-embedding, text-embedding, audio-embedding, object-detection, face-detection, image-classification, segmentation, audio-events, …)?" });
   preprocess(evidence, set, result);
   outputs(evidence, task, set, result);
@@ -69,9 +81,10 @@ function named(dims: readonly (number | string)[]): (number | string)[] {
   return dims.map((dim, i) => (i === 0 ? "n" : typeof dim === "number" && dim > 0 ? dim : dim === "" || typeof dim === "number" ? `d${i}` : dim));
 }
 
-export function taskOf(config: Record<string, unknown> | null): string | null {
+/** Task and family of the first known model class. */
+export function knownClass(config: Record<string, unknown> | null): { task: string; family: string } | null {
   const architectures = [config?.["architectures"]].flat().filter((name): name is string => typeof name === "string");
-  for (const name of architectures) for (const [pattern, task] of TASKS) if (pattern.test(name)) return task;
+  for (const name of architectures) for (const [pattern, task, family] of KNOWN) if (pattern.test(name)) return { task, family };
   return null;
 }
 

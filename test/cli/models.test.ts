@@ -165,7 +165,7 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
   assert.equal(needs.code, 2);
   assert.match(needs.stderr, /give --task, --preprocess, --licence/);
   assert.ok(!existsSync(cache) || !existsSync(join(cache, "manifests")));
-  const added = await json<ModelsAddDocument>("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT", "--output", "image_embeds");
+  const added = await json<ModelsAddDocument>("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT");
   assert.equal(added.code, 0);
   assert.equal(added.manifest, join(cache, "manifests", "eyes.yaml"));
   const shown = await json<ModelDocument>("show", "eyes");
@@ -312,4 +312,22 @@ test("Ctrl-C: exit 130, the command that goes on, and the beginning of the file 
   assert.doesNotMatch(stderr, /error/);
   assert.ok(statSync(part).size > 0);
   assert.ok(!existsSync(join(cache, "blobs")));
+});
+
+test("add hf: a checkpoint of several graphs is one model for @huggingface/transformers, and only its configuration is read", async (t) => {
+  const { server, json, run } = await place(t);
+  for (const name of ["encoder_model", "decoder_model", "decoder_with_past_model", "decoder_model_merged"]) for (const suffix of ["", "_quantized", "_fp16"]) server.put("org/ears", `onnx/${name}${suffix}.onnx`, bytes(100), true);
+  server.put("org/ears", "config.json", Buffer.from(JSON.stringify({ architectures: ["WhisperForConditionalGeneration"] })));
+  server.put("org/ears", "preprocessor_config.json", Buffer.from("{}"));
+  server.put("org/ears", "README.md", Buffer.from("# ears"));
+  const added = await json<ModelsAddDocument>("add", "hf:org/ears", "--id", "ears-q8");
+  assert.equal(added.code, 0);
+  const shown = await json<ModelDocument>("show", "ears-q8");
+  assert.deepEqual([shown.task, shown.family, shown.runtime, shown.state], ["speech-recognition", "whisper", "transformers", "partial"]);
+  assert.deepEqual(shown.files.map(({ path }) => path).sort(), ["config.json", "onnx/decoder_model_merged_quantized.onnx", "onnx/encoder_model_quantized.onnx", "preprocessor_config.json"]);
+  assert.ok(!server.asked.some(({ path }) => path.endsWith(".onnx")));
+  assert.equal((await json<ModelsPullDocument>("pull", "ears-q8")).pulled.length, 2);
+  assert.equal((await run("add", "hf:org/ears", "--dtype", "q4")).code, 2);
+  assert.equal((await run("add", "hf:org/none")).code, 3);
+  assert.equal((await run("add", "hf:not a repo")).code, 2);
 });

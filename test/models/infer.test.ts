@@ -9,7 +9,7 @@ test("a sentence model: mean over tokens, its width, the shorter of two limits",
   const ids = ["input_ids", "attention_mask"].map((name) => tensor(name, ["batch", "sequence"], "int64"));
   const { fields, open } = infer(evidence({ inputs: ids, outputs: [tensor("last_hidden_state", ["batch", "sequence", 384])], config: { architectures: ["BertModel"], max_position_embeddings: 512 }, tokenizer: { model_max_length: 256 }, files: ["model.onnx", "tokenizer.json"] }));
   assert.deepEqual(open, []);
-  assert.equal(fields["task"], "text-embedding");
+  assert.deepEqual([fields["task"], fields["family"]], ["text-embedding", "bert"]);
   assert.deepEqual(fields["preprocess"], { kind: "text", tokenizer: "hf", maxTokens: 256 });
   assert.deepEqual(fields["output"], { name: "last_hidden_state", dims: 384, normalised: "unit", pooling: "mean" });
   assert.deepEqual(fields["inputs"], [{ name: "input_ids", type: "int64", dims: ["n", "sequence"] }, { name: "attention_mask", type: "int64", dims: ["n", "sequence"] }]);
@@ -39,6 +39,13 @@ test("classes come from id2label, in order, and not where they are only numbered
   assert.deepEqual(of({ "1": "dog", "0": "cat" }), { classes: ["cat", "dog"] });
   assert.equal(of({ "0": "LABEL_0", "1": "LABEL_1" }), undefined);
   assert.equal(of({ "0": "cat", "2": "dog" }), undefined);
+});
+
+test("a task that is told decides which output counts", () => {
+  const eyes = evidence({ inputs: [tensor("x", ["n", 3, 8, 8])], outputs: [tensor("logits", ["n", 4]), tensor("image_embeds", ["n", 8])] });
+  assert.equal(infer(eyes).fields["output"], undefined);
+  assert.deepEqual(infer(eyes, "image-embedding").fields["output"], { name: "image_embeds", dims: 8, normalised: "unit" });
+  assert.deepEqual(infer(eyes, "image-classification").fields["outputs"], [{ name: "logits", dims: ["n", 4] }, { name: "image_embeds", dims: ["n", 8] }]);
 });
 
 test("which of several outputs is the vector is asked for, not guessed", () => {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { parse, stringify } from "yaml";
 import { EXIT, FlowError } from "../../contracts/errors.js";
@@ -38,7 +38,8 @@ export interface Candidate {
   files: Record<string, unknown>[];
   source: Record<string, unknown> | null;
   runtime: "onnx" | "transformers";
-  inference: Inference;
+  /** What its files tell; more of it once the task is known. */
+  infer: (task: string | null) => Inference;
   /** Takes local files into the cache; nothing for published ones. */
   install: (id: string) => Promise<void>;
 }
@@ -93,11 +94,15 @@ async function fileCandidate(word: string, options: AddOptions): Promise<Candida
     return found === undefined ? null : (JSON.parse(readFileSync(found, "utf8")) as Record<string, unknown>);
   };
   const files = await Promise.all(all.map(async ({ name, at }) => ({ path: name, size: statSync(at).size, sha256: await hashFile(at) })));
-  const inference = infer({ inputs, outputs, config: json("config.json"), preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) });
-  const labels = all.find(({ name }) => /label|class.*\.(txt|csv)$/i.test(name));
-  if (labels) inference.fields["labels"] = labels.name;
+  const evidence = { inputs, outputs, config: json("config.json"), preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
+  const labels = all.find(({ name }) => /(label|class).*\.(txt|csv)$/i.test(name));
   return {
-    ...{ id: basename(path).replace(/\.onnx$/i, ""), summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx", inference },
+    ...{ id: basename(path).replace(/\.onnx$/i, ""), summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx" },
+    infer: (task) => {
+      const inference = infer(evidence, task);
+      if (labels) inference.fields["labels"] = labels.name;
+      return inference;
+    },
     install: async (id) => {
       for (const [i, { name, at }] of all.entries()) await adopt(cacheFolder(), id, name, files[i]!.sha256, at, options.link ? "link" : "copy");
     },
@@ -116,7 +121,7 @@ function besideFiles(path: string, more: readonly string[]): { name: string; at:
 async function hubCandidate(word: string, options: AddOptions): Promise<Candidate> {
   const [, repo, revision = "main"] = /^([\w.-]+\/[\w.-]+)(?:@([\w.-]+))?$/.exec(word) ?? [];
   if (!repo) throw badArguments(`hf:${word} names no repository.`, "As in hf:Xenova/dinov2-small or hf:Xenova/dinov2-small@main.");
-  const [{ listHub }, { infer, taskOf }] = await Promise.all([import("../../models/store/hub-listing.js"), import("../../models/infer.js")]);
+  const [{ listHub }, { infer, knownClass }] = await Promise.all([import("../../models/store/hub-listing.js"), import("../../models/infer.js")]);
   const listing = await listHub(repo, revision);
   const chosen = chooseHubFiles(listing, options);
   const source = { huggingface: repo, revision: listing.commit };
@@ -127,31 +132,43 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   const config = json("config.json");
   if (chosen.runtime === "onnx") {
     const { inputs, outputs } = await inspectOnnx(here.get(chosen.main)!);
-    return { ...base, install, inference: infer({ inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) }) };
+    const evidence = { inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
+    return { ...base, install, infer: (task) => infer(evidence, task) };
   }
-  const task = taskOf(config);
-  const inference: Inference = { fields: { preprocess: { kind: "processor" }, settings: { dtype: chosen.dtype } }, from: { preprocess: "several ONNX files: run by @huggingface/transformers" }, open: [] };
-  if (task === null) inference.open.push({ field: "task", option: "--task", question: "What does it do (captioning, speech-recognition, object-detection, segmentation, …)?" });
-  else Object.assign(inference.fields, { task });
-  return { ...base, install, inference };
+  return { ...base, install, infer: (task) => checkpoint(task, knownClass(config)) };
+}
+
+/** Several ONNX files: the library knows what goes in and comes out; the precision stands in the files' names. */
+function checkpoint(given: string | null, known: { task: string; family: string } | null): Inference {
+  const from = "config.json: architectures";
+  const inference: Inference = { fields: { preprocess: { kind: "processor" } }, from: { preprocess: "several ONNX files, which @huggingface/transformers runs" }, open: [] };
+  if (known) Object.assign(inference.fields, known);
+  if (known) Object.assign(inference.from, { task: from, family: from });
+  if (given !== null) inference.fields["task"] = given;
+  if (given === null && !known) inference.open.push({ field: "task", option: "--task", question: "What does it do (image-to-text, image-text-to-text, speech-recognition, video-embedding, …)?" });
+  return inference;
 }
 
 /** Options before inference before questions; then the manifest, checked by its schema. */
 async function write(candidate: Candidate, options: AddOptions): Promise<ModelsAddDocument> {
   const [{ manifestOf }, { IMAGE_PRESETS }, { cacheFolder, layout }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js"), import("../../models/store/folders.js")]);
-  const { inference } = candidate;
   const id = options.id ?? candidate.id.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "");
-  const open = inference.open.filter(({ option }) => options[option.slice(2) as keyof AddOptions] === undefined);
-  if (candidate.licence === null && options.licence === undefined) open.push({ field: "licence", option: "--licence", question: "What is its licence (MIT, Apache-2.0, …)?" });
-  const answers = await ask(open, id);
-  const answer = (option: string): string | undefined => (options[option as keyof AddOptions] as string | undefined) ?? answers.get(`--${option}`);
+  await using questions = new Questions(id);
+  const given = (option: string): string | undefined => options[option.slice(2) as keyof AddOptions] as string | undefined;
+  const unanswered = ({ open }: Inference): Inference["open"] => open.filter(({ option }) => given(option) === undefined);
+  const licence: Inference["open"] = candidate.licence === null && options.licence === undefined ? [{ field: "licence", option: "--licence", question: "What is its licence (MIT, Apache-2.0, …)?" }] : [];
+  // The task decides what else there is to ask.
+  const first = candidate.infer(options.task ?? null);
+  const answers = await questions.ask(unanswered(first).filter(({ field }) => field === "task"), [...unanswered(first), ...licence]);
+  const inference = candidate.infer(options.task ?? answers.get("--task") ?? null);
+  for (const [option, answer] of await questions.ask([...unanswered(inference), ...licence])) answers.set(option, answer);
+  const answer = (option: string): string | undefined => given(`--${option}`) ?? answers.get(`--${option}`);
   const fields: Record<string, unknown> = { ...inference.fields };
-  if (answer("task") !== undefined) fields["task"] = answer("task");
   const preset = answer("preprocess");
   if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...(fields["preprocess"] as object), ...IMAGE_PRESETS[preset] } : (parse(preset) as unknown);
   vector(fields, answer("output"), answer("dims"));
   const value = {
-    ...{ id, task: fields["task"], family: options.family ?? "generic", summary: options.summary ?? candidate.summary },
+    ...{ id, task: fields["task"], family: options.family ?? fields["family"] ?? "generic", summary: options.summary ?? candidate.summary },
     ...(candidate.runtime === "onnx" ? {} : { runtime: candidate.runtime }),
     licence: options.licence ?? candidate.licence ?? answers.get("--licence"),
     ...(candidate.source ? { source: candidate.source } : {}),
@@ -182,20 +199,38 @@ function vector(fields: Record<string, unknown>, name: string | undefined, dims:
   delete fields["outputs"];
 }
 
-async function ask(open: readonly Inference["open"][number][], id: string): Promise<Map<string, string>> {
-  const answers = new Map<string, string>();
-  if (open.length === 0) return answers;
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new FlowError("MODEL_ADD_NEEDS", `${id}: ${open.map(({ field, question }) => `${field}: ${question}`).join(" ")}`, {
+/** Questions on a terminal, one line each; elsewhere what is open is an error that names the options. */
+class Questions implements AsyncDisposable {
+  private lines: Interface | null = null;
+  private typed: AsyncIterator<string> | null = null;
+
+  constructor(private readonly id: string) {}
+
+  /** Option → answer. `all`: what is named where nobody can be asked. Throws MODEL_ADD_NEEDS. */
+  async ask(open: Inference["open"], all: Inference["open"] = open): Promise<Map<string, string>> {
+    const answers = new Map<string, string>();
+    if (open.length === 0) return answers;
+    if (!process.stdin.isTTY || !process.stderr.isTTY) throw this.needs(all);
+    this.lines ??= createInterface({ input: process.stdin, output: process.stderr });
+    // The iterator keeps lines that were typed or pasted ahead; `question` would lose them.
+    this.typed ??= this.lines[Symbol.asyncIterator]();
+    for (const { option, question } of open) {
+      process.stderr.write(`${question} `);
+      const { value, done } = await this.typed.next();
+      if (done || String(value).trim() === "") throw this.needs(all);
+      answers.set(option, String(value).trim());
+    }
+    return answers;
+  }
+
+  private needs(open: Inference["open"]): FlowError {
+    return new FlowError("MODEL_ADD_NEEDS", `${this.id}: ${open.map(({ field, question }) => `${field}: ${question}`).join(" ")}`, {
       hint: `Nothing tells this; give ${open.map(({ option }) => option).join(", ")}.`,
       exit: EXIT.badInput,
     });
   }
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    for (const { option, question } of open) answers.set(option, (await lines.question(`${question} `)).trim());
-  } finally {
-    lines.close();
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.lines?.close();
   }
-  return answers;
 }
