@@ -148,27 +148,40 @@ function offsets(content: { width: number; height: number }, { size, anchor, fit
 
 /** (byte · scale − mean) / std of the content at its place, the padding around it. */
 function write(content: Raster, at: Offsets, out: Float32Array, width: number, height: number, preprocess: ImagePreprocess): void {
-  const { pixels } = content;
   const { mean, std, scale, pad } = preprocess;
   const nhwc = preprocess.layout === "nhwc";
-  const [pixelStride, channelStride] = nhwc ? [3, 1] : [1, width * height];
+  const [step, plane] = nhwc ? [3, 1] : [1, width * height];
   const columns = Math.min(content.width - at.cropX, width - at.padX);
   const rows = Math.min(content.height - at.cropY, height - at.padY);
-  for (let c = 0; c < 3; c++) {
-    const slope = scale / std[c]!;
-    const offset = -mean[c]! / std[c]!;
-    const byte = preprocess.color === "rgb" ? c : 2 - c;
-    const base = c * channelStride;
-    if (columns < width || rows < height) {
+  const lines = [0, 1, 2].map((byte): Line => {
+    const c = preprocess.color === "rgb" ? byte : 2 - byte;
+    return { plane: c * plane, slope: scale / std[c]!, offset: -mean[c]! / std[c]! };
+  }) as [Line, Line, Line];
+  if (columns < width || rows < height) {
+    for (const { plane: first, slope, offset } of lines) {
       const value = pad === "mean" ? 0 : pad * slope + offset;
-      if (nhwc) for (let p = c; p < out.length; p += 3) out[p] = value;
-      else out.fill(value, base, base + width * height);
+      if (nhwc) for (let p = first; p < out.length; p += 3) out[p] = value;
+      else out.fill(value, first, first + plane);
     }
-    for (let y = 0; y < rows; y++) {
-      let from = ((y + at.cropY) * content.width + at.cropX) * 3 + byte;
-      let to = base + ((y + at.padY) * width + at.padX) * pixelStride;
-      for (let x = 0; x < columns; x++, from += 3, to += pixelStride) out[to] = pixels[from]! * slope + offset;
-    }
+  }
+  const [r, g, b] = lines;
+  for (let y = 0; y < rows; y++) {
+    const from = ((y + at.cropY) * content.width + at.cropX) * 3;
+    const to = ((y + at.padY) * width + at.padX) * step;
+    writeRow(content.pixels, from, columns, out, to, step, r, g, b);
+  }
+}
+
+/** Alone, so that V8 compiles one loop for all three channels. */
+function writeRow(pixels: Uint8Array, from: number, columns: number, out: Float32Array, to: number, step: number, r: Line, g: Line, b: Line): void {
+  const { slope: rs, offset: ro } = r;
+  const { slope: gs, offset: go } = g;
+  const { slope: bs, offset: bo } = b;
+  let [red, green, blue] = [to + r.plane, to + g.plane, to + b.plane];
+  for (let x = 0, q = from; x < columns; x++, q += 3, red += step, green += step, blue += step) {
+    out[red] = pixels[q]! * rs + ro;
+    out[green] = pixels[q + 1]! * gs + go;
+    out[blue] = pixels[q + 2]! * bs + bo;
   }
 }
 

@@ -16,7 +16,7 @@ export interface SegmentOptions {
 
 /**
  * Semantic segmentation (DeepLab and its kin): one detection per class that is seen, with the box and the mask of all its pixels, largest first. The score is the mean
- * probability of the class over them. Logits are interpolated bilinearly to the mask's raster before the argmax. Layout by the manifest: [n, h, w, classes] or [n, classes, h, w].
+ * probability of the class over the pixels of the model's own map that are of it. Logits are interpolated bilinearly to the mask's raster before the argmax. Layout by the manifest: [n, h, w, classes] or [n, classes, h, w].
  */
 export function deeplab(outputs: Outputs, i: number, items: number, at: Placement, manifest: ModelManifest, options: SegmentOptions): Detection[] {
   const { background, minShare } = settingsOf(manifest, settings);
@@ -27,37 +27,57 @@ export function deeplab(outputs: Outputs, i: number, items: number, at: Placemen
   const [rows, columns, classes] = (nhwc ? [dims[1], dims[2], dims[3]] : [dims[2], dims[3], dims[1]]).map((length) => length ?? 0) as [number, number, number];
   const logits = rowOf(outputs, name, i, items, rows * columns * classes, manifest);
   const [pixelStride, classStride] = nhwc ? [classes, 1] : [1, rows * columns];
+  const map = bestOnMap(logits, rows * columns, classes, pixelStride, classStride, background);
+  // Only what is the best somewhere on the map can be it between its pixels: a few classes of many.
+  const rivals = Array.from(map.pixels, (_, c) => c).filter((c) => map.pixels[c]! > 0);
   const size = maskSize(at.source, options.maskLongest);
   const { x: across, y: down } = sampler(size, at, columns, rows);
   const best = new Uint16Array(size.width * size.height);
   const pixels = new Float64Array(classes);
-  const sure = new Float64Array(classes);
-  const values = new Float64Array(classes);
+  const row = new Float64Array(rivals.length * columns);
   for (let y = 0, p = 0; y < size.height; y++) {
     const [above, below, v] = [down.first[y]! * columns, down.second[y]! * columns, down.share[y]!];
+    for (let x = 0, n = 0; x < columns; x++) {
+      for (const c of rivals) row[n++] = logits[(above + x) * pixelStride + c * classStride]! * (1 - v) + logits[(below + x) * pixelStride + c * classStride]! * v;
+    }
     for (let x = 0; x < size.width; x++, p++) {
-      const [left, right, u] = [across.first[x]!, across.second[x]!, across.share[x]!];
+      const [left, right, u] = [across.first[x]! * rivals.length, across.second[x]! * rivals.length, across.share[x]!];
       let kind = 0;
-      for (let c = 0; c < classes; c++) {
-        const o = c * classStride;
-        const upper = logits[(above + left) * pixelStride + o]! * (1 - u) + logits[(above + right) * pixelStride + o]! * u;
-        const lower = logits[(below + left) * pixelStride + o]! * (1 - u) + logits[(below + right) * pixelStride + o]! * u;
-        values[c] = upper * (1 - v) + lower * v;
-        if (values[c]! > values[kind]!) kind = c;
+      let most = Number.NEGATIVE_INFINITY;
+      for (let n = 0; n < rivals.length; n++) {
+        const value = row[left + n]! * (1 - u) + row[right + n]! * u;
+        if (value > most) [most, kind] = [value, n];
       }
-      best[p] = kind;
-      pixels[kind]! += 1;
-      if (kind === background) continue;
-      let sum = 0;
-      for (let c = 0; c < classes; c++) sum += Math.exp(values[c]! - values[kind]!);
-      sure[kind]! += 1 / sum;
+      best[p] = rivals[kind]!;
+      pixels[best[p]!]! += 1;
     }
   }
-  const seen = Array.from(pixels, (_, c) => c).filter((c) => c !== background && pixels[c]! > 0 && pixels[c]! / best.length >= (options.minShare ?? minShare));
+  const seen = rivals.filter((c) => c !== background && pixels[c]! > 0 && pixels[c]! / best.length >= (options.minShare ?? minShare));
   return seen
     .sort((a, b) => pixels[b]! - pixels[a]! || a - b)
     .map((kind) => {
-      const bitmap = Uint8Array.from(best, (value) => (value === kind ? 1 : 0));
-      return { label: labels[kind] ?? `class ${kind}`, score: sure[kind]! / pixels[kind]!, box: boxOf(bitmap, size, at.source)!, mask: encodeMask(bitmap, size.width, size.height) };
+      const bitmap = new Uint8Array(best.length);
+      for (let p = 0; p < best.length; p++) if (best[p] === kind) bitmap[p] = 1;
+      return { label: labels[kind] ?? `class ${kind}`, score: map.sure[kind]! / map.pixels[kind]!, box: boxOf(bitmap, size, at.source)!, mask: encodeMask(bitmap, size.width, size.height) };
     });
+}
+
+/** Pixels of each class on the model's own map, and the sum of its probabilities (softmax) over them; the background needs none. */
+function bestOnMap(logits: Float32Array, length: number, classes: number, pixelStride: number, classStride: number, background: number): { pixels: Float64Array; sure: Float64Array } {
+  const pixels = new Float64Array(classes);
+  const sure = new Float64Array(classes);
+  for (let p = 0, at = 0; p < length; p++, at += pixelStride) {
+    let kind = 0;
+    let most = logits[at]!;
+    for (let c = 1, o = at + classStride; c < classes; c++, o += classStride) {
+      const value = logits[o]!;
+      if (value > most) [most, kind] = [value, c];
+    }
+    pixels[kind]! += 1;
+    if (kind === background) continue;
+    let sum = 0;
+    for (let c = 0, o = at; c < classes; c++, o += classStride) sum += Math.exp(logits[o]! - most);
+    sure[kind]! += 1 / sum;
+  }
+  return { pixels, sure };
 }

@@ -55,5 +55,18 @@ export const objectDetect = defineOperator({
         "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
         "objects: { op: object.detect, in: { frames: { from: media.frames, fps: 1 } }, model: yolox-nano, with: { classes: [person, dog] } }",
     },
+    {
+      title: "What is asked for in words",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "objects: { op: object.detect, in: { frames: { from: media.frames, fps: 0.5 } }, model: grounding-dino-tiny, with: { prompts: [frying pan, person] } }",
+    },
+    {
+      title: "Boxes for what a classifier named",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "tags: { op: image.tag, in: { frames: { from: media.frames, fps: 0.5 } }, model: mobilenet-v2-quant, with: { min_score: 0.2 } }\n" +
+        "objects: { op: object.detect, in: { frames: { from: media.frames, fps: 0.5 }, names: tags }, model: grounding-dino-tiny }",
+    },
   ],
 });

@@ -67,5 +67,12 @@ export const objectSegment = defineOperator({
         "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
         "areas: { op: object.segment, in: { frames: { from: media.frames, fps: 1 } }, model: deeplabv3, with: { mask_longest: 128 } }",
     },
+    {
+      title: "A mask for each box",
+      yaml:
+        "media: { op: media.open, with: { uri: ./graphs/demo/clip.mp4 } }\n" +
+        "objects: { op: object.detect, in: { frames: { from: media.frames, fps: 0.5 } }, model: yolox-nano }\n" +
+        "masks: { op: object.segment, in: { frames: { from: media.frames, fps: 0.5 }, detections: objects }, model: { encoder: slimsam-encoder, decoder: slimsam-decoder } }",
+    },
   ],
 });
