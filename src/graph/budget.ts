@@ -3,8 +3,8 @@ import type { ModelManifest, Pass, PlanNode } from "../contracts/index.js";
 
 /** Engine, store and one decoder beside the rings: measured on the lite profile, rounded up. */
 const BASE_BYTES = 220e6;
-/** A worker with ONNX Runtime and sharp, before its first model. */
-const WORKER_BYTES = 70e6;
+/** A worker with ONNX Runtime and sharp, before its first model: a thread, and a process with a Node of its own. */
+const WORKER_BYTES = { thread: 70e6, process: 150e6 } as const;
 /** A session takes its file and what it computes with. */
 const SESSION_FACTOR = 1.3;
 
@@ -43,8 +43,10 @@ export function needOf(nodes: readonly PlanNode[], { workers, mediaInFlight }: S
   const models = [...modelsOf(nodes).values()];
   const inWorkers = models.filter(({ gpu }) => !gpu).reduce((sum, { model }) => sum + residentBytes(model), 0);
   const vram = models.filter(({ gpu }) => gpu).reduce((sum, { model }) => sum + residentBytes(model), 0);
-  const pooled = nodes.some((node) => ["batch", "eachBatch"].includes(node.op.run.form) || (node.op.run.form === "each" && node.op.run.thread === "pool"));
-  return { rss: BASE_BYTES + ringBytes * mediaInFlight + (pooled ? workers * (WORKER_BYTES + inWorkers) : 0), vram };
+  const pooled = nodes.filter((node) => ["batch", "eachBatch"].includes(node.op.run.form) || (node.op.run.form === "each" && node.op.run.thread === "pool"));
+  const kinds = new Set(pooled.map((node) => node.runtime.isolation));
+  const worker = [...kinds].reduce((sum, kind) => sum + WORKER_BYTES[kind], 0);
+  return { rss: BASE_BYTES + ringBytes * mediaInFlight + (pooled.length > 0 ? workers * (worker + inWorkers) : 0), vram };
 }
 
 /**
