@@ -76,7 +76,7 @@ test("files from several places are brought together by links, so that a checkpo
     assert.equal(manifest.files[i]!.at, join(manifest.dir, files[i]!.path));
     assert.equal(readFileSync(manifest.files[i]!.at, "utf8"), text);
   }
-  // What the cache has itself is a hard link: ONNX Runtime follows no symbolic one out of a model's folder.
+  // What the cache has itself is a hard link: nothing that resolves links leaves the model's folder.
   assert.ok(!lstatSync(join(manifest.dir, "config.json")).isSymbolicLink());
 });
 

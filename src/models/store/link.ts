@@ -2,8 +2,8 @@ import { linkSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from
 import { dirname } from "node:path";
 
 /**
- * Makes `to` stand for the file `from`; what stood there before is replaced. hard: both are in the cache (ONNX Runtime refuses external data
- * that a symbolic link leads out of the model's folder), symbolic where the file system has no hard links, or for a file used in place.
+ * Makes `to` stand for the file `from`; what stood there before is replaced. hard: both are in the cache (a loader that resolves symbolic links
+ * would look for a model's external weights among the bytes by hash), symbolic where the file system has no hard links, or for a file used in place.
  * false: the folder cannot be written.
  */
 export function linkInto(from: string, to: string, how: "hard" | "symbolic"): boolean {
