@@ -16,7 +16,7 @@ type Sharp = typeof import("sharp").default;
 let sharp: Promise<Sharp> | undefined;
 
 /** libvips' own threads would compete with the pool's: it is told once per worker to use none. */
-function loadSharp(): Promise<Sharp> {
+export function loadSharp(): Promise<Sharp> {
   sharp ??= import("sharp").then(({ default: loaded }) => {
     loaded.concurrency(1);
     loaded.cache(false);

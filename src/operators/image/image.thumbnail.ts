@@ -1,22 +1,11 @@
 import { z } from "zod";
 import { Frames, Image, defineOperator, type BatchFunction } from "../../contracts/index.js";
+import { loadSharp } from "../../models/resample.js";
 
 const config = z.strictObject({
   longest: z.int().min(16).max(4096).default(256).describe("Longer side in pixels; a smaller picture stays as it is."),
   quality: z.int().min(1).max(100).default(75).describe("JPEG quality."),
 });
-
-/** libvips' own threads would compete with the pool's: it is told once per worker to use none. */
-type Sharp = typeof import("sharp").default;
-let sharp: Promise<Sharp> | undefined;
-function loadSharp(): Promise<Sharp> {
-  sharp ??= import("sharp").then(({ default: loaded }) => {
-    loaded.concurrency(1);
-    loaded.cache(false);
-    return loaded;
-  });
-  return sharp;
-}
 
 const thumbnails: BatchFunction = async (items, options: z.infer<typeof config>) => {
   const encode = await loadSharp();
