@@ -80,7 +80,7 @@ test("WebGPU on a software driver agrees with the CPU within 1e-3", { skip: miss
   const program = fileURLToPath(new URL("./webgpu-child.js", import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [program], { env });
   const { devices, largest, workers, fallback } = JSON.parse(stdout) as { devices: Record<string, { device: string; difference: number; reason: string | null }>; largest: Record<string, number>; workers: number; fallback: { device: string; reason: string } };
-  for (const id of ["yolox-nano", "ultra-light-face"]) {
+  for (const id of ["ultra-light-face", "lite-text"]) {
     assert.equal(devices[id]?.device, "webgpu", `${id}: ${devices[id]?.reason}`);
     assert.ok(devices[id]!.difference <= 1e-3, `${id}: ${devices[id]!.difference}`);
     assert.ok(largest[id]! <= 1e-3, `${id}: ${largest[id]}`);
