@@ -1,4 +1,4 @@
-import type { DeviceOrder, NodeRuntime, Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
+import type { DeviceOrder, ModelManifest, NodeRuntime, Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
 import { DEFAULT_BATCH, fitMemory } from "./fit-memory.js";
 import { demandsOf, groupDemands } from "./demand.js";
 import { shortHash } from "./hash.js";
@@ -169,13 +169,16 @@ function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, 
   }
   for (const [entry, input] of frameInputs(inputs, node.level)) demand[entry] = { of: planned.get(input.node)?.key, port: input.port };
   const config: unknown = op.run.form === "source" && typeof draft.config === "object" ? { ...draft.config, uri: undefined } : draft.config;
-  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, model.sha256])), demand, ...looseDevices(runtime) });
+  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, modelKey(model)])), demand, ...looseDevices(runtime) });
 }
 
 function looseDevices({ devices, check }: NodeRuntime): { devices?: unknown } {
   const other = Object.entries(devices).filter(([, order]) => order === "auto" || order[0] !== "cpu");
   return other.length > 0 && (check === null || check > SAME_RESULT) ? { devices: { check, order: Object.fromEntries(other) } } : {};
 }
+
+/** What of a manifest decides results: its files, and what is done before and after them. */
+const modelKey = ({ sha256, family, preprocess, output, settings }: ModelManifest): unknown => ({ sha256, family, preprocess, output, settings });
 
 /** Inputs of a frame-level node that are values of other frame-level nodes. */
 function frameInputs(inputs: Readonly<Record<string, PlanInput>>, level: PlanNode["level"]): [string, PlanInput][] {
