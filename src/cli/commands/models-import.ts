@@ -1,14 +1,13 @@
 import type { Command } from "commander";
 import { EXIT } from "../../contracts/errors.js";
-import { act, names, withJson, type JsonOptions } from "../define.js";
+import { act, names, withGraph, type GraphOptions } from "../define.js";
 import type { ModelsImportDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, plural, print, printJson, size, table } from "../output.js";
 import { modelsOf, subcommand } from "./models-shared.js";
 
-interface Options extends JsonOptions {
+interface Options extends GraphOptions {
   model?: string[];
-  profile?: string;
   link?: boolean;
 }
 
@@ -26,12 +25,11 @@ export function importCommand(): Command {
   })
     .argument("<dir>", "a folder, in any layout")
     .option("--model <ids>", "only these models or the models of these graphs (a,b)", names)
-    .option("--profile <name>", "the profile of the graphs")
     .option("--link", "hard links instead of copies, where both are on one disk");
-  return act<Options>(withJson(command), async ([dir], options) => {
+  return act<Options>(withGraph(command), async ([dir], options) => {
     const [{ importFolder }, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
     const named = options.model !== undefined;
-    const models = named ? (await modelsOf(options.model!, catalogue, options.profile)).models : [...catalogue.values()];
+    const models = named ? (await modelsOf(options.model!, catalogue, options)).models : [...catalogue.values()];
     const { imported, missing, present } = await importFolder(String(dir), models, { how: options.link ? "link" : "copy" });
     // Of models nobody asked for only those count of which a part was there.
     const touched = new Set(imported.map((file) => file.model));

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
-import { act, wholeNumber, withJson, withLog, type JsonOptions, type LogOptions } from "../define.js";
+import { act, wholeNumber, withGraph, withLog, type GraphOptions, type LogOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import { Interrupts } from "../interrupt.js";
 import type { ModelsPullDocument } from "../json.js";
@@ -10,8 +10,7 @@ import { coloursFor, elapsed, note, plural, print, printJson, shellWord, size } 
 import { PullProgress } from "./models-progress.js";
 import { modelsOf, subcommand } from "./models-shared.js";
 
-interface Options extends JsonOptions, LogOptions {
-  profile?: string;
+interface Options extends GraphOptions, LogOptions {
   parallel: number;
   lock?: boolean;
 }
@@ -25,19 +24,19 @@ export function pullCommand(): Command {
     ].join("\n"),
     examples: [
       ["flow models pull graphs/ego.yaml --profile small", "what a graph needs with a profile"],
+      ["flow models pull graphs/ego.yaml --profile full -p captioner=captioner1", "and with other parameters"],
       ["flow models pull yolox-nano silero-vad", "models by name"],
-      ["HF_ENDPOINT=https://hf-mirror.com flow models pull minilm", "from a mirror"],
+      ["HF_ENDPOINT=https://hf-mirror.com flow models pull all-minilm-l6-v2", "from a mirror"],
     ],
   })
     .argument("<graph-or-id...>", "graphs, or models of `flow models list`")
-    .option("--profile <name>", "the profile of the graphs")
     .option("--parallel <n>", "files at a time", wholeNumber(1), 4)
     .option("--lock", "keep a models.lock in the working folder");
-  return act<Options>(withLog(withJson(pull)), async ([words], options) => {
+  return act<Options>(withLog(withGraph(pull)), async ([words], options) => {
     const wanted = (words ?? []) as string[];
     const started = performance.now();
     const [store, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
-    const { models, optional } = await modelsOf(wanted, catalogue, options.profile);
+    const { models, optional } = await modelsOf(wanted, catalogue, options);
     if (models.length === 0) throw badArguments(`${wanted.join(", ")}: no models are needed.`, "Name a profile with --profile, or models: `flow models list`.");
     const lock = new store.ModelsLock(store.cacheFolder());
     if (options.lock) lock.start();
@@ -63,7 +62,7 @@ export function pullCommand(): Command {
     if (options.json) printJson(document);
     else report(document, failed, options.quiet === true);
     if (interrupts.signal.aborted) {
-      const command = ["flow", "models", "pull", ...wanted, ...(options.profile ? ["--profile", options.profile] : [])].map((word) => shellWord(word)).join(" ");
+      const command = ["flow", "models", "pull", ...wanted, ...Object.entries(options.param ?? {}).flatMap(([name, value]) => ["-p", `${name}=${value}`]), ...(options.profile ? ["--profile", options.profile] : [])].map((word) => shellWord(word)).join(" ");
       log.event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
       return EXIT.interrupted;
     }

@@ -1,6 +1,7 @@
 /** What the subcommands of `flow models` share. */
 import { Command } from "commander";
 import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
+import type { GraphOptions } from "../define.js";
 import type { ModelFileDocument, ModelsListDocument } from "../json.js";
 import { size } from "../output.js";
 
@@ -37,6 +38,9 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
+/** What of a graph is meant. */
+export type GraphChoice = Pick<GraphOptions, "profile" | "param">;
+
 export interface Named {
   models: ModelManifest[];
   /** Those that their graph does without when they are not installed. */
@@ -44,11 +48,11 @@ export interface Named {
 }
 
 /** The models that the arguments name: ids, or graphs (with a profile), whose roles' models they are. Each once. */
-export async function modelsOf(words: readonly string[], catalogue: Catalogue, profile: string | undefined): Promise<Named> {
+export async function modelsOf(words: readonly string[], catalogue: Catalogue, graph: GraphChoice): Promise<Named> {
   const found = new Map<string, ModelManifest>();
   const optional = new Set<string>();
   for (const word of words) {
-    const ids = catalogue.has(word) ? { all: [word], optional: [] } : await modelsOfGraph(word, catalogue, profile);
+    const ids = catalogue.has(word) ? { all: [word], optional: [] } : await modelsOfGraph(word, catalogue, graph);
     for (const id of ids.all) found.set(id, catalogue.get(id)!);
     for (const id of ids.optional) optional.add(id);
   }
@@ -57,19 +61,19 @@ export async function modelsOf(words: readonly string[], catalogue: Catalogue, p
 }
 
 /** Planned with stand-ins, so that what is left out for want of its model is there; planned as it is, to see what would be left out. */
-async function modelsOfGraph(word: string, catalogue: Catalogue, profile: string | undefined): Promise<{ all: string[]; optional: string[] }> {
+async function modelsOfGraph(word: string, catalogue: Catalogue, { profile, param: params }: GraphChoice): Promise<{ all: string[]; optional: string[] }> {
   const { loadPlan } = await import("../open-graph.js");
   const { GraphError } = await import("../failure.js");
   let whole: Awaited<ReturnType<typeof loadPlan>>;
   try {
-    whole = await loadPlan(word, { profile, mock: true });
+    whole = await loadPlan(word, { profile, params, mock: true });
   } catch (thrown) {
     // Neither a model nor a graph: a word that looks like no path was meant as an id.
     if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, catalogue);
     throw thrown;
   }
   if (!whole.plan) throw new GraphError(whole.file, whole.problems);
-  const { problems } = await loadPlan(word, { profile });
+  const { problems } = await loadPlan(word, { profile, params });
   const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT").map((problem) => problem.expected ?? "");
   return { all: whole.plan.nodes.flatMap((node) => Object.values(node.models).map((model) => model.id)), optional: left };
 }

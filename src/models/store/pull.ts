@@ -96,6 +96,8 @@ async function collect(models: readonly ModelManifest[], result: PullResult): Pr
 
 class Work {
   private readonly commits = new Map<string, Promise<string | null>>();
+  /** Hosts that one file could not reach at all: the next ones do not wait for them again. */
+  private readonly down = new Set<string>();
 
   constructor(
     private readonly cache: string,
@@ -124,19 +126,21 @@ class Work {
     const sha256 = file.sha256 ?? locked?.sha256 ?? null;
     if (sha256 !== null && (await exists(layout.blob(this.cache, sha256)))) return this.place(wanted, { sha256, size: file.sizeBytes ?? locked?.size ?? 0, commit: null }, null);
     const part = partOf(this.cache, wanted);
+    const { host } = addressOf(wanted.source, null, this.options.environment).url;
     const release = await claim(part);
     try {
       const commit = await this.commit(wanted.source, locked?.commit ?? null);
       const got = await download({
         ...{ source: wanted.source, commit, sizeBytes: file.sizeBytes ?? locked?.size ?? null, sha256, part },
         ...{ signal: this.options.signal, environment: this.options.environment },
-        ...(this.options.attempts === undefined ? {} : { attempts: this.options.attempts }),
+        ...(this.down.has(host) ? { attempts: 1 } : this.options.attempts === undefined ? {} : { attempts: this.options.attempts }),
         ...(this.options.backoffMs === undefined ? {} : { backoffMs: this.options.backoffMs }),
         onProgress: (bytes, total) => {
           Object.assign(wanted, { bytes, total: total ?? wanted.total });
           this.options.onProgress?.(this.all);
         },
       }).catch((error: FlowError) => {
+        if (error.code === "MODEL_NETWORK" && wanted.bytes === 0) this.down.add(host);
         throw locked && error.code === "MODEL_CORRUPT" ? changed(error) : error;
       });
       await this.place(wanted, got, part);
