@@ -65,7 +65,7 @@ export function composeFindings({ objects = [], faces = [], tags = [], events = 
   else if (face && steady(face)) seen.push(face.usual > 1 ? "faces to be seen" : "a face to be seen");
   const half = Math.max(1, Math.floor(bars.max / 2));
   const named = new Set(things.map(({ label }) => label));
-  const words = tags.filter(({ label, score }) => score >= bars.tag_score && !named.has(label)).slice(0, half).map(({ label }) => label);
+  const words = tags.filter(({ label, score }) => score >= bars.tag_score && !named.has(label)).slice(0, half).map(({ label }) => counted(label, 1));
   const sounds = events.filter(({ score }) => score >= bars.event_score).slice(0, half).map(({ label }) => label.toLowerCase());
   const sentences: string[] = [];
   if (seen.length > 0) sentences.push(`Shows ${list(seen)}.`);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Detections, FlowError, Frames, Labels, defineOperator, type BatchFunction, type Detection, type Label } from "../../contracts/index.js";
+import { Detections, FlowError, Frames, Labels, defineOperator, type BatchFunction, type Detection, type Label, type ModelManifest } from "../../contracts/index.js";
 import { detect, type SourcedRaster } from "../../models/families/detector.js";
 import { ground, promptNames } from "../../models/families/grounding-dino.js";
 import { labelsOf } from "../../models/families/labels.js";
@@ -25,13 +25,14 @@ const objects: BatchFunction = async (items, options: z.infer<typeof config>, { 
   let found: Detection[][];
   if (manifest.family === "grounding-dino") {
     const names = items.map(({ inputs }) => promptNames([...options.prompts, ...((inputs?.["names"] as Label[] | undefined) ?? []).map(({ label }) => label)]));
-    if (options.prompts.length === 0 && items.every(({ inputs }) => inputs?.["names"] === undefined)) {
-      throw new FlowError("PROMPTS_MISSING", `${node}: model ${manifest.id} finds what it is asked for, and nothing is asked`, { hint: "Give `with: { prompts: [person, dog] }`, or the input `names` the labels of image.tag.", permanent: true });
-    }
+    if (options.prompts.length === 0 && items.every(({ inputs }) => inputs?.["names"] === undefined)) throw promptsMissing(node, manifest);
     found = await ground(frames, names, model, { minScore, nms, textScore }, scratch);
   } else found = await detect(frames, model, labelsOf(manifest), { minScore, nms }, scratch);
   return found.map((list) => list.filter(({ label }) => classes.length === 0 || classes.includes(label)).slice(0, max));
 };
+
+const promptsMissing = (who: string, { id }: ModelManifest): FlowError =>
+  new FlowError("PROMPTS_MISSING", `${who}: model ${id} finds what it is asked for, and nothing is asked`, { hint: "Give `with: { prompts: [person, dog] }`, or the input `names` the labels of image.tag.", permanent: true });
 
 export const objectDetect = defineOperator({
   name: "object.detect",
@@ -42,7 +43,13 @@ export const objectDetect = defineOperator({
   module: import.meta.url,
   level: "frame",
   inputs: { frames: Frames, names: Labels.with({ optional: true }) },
-  outputs: { objects: Detections },
+  outputs: ({ config: { prompts }, models, inputs }) => {
+    const manifest = models["detector"]!;
+    const asked = prompts.length > 0 || inputs["names"] !== undefined;
+    if (manifest.family === "grounding-dino" && !asked) throw promptsMissing("object.detect", manifest);
+    if (manifest.family !== "grounding-dino" && asked) throw new FlowError("PROMPTS_UNUSED", `model ${manifest.id} knows its own classes and reads no words`, { hint: "Use `classes` to keep some of them, or a model of the family grounding-dino." });
+    return { objects: Detections };
+  },
   config,
   models: { detector: { task: "object-detection" } },
   demand: ({ models }) => ({ frames: { video: { size: rasterDemand(imagePreprocess(models["detector"]!)), fps: 2, geometry: "display" } } }),

@@ -38,8 +38,11 @@ const segments: BatchFunction = async (items, { mask_longest: maskLongest, min_s
 function detectionsOf(inputs: Record<string, unknown> | undefined, node: string): readonly Detection[] {
   const detections = inputs?.["detections"] as Detection[] | undefined;
   if (detections) return detections;
-  throw new FlowError("BOXES_MISSING", `${node}: a segmenter with an encoder and a decoder segments boxes, and none are given`, { hint: "in: { frames: …, detections: NODE } with a node of object.detect at the same fps.", permanent: true });
+  throw boxesMissing(node);
 }
+
+const boxesMissing = (who: string): FlowError =>
+  new FlowError("BOXES_MISSING", `${who}: a segmenter with an encoder and a decoder segments boxes, and none are given`, { hint: "in: { frames: …, detections: NODE } with a node of object.detect at the same fps.", permanent: true });
 
 export const objectSegment = defineOperator({
   name: "object.segment",
@@ -51,8 +54,12 @@ export const objectSegment = defineOperator({
   module: import.meta.url,
   level: "frame",
   inputs: { frames: Frames, detections: Detections.with({ optional: true }) },
-  outputs: ({ models }) => {
+  outputs: ({ models, inputs }) => {
     seeing(models);
+    if (models["encoder"] && !inputs["detections"]) throw boxesMissing("object.segment");
+    if (models["segmenter"] && inputs["detections"]) {
+      throw new FlowError("BOXES_UNUSED", `model ${models["segmenter"].id} finds its classes by itself and reads no boxes`, { hint: "Leave `detections` out, or give a model of an encoder and a decoder." });
+    }
     return { objects: Detections };
   },
   config,

@@ -55,7 +55,7 @@ test("a caption names what passes its bar, in words, and nothing else", async ()
   assert.equal(await caption({ objects: [animal("horse", 0.6)] }), "Shows a horse.");
   assert.equal(await caption({ faces: [object("face", 0.95, 1, 3)] }), "Shows three people.");
   assert.equal(await caption({ objects: [object("person", 0.9)], faces: [object("face", 0.95)] }), "Shows a person and a face to be seen.");
-  assert.equal(await caption({ tags: [{ label: "library", score: 0.8 }, { label: "slot", score: 0.1 }], events: [{ label: "Music", score: 0.9 }, { label: "Piano", score: 0.5 }] }), "Looks like library. Sounds: music and piano.");
+  assert.equal(await caption({ tags: [{ label: "library", score: 0.8 }, { label: "slot", score: 0.1 }], events: [{ label: "Music", score: 0.9 }, { label: "Piano", score: 0.5 }] }), "Looks like a library. Sounds: music and piano.");
   assert.equal(await caption({ objects: null, tags: undefined }), "nothing passes its bar");
   assert.equal(await caption({ attributes: [{ name: "brightness", value: 90, unit: "%", label: "bright", synonyms: [] }] }), "A bright picture.");
 });

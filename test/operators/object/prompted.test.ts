@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import type { Detection, GridItem, Label } from "../../../src/contracts/index.js";
+import type { Detection, GridItem, Label, ModelManifest } from "../../../src/contracts/index.js";
 import { promptNames, promptOf, tokenise } from "../../../src/models/families/grounding-dino.js";
 import { openTokenizer } from "../../../src/models/transformers.js";
 import { objectDetect } from "../../../src/operators/object/object.detect.js";
@@ -72,4 +72,12 @@ test("prompts of the node go before the names of a frame; thresholds and classes
   assert.deepEqual(await runBatches(objectDetect, models, [frame], { config: { prompts: ["dog"], min_score: score + 0.01 } }), [[]]);
   assert.deepEqual(await runBatches(objectDetect, models, [frame], { config: { prompts: ["dog"], text_score: score + 0.01 } }), [[]]);
   await assert.rejects(runBatches(objectDetect, models, [{ ...frame, inputs: {} }]), { code: "PROMPTS_MISSING" });
+});
+
+test("lint refuses words for a model that reads none, and nothing for one that needs them", skip, () => {
+  const outputs = (detector: ModelManifest, prompts: string[]): unknown => typeof objectDetect.outputs === "function" && objectDetect.outputs({ config: objectDetect.config.parse({ prompts }), models: { detector }, inputs: {} });
+  const words = groundingDino();
+  assert.throws(() => outputs(words, []), { code: "PROMPTS_MISSING" });
+  assert.throws(() => outputs({ ...words, family: "yolox" }, ["dog"]), { code: "PROMPTS_UNUSED" });
+  assert.ok(outputs(words, ["dog"]) && outputs({ ...words, family: "yolox" }, []));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Detection, GridItem } from "../../../src/contracts/index.js";
+import { Detections, type Detection, type GridItem, type ModelManifest, type PortType } from "../../../src/contracts/index.js";
 import { iou, type Box } from "../../../src/models/families/boxes.js";
 import { boxOf, decodeMask } from "../../../src/models/families/masks.js";
 import { objectSegment } from "../../../src/operators/object/object.segment.js";
@@ -72,6 +72,11 @@ test("SAM in its published size, 1024 and 256", async () => {
 
 test("no boxes given is an error, and so is half a model", async () => {
   await assert.rejects(runBatches(objectSegment, sam("corners"), [greyFrame(256, 144, 0, {})]), { code: "BOXES_MISSING" });
-  const { encoder } = sam("corners");
-  assert.throws(() => typeof objectSegment.outputs === "function" && objectSegment.outputs({ config: objectSegment.config.parse({}), models: { encoder }, inputs: {} }), { code: "MODEL_TASK" });
+  const { encoder, decoder } = sam("corners");
+  const outputs = (models: Record<string, ModelManifest>, inputs: Record<string, PortType>): unknown => typeof objectSegment.outputs === "function" && objectSegment.outputs({ config: objectSegment.config.parse({}), models, inputs });
+  assert.throws(() => outputs({ encoder }, {}), { code: "MODEL_TASK" });
+  assert.throws(() => outputs({ encoder, decoder, segmenter: encoder }, {}), { code: "MODEL_TASK" });
+  assert.throws(() => outputs({ encoder, decoder }, {}), { code: "BOXES_MISSING" });
+  assert.throws(() => outputs({ segmenter: encoder }, { detections: Detections }), { code: "BOXES_UNUSED" });
+  assert.ok(outputs({ encoder, decoder }, { detections: Detections }) && outputs({ segmenter: encoder }, {}));
 });
