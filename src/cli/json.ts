@@ -70,6 +70,11 @@ export type LogLine = { at: string } & (
   | { event: "no-report"; error: FlowErrorData }
   | ({ event: "error" } & ErrorDocument)
   /** Only with FLOW_DEBUG. */
+  | { event: "pull-progress"; bytes: number; total: number | null; bytesPerSecond: number; etaMs: number | null }
+  /** A file of `flow models pull` that is done with, well or not; `file`: MODEL/PATH. */
+  | { event: "pulled"; file: string; bytes: number; ok: boolean }
+  | ({ event: "not-pulled" } & ModelsPullDocument["failed"][number])
+  | ({ event: "pull-end" } & ModelsPullDocument)
   | { event: "trace"; trace: string }
 );
 

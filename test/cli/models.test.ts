@@ -123,6 +123,11 @@ test("what cannot be pulled: exit 3, each cause told once with its hint; a misty
   const document = await json<ModelsPullDocument>("pull", "gated");
   assert.equal(document.code, 3);
   assert.equal(document.error?.code, "MODEL_GATED");
+  const logged = await run("pull", "gated", "--log", "json");
+  assert.equal(logged.code, 3);
+  assert.equal(logged.stdout, "");
+  const lines = logged.stderr.trim().split("\n").map((line) => JSON.parse(line) as { event: string });
+  assert.deepEqual([...new Set(lines.map(({ event }) => event))], ["pulled", "not-pulled", "pull-end"]);
   const typo = await run("pull", "gatd");
   assert.equal(typo.code, 2);
   assert.match(typo.stderr, /Did you mean gated/);

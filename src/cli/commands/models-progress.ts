@@ -29,13 +29,13 @@ export class PullProgress {
       if ((file.state !== "done" && file.state !== "failed") || this.told.has(file)) continue;
       this.told.add(file);
       this.clear();
-      if (this.format === "json") this.stream.write(`${JSON.stringify({ event: file.state === "done" ? "pulled" : "failed", at: new Date().toISOString(), file: file.name, bytes: file.bytes })}\n`);
+      if (this.format === "json") this.stream.write(`${JSON.stringify({ event: "pulled", at: new Date().toISOString(), file: file.name, bytes: file.bytes, ok: file.state === "done" })}\n`);
       else this.stream.write(`${file.state === "done" ? this.c.green("pulled") : this.c.red("failed")} ${file.name}${file.bytes > 0 ? `  ${size(file.bytes)}` : ""}\n`);
     }
     if (now - this.shownMs < (bar ? BAR_EVERY_MS : LINE_EVERY_MS)) return;
     this.shownMs = now;
     const figures = this.figures(files, now);
-    if (this.format === "json") this.stream.write(`${JSON.stringify({ event: "progress", at: new Date().toISOString(), ...figures })}\n`);
+    if (this.format === "json") this.stream.write(`${JSON.stringify({ event: "pull-progress", at: new Date().toISOString(), ...figures })}\n`);
     else if (bar) this.draw(figures, files);
     else this.stream.write(`${line(figures, files)}\n`);
   }

@@ -4,7 +4,7 @@ import { act, wholeNumber, withGraph, withLog, type GraphOptions, type LogOption
 import { badArguments } from "../failure.js";
 import { Interrupts } from "../interrupt.js";
 import type { ModelsPullDocument } from "../json.js";
-import { Log } from "../log.js";
+import { Log, logLine } from "../log.js";
 import { installedModels } from "../open-graph.js";
 import { coloursFor, elapsed, note, plural, print, printJson, shellWord, size } from "../output.js";
 import { PullProgress } from "./models-progress.js";
@@ -60,7 +60,9 @@ export function pullCommand(): Command {
       ...(first ? { error: first.error.toJSON() } : {}),
     };
     if (options.json) printJson(document);
+    else if (options.log === "json") for (const { model, path, error } of document.failed) logLine("not-pulled", { model, path, error });
     else report(document, failed, options.quiet === true);
+    log.event("pull-end", { ...document }, null);
     if (interrupts.signal.aborted) {
       const command = ["flow", "models", "pull", ...wanted, ...Object.entries(options.param ?? {}).flatMap(([name, value]) => ["-p", `${name}=${value}`]), ...(options.profile ? ["--profile", options.profile] : [])].map((word) => shellWord(word)).join(" ");
       log.event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
