@@ -1,4 +1,4 @@
-import { FlowError, portToString, type PortType } from "../contracts/index.js";
+import { FlowError, portToString, type Detection, type Label, type PortType } from "../contracts/index.js";
 
 const UNIT_TOLERANCE = 1e-3;
 
@@ -23,8 +23,16 @@ export function checkValue(node: string, port: string, type: PortType, value: un
     if (type.norm === "unit" && sum !== 0 && Math.abs(Math.sqrt(sum) - 1) > UNIT_TOLERANCE) throw wrong(`norm ${Math.sqrt(sum).toFixed(4)}`, "unit norm");
   } else if (type.kind === "text" && typeof value !== "string") throw wrong(describe(value), "a string");
   else if ((type.kind === "attributes" || type.kind === "spans" || type.kind === "keyframes") && !Array.isArray(value)) throw wrong(describe(value), "a list");
-  else if ((type.kind === "detections" || type.kind === "labels") && !Array.isArray(value)) throw wrong(describe(value), "a list");
-  else if (type.kind === "image" && !(value instanceof Uint8Array)) throw wrong(describe(value), "encoded bytes");
+  else if (type.kind === "detections" || type.kind === "labels") {
+    if (!Array.isArray(value)) throw wrong(describe(value), "a list");
+    for (const entry of value as (Label & Partial<Detection>)[]) {
+      if (typeof entry?.label !== "string" || !Number.isFinite(entry.score)) throw wrong(`the label ${String(entry?.label)} with the score ${entry?.score}`, "a name and a finite number");
+      if (type.kind === "detections" && !isBox(entry.box)) throw wrong(`the box ${String(entry.box)} of ${entry.label}`, "left < right and top < bottom inside the picture");
+      if (entry.vector && !entry.vector.every(Number.isFinite)) throw wrong(`a vector of ${entry.label} with a NaN or infinite component`, "finite numbers");
+    }
+  } else if (type.kind === "image" && !(value instanceof Uint8Array)) throw wrong(describe(value), "encoded bytes");
 }
+
+const isBox = (box: Detection["box"] | undefined): boolean => box?.length === 4 && box.every(Number.isFinite) && box[0] >= 0 && box[1] >= 0 && box[0] < box[2] && box[1] < box[3];
 
 const describe = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? `a list of ${value.length}` : typeof value === "object" ? value.constructor.name : typeof value);
