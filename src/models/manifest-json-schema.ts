@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { manifestSchema } from "./manifest.js";
+import { manifestSchema } from "./manifest-schema.js";
 
 /** JSON Schema (2020-12) of `models/<id>.yaml`, for editors: models/manifest.schema.json. What only a program can check (paths among the files, hashes) is not in it. */
 export function manifestJsonSchema(): Record<string, unknown> {

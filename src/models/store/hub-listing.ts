@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EXIT, FlowError } from "../../contracts/index.js";
-import { isContainedPath } from "../manifest.js";
+import { isContainedPath } from "../manifest-schema.js";
 import { ask, statusError } from "./http.js";
 import { hubEndpoint, hubSecret } from "./sources.js";
 
