@@ -11,6 +11,7 @@ import { captionSubtitles } from "./caption/caption.subtitles.js";
 import { captionVideo } from "./caption/caption.video.js";
 import { faceDetect } from "./face/face.detect.js";
 import { faceEmbed } from "./face/face.embed.js";
+import { faceGroup } from "./face/face.group.js";
 import { join } from "./flow/join.js";
 import { imageEmbed } from "./image/image.embed.js";
 import { imageTag } from "./image/image.tag.js";
@@ -53,6 +54,7 @@ const operators: readonly OperatorDefinition<any>[] = [
   captionVideo,
   faceDetect,
   faceEmbed,
+  faceGroup,
   join,
   imageEmbed,
   imageTag,

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import type { Detection, GridItem, ModelManifest } from "../../../src/contracts/index.js";
+import type { Detection, GridItem, ModelManifest, Series } from "../../../src/contracts/index.js";
 import { manifestOf } from "../../../src/models/manifest.js";
 import { faceDetect } from "../../../src/operators/face/face.detect.js";
 import { faceEmbed } from "../../../src/operators/face/face.embed.js";
+import { faceGroup, type SeenPerson } from "../../../src/operators/face/face.group.js";
+import { runEach } from "../run-each.js";
 import { WAYS, frameOf, locateWeights, media, model, needs, runBatches } from "../vision/weights.js";
 
 /** Licence unknown: tests only, no manifest of flow's. */
@@ -77,6 +79,14 @@ test("faces found by YuNet, aligned by their landmarks: MobileFaceNet's nearest 
   t.diagnostic(`${kept.length} of ${paths.length} crops have a face; ${right} nearest neighbours are right`);
   assert.equal(kept.length, paths.length);
   assert.ok(right >= 39, `${right}`);
+  // As if each picture were a frame of a film, the people one after the other or all mixed: a group holds one person's faces only.
+  const series = (order: readonly number[]): Series => ({ ptsUs: Float64Array.from(order, (_, i) => i * 1e6), width: 0, values: order.map((i) => found[i]!.slice(0, 1).map((face) => ({ ...face, box: [i, 0, i + 1, 1] }))) });
+  for (const order of [paths.map((_, i) => i), paths.map((_, i) => (i * 7) % paths.length)]) {
+    const { people } = (await runEach(faceGroup, { faces: series(order) }, { min_score: 0.5 })) as { people: SeenPerson[] };
+    t.diagnostic(`${people.length} groups of 8 people: ${people.map(({ frames, box }) => `${names[box[0]]} ${frames}`).join(", ")}`);
+    assert.ok(people.length >= 8 && people.length <= 12, `${people.length} groups`);
+    assert.equal(people.reduce((sum, { frames }) => sum + frames, 0), paths.length);
+  }
 });
 
 test("a face without landmarks has no vector where alignment is asked for, and no frame costs another its faces", needs("mobilefacenet"), async () => {
