@@ -23,7 +23,7 @@ const LAST_WORDS_MS = 200;
 export class ProcessLane implements Lane {
   readonly #options: LaneOptions;
   readonly #children = new Set<Child>();
-  readonly #waiting: ((child: Child) => void)[] = [];
+  readonly #waiting: { resolve(child: Child): void; reject(error: FlowError): void }[] = [];
   /** Children handed out or being made. */
   #busy = 0;
   #stopped = false;
@@ -62,17 +62,30 @@ export class ProcessLane implements Lane {
   async #take(node: string | undefined): Promise<Child> {
     if (this.#busy < this.#options.workers) {
       this.#busy += 1;
-      return this.#idle();
+      try {
+        return this.#idle();
+      } catch (cause) {
+        this.#busy -= 1;
+        throw notStarted(cause, node);
+      }
     }
     if (this.#waiting.length >= this.#options.maxQueue) throw poolFull(`${this.#waiting.length} calls wait`, node);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   #give(child: Child): void {
     const next = this.#waiting.shift();
     child.taken = false;
-    if (next) next(this.#idle());
-    else this.#busy -= 1;
+    if (!next) {
+      this.#busy -= 1;
+      return;
+    }
+    try {
+      next.resolve(this.#idle());
+    } catch (cause) {
+      this.#busy -= 1;
+      next.reject(notStarted(cause, undefined));
+    }
   }
 
   /** A living child that nobody has; a new one where the last has died. */
@@ -104,17 +117,28 @@ class Child {
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
+  #broken = false;
   #stderr = "";
 
   constructor(intraOpThreads: number) {
     // The young generation is kept as small as that of the threads; nothing of our own command line (a debugger, a test runner) is for the child.
     this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe", this.#pixels ?? "ignore"], execArgv: ["--max-semi-space-size=4"] });
-    this.#process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR)));
+    let notMade = (): void => undefined;
+    this.#process.on("error", (cause) => {
+      this.#fail(notStarted(cause, this.#pending?.node));
+      // Without a process there is no `exit`.
+      if (this.#process.pid === undefined) notMade();
+    });
+    if (!this.#process.stderr) {
+      closePixels(this.#pixels);
+      throw new Error("the system gave no pipes or no process");
+    }
+    this.#process.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR)));
     // The guard's end of the pipe: it may report the child's death before `exit` does.
     this.#process.stdio[GUARD_FD]!.on("error", () => undefined);
     this.#process.on("message", (message: ChildReply) => this.#received(message));
-    this.#process.on("error", (cause) => this.#fail(died(`could not be started or reached: ${cause.message}`, this.#pending?.node, "")));
     this.#exited = new Promise((resolve) => {
+      notMade = resolve;
       this.#process.once("exit", (code, signal) => {
         let told = false;
         const tell = (): void => {
@@ -134,7 +158,7 @@ class Child {
   }
 
   get alive(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && !this.#timedOut;
+    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && !this.#timedOut && !this.#broken;
   }
 
   run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply> {
@@ -143,8 +167,11 @@ class Child {
       this.#limit(timeoutMs === null ? null : OPENING * timeoutMs);
       void this.#send(task).catch((cause: unknown) => {
         if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.#fail(notCloneable(cause, node));
-        // A channel that broke because the process ended is told by its `exit`, which knows why.
-        else if (this.#process.connected) this.#fail(died(`could not be reached: ${String(cause)}`, node, ""));
+        else {
+          // It has ended or is of no use any more: `exit` tells why.
+          this.#broken = true;
+          this.#process.kill("SIGKILL");
+        }
       });
     });
   }
@@ -190,6 +217,11 @@ class Child {
     this.#pending = null;
     return pending;
   }
+}
+
+/** No process could be made: out of descriptors, of processes, of memory. */
+function notStarted(cause: unknown, node: string | undefined): FlowError {
+  return new FlowError("WORKER_DIED", `a worker process could not be started: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: "Fewer workers need fewer processes and descriptors; see `ulimit -n` and `ulimit -u`.", node, cause });
 }
 
 function died(how: string, node: string | undefined, stderr: string, signal?: NodeJS.Signals | null): FlowError {

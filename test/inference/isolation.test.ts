@@ -143,3 +143,10 @@ test("warm and verify work there too, one file with two names is loaded once", a
   assert.deepEqual(own.stats().loads, { twice: 1 });
   assert.deepEqual(own.stats().inferences, { twice: 2, again: 2 });
 });
+
+test("where no process can be started, calls fail and the pool can be closed", { skip: process.platform === "win32" ? "ulimit is of POSIX shells" : false }, async () => {
+  const program = fileURLToPath(new URL("./no-processes-child.js", import.meta.url));
+  // Enough descriptors to load the program, which then takes all that are left.
+  const { stdout } = await promisify(execFile)("/bin/sh", ["-c", 'ulimit -n "$1"; exec "$2" "$3"', "sh", "400", process.execPath, program]);
+  assert.deepEqual(JSON.parse(stdout), { codes: ["WORKER_DIED", "WORKER_DIED", "WORKER_DIED"], pending: 0 });
+});
