@@ -28,6 +28,7 @@ const CASES: Record<string, Case> = {
   pipeline: { module: "pipeline.bench.js", quick: ["--seconds", "20", "--rounds", "3"] },
   fill: { module: "fill.bench.js" },
   isolation: { module: "isolation.bench.js", quick: ["--rounds", "20"] },
+  budget: { module: "budget.bench.js", quick: ["--seconds", "20"] },
   rerun: { module: "rerun.bench.js", quick: ["--rounds", "3"] },
   memory: { module: "memory.bench.js", quick: ["--long", "30"] },
   store: { module: "store.bench.js" },

@@ -44,6 +44,9 @@ const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
     atMost(`load, run, unload ${r["rounds"]} times with isolation: process: growth over the last half, MB`, r["growthMB"], 2, `${r["growthMB"]} (${r["lastMB"]} MB at the end, ${r["loadedMB"]} with the model)`),
     told(`the same ${r["threads"]?.rounds ?? 0} times with threads, MB`, `${r["threads"]?.firstMB ?? "–"} → ${r["threads"]?.lastMB ?? "–"}`),
   ],
+  budget: (r) => [
+    atMost("memory against a stated budget, worst of its limits", r["worst"], 1.1, `${r["worst"]} (${r["each"].map((one: { limitGB: number; peakMB: number; passes: number }) => `${one.limitGB} GB: ${one.peakMB} MB in ${one.passes} ${one.passes === 1 ? "pass" : "passes"}`).join(", ")})`),
+  ],
   rerun: (r) => [
     atLeast(`rerun of ${r["long"].minutes} minutes, times faster than its first run of ${r["long"].firstS} s`, r["long"].faster, 50, `${r["long"].faster} (rerun ${range(r["long"].rerunMs)} ms)`),
     atLeast("first run of that input, s", r["long"].firstS, 60),

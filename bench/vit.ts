@@ -12,9 +12,9 @@ const TOKENS = 50;
 const DIMS = 512;
 
 /** Writes a graph with the operators and sizes of CLIP's ViT-B/32 image tower (87 M parameters, 4.4 GMAC a picture) and random weights. */
-export function writeVit(file: string): ModelManifest {
+export function writeVit(file: string, seed = 1): ModelManifest {
   const graph = new OnnxGraph("vit-b-32-shaped", "random weights");
-  let state = 1;
+  let state = seed;
   const random = (dims: number[], scale: number): string => {
     const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
     for (let i = 0; i < data.length; i++) {
@@ -54,7 +54,7 @@ export function writeVit(file: string): ModelManifest {
   writeFileSync(file, bytes);
   return manifestOf(
     {
-      id: "vit-b-32-random",
+      id: basename(file, ".onnx"),
       task: "image-embedding",
       summary: "ViT-B/32-shaped, random weights.",
       licence: "MIT",
@@ -64,6 +64,6 @@ export function writeVit(file: string): ModelManifest {
       output: { name: "image_embeds", dims: DIMS, normalised: "unit" },
       limits: [],
     },
-    join(dirname(file), "vit-b-32-random.yaml"),
+    join(dirname(file), `${basename(file, ".onnx")}.yaml`),
   );
 }

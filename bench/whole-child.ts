@@ -14,6 +14,9 @@ export interface WholeRun {
   digest: string;
   digestNumbers: string;
   done: Record<string, number>;
+  passes: number;
+  /** Sessions made, of all models. */
+  loads: number;
   /** [ms since the start, µs of the medium, bytes of RssAnon + RssShmem of all processes] */
   samples: [number, number, number][];
 }
@@ -41,6 +44,7 @@ const mainUtilisation = performance.eventLoopUtilization(before).utilization;
 const wallMs = performance.now() - started;
 if (timer) clearInterval(timer);
 const { userCPUTime, systemCPUTime } = process.resourceUsage();
-const { status, inferences, framesDecoded, digest, digestNumbers, nodes } = summary;
+const { status, inferences, framesDecoded, digest, digestNumbers, nodes, passes } = summary;
+const loads = Object.values(summary.loads).reduce((sum, n) => sum + n, 0);
 const done = Object.fromEntries(Object.entries(nodes).map(([name, counts]) => [name, counts.done]));
-console.log(JSON.stringify({ status, wallMs, cpuMs: { own: (userCPUTime + systemCPUTime) / 1000, children: childrenCpuMs() }, mainUtilisation, inferences, framesDecoded, digest, digestNumbers, done, samples } satisfies WholeRun));
+console.log(JSON.stringify({ status, wallMs, cpuMs: { own: (userCPUTime + systemCPUTime) / 1000, children: childrenCpuMs() }, mainUtilisation, inferences, framesDecoded, digest, digestNumbers, done, passes, loads, samples } satisfies WholeRun));
