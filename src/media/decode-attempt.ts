@@ -184,8 +184,9 @@ export class Attempt {
     for (const wire of this.#wires) {
       if (wire.closed) continue;
       const { track, rawEnded, linesEnded, waiting } = wire;
-      // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame.
-      const atEnd = rawEnded && linesEnded && !waiting && track.blocked !== "hold";
+      // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame. A seek that found no frame at all has
+      // not come to the end of the medium: before the resume point is confirmed nothing ends.
+      const atEnd = rawEnded && linesEnded && !waiting && track.blocked !== "hold" && this.session.confirmed;
       if (!atEnd && !this.#dead) continue;
       wire.closed = true;
       if (!this.#dead) this.#guarded(() => track.end());

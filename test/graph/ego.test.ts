@@ -8,7 +8,7 @@ import { catalogue, models } from "./fixtures/catalogue.js";
 import { ego, nodeOf } from "./fixtures/load.js";
 
 const root = new URL("../../../", import.meta.url);
-const wanted = [...ego.matchAll(/op: ([a-z.]+)/g)].map((match) => match[1] ?? "");
+const wanted = [...ego.matchAll(/op: ([a-z.]+)/g)].map((match) => match[1] ?? "").filter((name) => name !== "null");
 const missing = [...new Set(wanted)].filter((name) => !operators.has(name));
 const real = missing.length === 0 ? {} : { skip: `src/operators lacks ${missing.join(", ")}` };
 const realEnv = { catalogue: operators, models: loadModels(new URL("models", root).pathname), environment: {} };
@@ -92,7 +92,7 @@ for (const [title, env, options] of [["the fixtures", { catalogue, models, envir
     assert.deepEqual([of("params.k")?.value, of("params.k")?.origin.from], [5, "command line"]);
     assert.deepEqual([of("params.fps")?.value, of("params.fps")?.origin.from], [2, "default"]);
     assert.deepEqual([of("nodes.keyframes.with.k")?.value, of("nodes.keyframes.with.k")?.origin.from], [5, "param:k"]);
-    assert.deepEqual([of("nodes.scenes.with.max_length")?.value, of("nodes.scenes.with.max_length")?.origin.from], [300_000_000, "graph"]);
+    assert.deepEqual([of("nodes.scenes.with.max_length")?.value, of("nodes.scenes.with.max_length")?.origin.from], [300_000_000, "param:max_scene"]);
     assert.equal(of("nodes.frames.batch.size")?.origin.from, "graph");
     assert.equal(of("nodes.windows.batch.size")?.origin.from, "default");
     const line = ego.split("\n").findIndex((text) => text.includes("max_length")) + 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -58,6 +58,25 @@ test("a resume without a frame to verify starts at the first frame at or after i
   const whole = await collect(info, usualSpec());
   const resumed = await collect(info, { ...usualSpec(), resume: { fromUs: 12_345_678, verify: null } });
   assert.deepEqual(later(resumed, 12_345_678), later(whole, 12_345_678));
+});
+
+test("a seek that finds no frame is tried from further back", { skip: file.skip }, async () => {
+  const info = await openMedium(file.path);
+  const whole = await collect(info, usualSpec());
+  const last = whole.rows["mean"]!.at(-40)!;
+  const spec = { ...usualSpec(), resume: { fromUs: last.ptsUs + 1, verify: { output: "scores", ptsUs: last.ptsUs, adler: last.adler! } } };
+  // Finds nothing whenever it is asked to seek, as behind the last key frame of a transport stream.
+  const wrapper = join(dir, "ffmpeg");
+  writeFileSync(wrapper, `#!/bin/bash\nif [[ " $* " == *" -ss "* ]]; then exit 0; fi\nexec "${ffmpegPath()}" "$@"\n`, { mode: 0o755 });
+  const before = process.env["FLOW_FFMPEG"];
+  process.env["FLOW_FFMPEG"] = wrapper;
+  try {
+    const resumed = await collect(info, spec);
+    assert.deepEqual(later(resumed, spec.resume.fromUs), later(whole, spec.resume.fromUs));
+  } finally {
+    if (before === undefined) delete process.env["FLOW_FFMPEG"];
+    else process.env["FLOW_FFMPEG"] = before;
+  }
 });
 
 test("a resume whose frame is not in the file fails as MEDIA_RESUME_MISMATCH after going back to the start", { skip: file.skip }, async () => {
