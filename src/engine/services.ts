@@ -53,7 +53,7 @@ export class Services {
   private readonly policies = new Map<string, NodePolicy>();
   private readonly conditions = new Map<string, Condition>();
   private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
-  private readonly timers = new Map<string, { dueMs: number; timer: NodeJS.Timeout }>();
+  private readonly timers = new Map<string, { dueMs: number; cuts: number; timer: NodeJS.Timeout }>();
   private decodes = 0;
   private poolInstance: InferencePool | null = null;
 
@@ -164,10 +164,10 @@ export class Services {
     else this.flushWithin(node, COMPANY_MS);
   }
 
-  /** The ring of one medium is full. What runs will free its slots; with nothing running, its partial batch has to go. */
+  /** The ring of one medium is full. What runs will free its slots, and other media may fill the partial batch; with nothing running it has to go. */
   starving(node: PlanNode): void {
     const { pending, partial } = this.batcher(node);
-    if (pending > partial) this.flushSoon(node);
+    if (pending > partial) this.flushWithin(node, this.decodes > 1 ? COMPANY_MS : node.batch.waitMs);
     else this.batcher(node).flush();
   }
 
@@ -177,14 +177,21 @@ export class Services {
 
   private flushWithin(node: PlanNode, ms: number): void {
     const dueMs = performance.now() + ms;
+    const batcher = this.batcher(node);
     const known = this.timers.get(node.name);
-    if (known && known.dueMs <= dueMs) return;
+    if (known && known.dueMs <= dueMs) {
+      known.cuts = batcher.cuts;
+      return;
+    }
     if (known) clearTimeout(known.timer);
-    const cut = (): void => {
-      this.timers.delete(node.name);
-      this.batcher(node).flush();
-    };
-    this.timers.set(node.name, { dueMs, timer: setTimeout(cut, ms) });
+    const due = { dueMs, cuts: batcher.cuts, timer: setTimeout(cut, ms) };
+    const { timers } = this;
+    function cut(): void {
+      timers.delete(node.name);
+      // Once a batch has been cut, whoever asked is on his way: what is partial now is others', who did not.
+      if (batcher.cuts === due.cuts) batcher.flush();
+    }
+    timers.set(node.name, due);
   }
 
   /** One item to the node's batcher; rejects with the item's own error. */

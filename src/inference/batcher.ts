@@ -34,6 +34,7 @@ export class Batcher<I, O> {
   readonly #flushes = new Subject<void>();
   #pending = 0;
   #partial = 0;
+  #cuts = 0;
   #calls = 0;
   #items = 0;
 
@@ -53,6 +54,7 @@ export class Batcher<I, O> {
     const result = new Promise<O>((resolve, reject) => {
       this.#pending++;
       this.#partial = (this.#partial + 1) % this.#options.size;
+      if (this.#partial === 0) this.#cuts++;
       const settle =
         <T>(next: (value: T) => void) =>
         (value: T): void => {
@@ -66,6 +68,7 @@ export class Batcher<I, O> {
 
   /** Cuts the partial batch now: a ring is starving, or no more items will come. */
   flush(): void {
+    if (this.#partial > 0) this.#cuts++;
     this.#partial = 0;
     this.#flushes.next();
   }
@@ -78,6 +81,11 @@ export class Batcher<I, O> {
   /** Of those, waiting for a batch to fill. */
   get partial(): number {
     return this.#partial;
+  }
+
+  /** Batches cut so far, full ones and flushed ones: what was partial before the last cut is on its way. */
+  get cuts(): number {
+    return this.#cuts;
   }
 
   /** Items that a call may hold. */
