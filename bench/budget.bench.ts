@@ -13,7 +13,7 @@ import { CLIP } from "./inputs.js";
 import { writeVit } from "./vit.js";
 import type { WholeRun } from "./whole-child.js";
 
-const LIMITS_GB = [1, 1.5, 2.5, 4];
+const LIMITS_GB = [1.25, 2, 2.75, 5];
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
 
 const dir = mkdtempSync(join(tmpdir(), "flow-bench-budget-"));

@@ -5,7 +5,7 @@ import type { ModelManifest, Pass, PlanNode } from "../contracts/index.js";
 const BASE_BYTES = 220e6;
 /** A worker with ONNX Runtime and sharp, before its first model: a thread, and a process with a Node of its own. */
 const WORKER_BYTES = { thread: 70e6, process: 150e6 } as const;
-/** A session takes its file and what it computes with. */
+/** A session takes its weights and what it computes with; while it is made, the file too. */
 const SESSION_FACTOR = 1.3;
 
 export interface Shape {
@@ -42,11 +42,12 @@ export interface Need {
 export function needOf(nodes: readonly PlanNode[], { workers, mediaInFlight }: Shape, ringBytes: number): Need {
   const models = [...modelsOf(nodes).values()];
   const inWorkers = models.filter(({ gpu }) => !gpu).reduce((sum, { model }) => sum + residentBytes(model), 0);
+  const loading = Math.max(0, ...models.map(({ model }) => (model.mock ? 0 : model.sizeBytes)));
   const vram = models.filter(({ gpu }) => gpu).reduce((sum, { model }) => sum + residentBytes(model), 0);
   const pooled = nodes.filter((node) => ["batch", "eachBatch"].includes(node.op.run.form) || (node.op.run.form === "each" && node.op.run.thread === "pool"));
   const kinds = new Set(pooled.map((node) => node.runtime.isolation));
   const worker = [...kinds].reduce((sum, kind) => sum + WORKER_BYTES[kind], 0);
-  return { rss: BASE_BYTES + ringBytes * mediaInFlight + (pooled.length > 0 ? workers * (worker + inWorkers) : 0), vram };
+  return { rss: BASE_BYTES + ringBytes * mediaInFlight + (pooled.length > 0 ? workers * (worker + inWorkers + loading) : 0), vram };
 }
 
 /**

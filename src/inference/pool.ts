@@ -129,7 +129,12 @@ export class InferencePool implements AsyncDisposable {
     const missing = await missingModels(real);
     const absent = await Promise.all(real.map((model) => missingModels([model])));
     const there = distinct(real.filter((_, i) => absent[i] === null));
-    const checks = await Promise.allSettled(there.map((m) => this.#send({ type: "verify", model: this.#wire(m), release: this.#options.releaseVerified ?? false }, this.#isolation(), "cpu")));
+    const release = this.#options.releaseVerified ?? false;
+    // A thread keeps part of what a session took; where memory counts, one process looks at one model after the other.
+    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), release }, release ? "process" : this.#isolation(), "cpu");
+    const checks: PromiseSettledResult<Ok>[] = [];
+    if (release) for (const model of there) checks.push(...(await Promise.allSettled([check(model)])));
+    else checks.push(...(await Promise.allSettled(there.map(check))));
     return [...(missing ? [missing] : []), ...checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError)];
   }
 

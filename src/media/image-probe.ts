@@ -1,5 +1,4 @@
 import { open } from "node:fs/promises";
-import sharp from "sharp";
 import { FlowError } from "../contracts/errors.js";
 import type { ProbedMedium } from "./probe.js";
 import { localPath } from "./uri.js";
@@ -32,6 +31,7 @@ export async function probeImage(uri: string, name: string, sizeBytes: number): 
   const path = localPath(uri);
   let meta;
   try {
+    const { default: sharp } = await import("sharp");
     meta = await sharp(path, { limitInputPixels: false }).metadata();
   } catch (cause) {
     throw new FlowError("MEDIA_UNREADABLE", `${path} cannot be read as a picture: ${firstLine(cause)}.`, {

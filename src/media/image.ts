@@ -1,5 +1,4 @@
 import { Observable } from "rxjs";
-import sharp from "sharp";
 import { pathToFileURL } from "node:url";
 import { FlowError, toFlowError } from "../contracts/errors.js";
 import type { DecodeEvent, DecodeSpec, FrameTapFactory, MediumInfo } from "../contracts/media.js";
@@ -55,6 +54,8 @@ export function openImage(info: MediumInfo, spec: DecodeSpec): Decode {
 
 async function decode(path: string, width: number, height: number): Promise<Uint8Array> {
   try {
+    // Native code that a run of videos does not need.
+    const { default: sharp } = await import("sharp");
     return await sharp(path, { limitInputPixels: MAX_IMAGE_PIXELS, failOn: "error" })
       .rotate()
       .toColourspace("srgb")

@@ -3,7 +3,6 @@ import type { Store } from "../store.js";
 import type { WrittenFile } from "./atomic-file.js";
 import { exportJsonl } from "./jsonl.js";
 import { exportNpz } from "./npz.js";
-import { exportParquet } from "./parquet.js";
 import { exportSafetensors } from "./safetensors.js";
 import type { Selection } from "./selection.js";
 import { exportWebvtt } from "./webvtt.js";
@@ -43,7 +42,8 @@ export interface ExportResult {
 export async function exportStore(store: Store, { format, out, kind, media, superseded, where, vectors, text }: ExportOptions): Promise<ExportResult> {
   const selection: Selection = { kind: kind ?? (format === "jsonl" ? undefined : "scene"), media, superseded, where, vectors: vectors ?? format !== "jsonl" };
   if (format === "webvtt") return { format, ...(await exportWebvtt(store, out, selection, text ?? "transcript")) };
-  const write = { jsonl: exportJsonl, npz: exportNpz, parquet: exportParquet, safetensors: exportSafetensors }[format];
+  // Its library is fifty modules that a run would load for nothing.
+  const write = format === "parquet" ? (await import("./parquet.js")).exportParquet : { jsonl: exportJsonl, npz: exportNpz, safetensors: exportSafetensors }[format];
   const { file, records } = await write(store, out, selection);
   return { format, files: [file], records };
 }
