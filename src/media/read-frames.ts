@@ -3,10 +3,11 @@ import { FlowError } from "../contracts/errors.js";
 import type { Interval } from "../contracts/items.js";
 import type { MediumInfo, VideoDemand } from "../contracts/media.js";
 import { ffmpegPath, requireAbilities } from "./binaries.js";
+import { clipInput, clipOutput } from "./clip-packets.js";
 import { SCALERS, gridSelect } from "./ffmpeg-args.js";
 import { killGuarded, spawnGuarded } from "./guard.js";
 import { outputSize } from "./output-size.js";
-import { ffmpegInput, isUrl, protocolWhitelist, redactUri } from "./uri.js";
+import { redactUri } from "./uri.js";
 
 /** Which frames of an interval are wanted, and how. */
 export interface FramesWanted extends Pick<VideoDemand, "size" | "geometry"> {
@@ -82,18 +83,13 @@ async function* decode(info: MediumInfo, interval: Interval, wanted: FramesWante
   const { passthrough } = await requireAbilities(ffmpeg);
   const [width, height] = outputSize(info.video!, wanted);
   const endUs = "at" in wanted.which ? Math.max(...wanted.which.at) : interval.endUs;
-  const args = ["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-filter_complex_threads", "1"];
-  if (passthrough === "-vsync") args.push("-vsync", "0");
-  if (seekUs !== null) args.push("-ss", seconds(seekUs));
-  args.push("-an", "-protocol_whitelist", protocolWhitelist(info.uri));
-  if (isUrl(info.uri) && /^https?:/i.test(info.uri)) args.push("-reconnect", "1", "-reconnect_delay_max", "5", "-rw_timeout", "30000000");
-  args.push("-threads", "1", "-i", ffmpegInput(info.uri));
+  const args = [...(passthrough === "-vsync" ? ["-vsync", "0"] : []), ...clipInput(info, seekUs)];
   // trim rounds to the stream's ticks: a little more comes, and isWanted is exact.
   const end = Number.isFinite(endUs) ? `trim=end=${seconds(info.startUs + endUs + TRIM_SLACK_US)},` : "";
   args.push("-filter_complex", `[0:V:0]${end}${select(info, interval, wanted)}scale=${width}:${height}:flags=${SCALERS[wanted.geometry]},format=rgb24[v]`);
   args.push("-map", "[v]", "-enc_time_base", "1:1000000");
   if (passthrough === "-fps_mode") args.push("-fps_mode", "passthrough");
-  args.push("-c:v", "rawvideo", "-avoid_negative_ts", "disabled", "-map_metadata", "-1", "-f", "tee", "[f=framecrc]pipe:4|[f=rawvideo]pipe:5");
+  args.push("-c:v", "rawvideo", ...clipOutput("rawvideo"));
 
   const child = spawnGuarded(ffmpeg, args, 2);
   const ended = new Promise<number | null>((resolve) => child.once("error", () => resolve(null)).once("close", resolve));

@@ -5,26 +5,14 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { RunDocument } from "../../src/cli/json.js";
 import { flow, ROOT } from "./spawn.js";
+import { SMALL_GRAPH } from "./small-graph.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-log-"));
 after(() => rmSync(dir, { recursive: true }));
 const broken = join(dir, "broken.mp4");
 writeFileSync(broken, "no video");
 const graph = join(dir, "small.yaml");
-writeFileSync(
-  graph,
-  `flow: 1
-name: small
-params: { input: { type: media, positional: true } }
-nodes:
-  media:  { op: media.open, with: { uri: "\${params.input}" } }
-  scores: { op: scene.scores, in: media.frames }
-  scenes: { op: scene.cut, in: { scores: scores } }
-  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
-  scene:  { op: join, by: scene, in: { text: speech.text } }
-outputs: { scene: { from: scene } }
-`,
-);
+writeFileSync(graph, SMALL_GRAPH);
 const store = (name: string): string[] => ["--store", join(dir, name)];
 const clip = join(ROOT, "graphs/demo/clip.mp4");
 const lines = (text: string): { event: string; at: string; error?: { code: string } }[] => text.split("\n").filter(Boolean).map((line) => JSON.parse(line) as { event: string; at: string });

@@ -8,25 +8,13 @@ import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
 import type { DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
+import { SMALL_GRAPH } from "./small-graph.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-odd-"));
 after(() => rmSync(dir, { recursive: true }));
 const at = ["--store", join(dir, "store")];
 const graph = join(dir, "small.yaml");
-writeFileSync(
-  graph,
-  `flow: 1
-name: small
-params: { input: { type: media, positional: true } }
-nodes:
-  media:  { op: media.open, with: { uri: "\${params.input}" } }
-  scores: { op: scene.scores, in: media.frames }
-  scenes: { op: scene.cut, in: { scores: scores } }
-  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
-  scene:  { op: join, by: scene, in: { text: speech.text } }
-outputs: { scene: { from: scene } }
-`,
-);
+writeFileSync(graph, SMALL_GRAPH);
 
 async function failure(args: string[], code: number): Promise<ErrorDocument["error"]> {
   const ran = await flow([...args, ...at, "--json"]);
