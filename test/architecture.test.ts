@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ["contracts", "graph", "engine", "operators", "models", "inference", "media", "store", "report"],
 };
 
-const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => /\.c?ts$/.test(name));
 
 test("imports run only in the directions that ARCHITECTURE.md draws", () => {
   const wrong: string[] = [];

@@ -15,7 +15,7 @@ export class ThreadLane implements Lane {
     this.#workers = workers;
     const setup: WorkerSetup = { stop, intraOpThreads };
     this.#pool = new Piscina({
-      filename: fileURLToPath(new URL("./worker.js", import.meta.url)),
+      filename: fileURLToPath(new URL("./worker-entry.cjs", import.meta.url)),
       minThreads: workers,
       maxThreads: workers,
       idleTimeout: IDLE_TIMEOUT_MS,

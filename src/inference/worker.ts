@@ -1,4 +1,4 @@
-/** Entry of a pool thread. What it reads through SlotRefs is lent to it until it replies. */
+/** A pool thread, behind `worker-entry.cts`. What it reads through SlotRefs is lent to it until it replies. */
 import { threadId } from "node:worker_threads";
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { WorkerSetup, WorkerTask } from "./protocol.js";

@@ -21,3 +21,7 @@ test("stop and destroy under load: what had not begun is cancelled, the process 
   assert.ok(cancelled >= 10, `${cancelled} cancelled`);
   assert.equal(pending, 0);
 });
+
+test("a pool may be closed at any moment of its workers' start", async () => {
+  assert.deepEqual(await run("young"), { done: 40, cancelled: 0, pending: 0 });
+});
