@@ -74,12 +74,16 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
       good = false;
     } else if (known?.optional && !manifest.installed) {
       if (optional) continue;
-      report.add("MODEL_LEFT_OUT", draft.keyAt, `${draft.name} is left out: its model ${manifest.id} is not installed.`, { found: "no files", expected: manifest.id, hint: `flow models pull ${manifest.id}` });
+      report.add("MODEL_LEFT_OUT", draft.keyAt, `${draft.name} is left out: its model ${manifest.id} is not installed.`, { found: "no files", expected: manifest.id, hint: howToGet(manifest) });
       return "left out";
     } else chosen[role] = manifest;
   }
   return good ? chosen : null;
 }
+
+/** What nobody publishes cannot be pulled. */
+const howToGet = ({ id, files }: ModelManifest): string =>
+  files.every((file) => file.source !== null) ? `flow models pull ${id}` : `It is published nowhere as ONNX: \`flow models show ${id}\` says how to get it, \`flow models import DIR\` takes it in.`;
 
 /** What `models:` says of the device of each role that the operator has. */
 export function chooseDevices(draft: NodeDraft, op: OperatorDefinition, roles: ReadonlyMap<string, Role>): Record<string, DeviceOrder> {

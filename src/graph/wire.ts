@@ -101,7 +101,8 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
     disabled.add(draft.name);
     return;
   }
-  if (op?.inputs === "map" && op.run.form !== "join" && edges.length === 0 && absent.length > 0) {
+  // Nothing that it could read is left, though it could do without each single input.
+  if (op && op.run.form !== "join" && sound && edges.length === 0 && absent.length > 0) {
     disabled.add(draft.name);
     return;
   }

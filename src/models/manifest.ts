@@ -22,7 +22,7 @@ export function parseManifest(text: string, origin: string, locate: Locate = bes
 /** The same from the value that the YAML stands for. `origin`: the manifest's absolute path; its name is the model's id. */
 export function manifestOf(value: unknown, origin: string, locate: Locate = beside): ModelManifest {
   const parsed = manifestSchema.safeParse(value);
-  if (!parsed.success) throw manifestError(origin, parsed.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message}`));
+  if (!parsed.success) throw manifestError(origin, parsed.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message.replace(/^Invalid input: expected (\w+), received undefined$/, "is missing ($1)")}`));
   const manifest = parsed.data;
   const problems = contradictions(manifest);
   if (manifest.id !== basename(origin).replace(/\.ya?ml$/, "")) problems.unshift(`id: found "${manifest.id}", expected the file's name`);

@@ -146,3 +146,13 @@ test("graphs/OPERATORS.md is fresh", real, () => {
   const text = readFileSync(new URL("graphs/OPERATORS.md", root), "utf8");
   assert.equal(text, `${operatorReference(operators).trimEnd()}\n`, "write it anew: npm run generate");
 });
+
+test("ego small without the optional YAMNet: what nothing feeds is left out of the records and their vectors, and the graph stands", real, () => {
+  const { plan, problems } = loadGraph({ path: "graphs/ego.yaml", text: ego }, realEnv, { profile: "small" });
+  assert.deepEqual(problems.map(({ code, severity }) => `${severity} ${code}`), ["warning MODEL_LEFT_OUT", "warning DISABLED_UPSTREAM", "warning MODEL_LEFT_OUT"]);
+  // Nobody publishes it as ONNX: pulling it would fail.
+  assert.match(problems[0]!.hint ?? "", /flow models import DIR/);
+  assert.ok(plan);
+  for (const name of ["sounds", "heard", "timbres", "timbre"]) assert.ok(!plan.nodes.some((node) => node.name === name), name);
+  assert.deepEqual(Object.keys(plan.outputs.find(({ kind }) => kind === "scene")!.vectors), ["video", "audio", "text", "caption_vector"]);
+});

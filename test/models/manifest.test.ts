@@ -60,6 +60,8 @@ test("every problem of a manifest is named with its place", () => {
     for (const part of ["/models/m.yaml", "output.dims", "output.normalised", "colour"]) assert.ok(error.message.includes(part), `${part} in ${error.message}`);
     return true;
   });
+  const { limits: _, ...unlimited } = wire;
+  assert.throws(() => parseManifest(stringify(unlimited), "/models/m.yaml"), { message: "/models/m.yaml: limits: is missing (array)" });
   assert.throws(() => parseManifest("a: [", "/models/m.yaml"), { code: "MODEL_MANIFEST", message: /line 1/ });
   assert.throws(() => parseManifest(stringify(wire), "/models/other.yaml"), /found "m", expected the file's name/);
 });

@@ -16,7 +16,7 @@ export function showCommand(): Command {
     const model = requireModel(String(id), await installedModels());
     const { state, files } = await stateOf(model);
     const { task, family, summary, runtime, licence, origin, dir, inputs, outputs, output, preprocess, space, labels, precisions, settings } = model;
-    const document: ModelDocument = { ...{ id: model.id, task, family, summary, runtime, licence, state, origin, dir, files, inputs, outputs }, ...{ output, preprocess, space, labels, precisions, settings, limits: model.limits.split("; ") } };
+    const document: ModelDocument = { ...{ id: model.id, task, family, summary, runtime, licence, state, origin, dir, files, inputs, outputs }, ...{ output, preprocess, space, labels, precisions, settings, limits: model.limits.split("; ").filter((limit) => limit !== "") } };
     if (options.json) return printJson(document);
     print(`${colours.bold(model.id)}  ${summary}`);
     print(table([
