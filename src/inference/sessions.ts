@@ -212,8 +212,9 @@ export class Sessions {
   }
 
   /**
-   * ONNX Runtime multiplies a matrix of one row with another kernel than one of several, and its sums differ in the last bits (1e-7). How many
-   * rows meet in a batch depends on the moment, so where it matters a single row is run twice in one batch: a row's result is then the same always.
+   * ONNX Runtime multiplies one row by a matrix that it has not packed beforehand (a computed one) with another kernel than several rows, and the sums
+   * differ in their last bits (1e-7). How many rows meet in a batch depends on the moment, so a session that shows it runs a single row twice in
+   * one batch: a row's result is then the same always.
    */
   async #single(session: InferenceSession, feeds: Feeds, rows: Omit<Rows, "batch">): Promise<Fetched> {
     let shy = this.#shy.get(session);

@@ -50,13 +50,18 @@ export function tinyModel(options: { batch?: number | string; size?: number; dim
   return written(graph, name, size, dims);
 }
 
-/** One dense layer over the flattened picture: a sum of 3 × 24 × 24 products, whose last bits show which kernel has added them up. */
+/**
+ * One dense layer over the flattened picture: sums of 3 × 24 × 24 products, whose last bits show which kernel has added them up. Its matrix is computed
+ * (plus zero times what comes in): constant ones are packed beforehand and always meet the same kernel.
+ */
 export function denseModel(): ModelManifest {
   const [size, dims, width] = [24, 64, 3 * 24 * 24];
   const graph = new OnnxGraph("dense", "for tests");
   const x = graph.input("pixels", "float32", ["n", 3, size, size]);
   const weights = Float32Array.from({ length: width * dims }, (_, i) => Math.sin(i * 12.9898) / 40);
-  graph.output(graph.op("MatMul", [graph.op("Flatten", [x], { axis: 1 }), graph.constant([width, dims], weights)]), "vector", "float32", ["n", dims]);
+  const zero = graph.op("Mul", [graph.op("ReduceMean", [x], { keepdims: 0 }), graph.scalar(0)]);
+  const matrix = graph.op("Add", [graph.constant([width, dims], weights), zero]);
+  graph.output(graph.op("MatMul", [graph.op("Flatten", [x], { axis: 1 }), matrix]), "vector", "float32", ["n", dims]);
   return written(graph, "dense", size, dims);
 }
 
