@@ -1,4 +1,4 @@
-/** One stage of a run taken alone: `node whole-stage.js discard|null|taps|pool|model INPUT`. Prints what it cost for the whole input. */
+/** One stage of a run taken alone: `node whole-stage.js discard|null|taps|pool|model INPUT COUNTS [GRAPH]` (default: ego). Prints what it cost for the whole input. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
@@ -24,13 +24,14 @@ const SAMPLE_FRAMES = 400;
 const SAMPLE_WINDOWS = 40;
 const MEASURE_MS = 1500;
 
-const [stage, input, counts] = process.argv.slice(2) as [string, string, string];
+const [stage, input, counts, graph = EGO] = process.argv.slice(2) as [string, string, string, string?];
 /** Node → items of the whole run. */
 const items = JSON.parse(counts ?? "{}") as Record<string, number>;
 
 async function planned(info: MediumInfo): Promise<{ plan: Plan; spec: DecodeSpec; nodes: PlanNode[] }> {
   const models = fileURLToPath(new URL("../../models", import.meta.url));
-  const { plan } = loadGraph({ path: EGO, text: readFileSync(EGO, "utf8") }, { catalogue, models: loadModels([models]), environment: process.env }, { params: {}, inputs: [input], profile: undefined });
+  const own = process.env["BENCH_MODELS"];
+  const { plan } = loadGraph({ path: graph, text: readFileSync(graph, "utf8") }, { catalogue, models: loadModels([models, ...(own ? [own] : [])]), environment: process.env }, { params: {}, inputs: [input], profile: undefined });
   if (!plan) throw new Error("the graph does not lint");
   const nodes = plan.nodes.filter((node) => node.level === "frame" && (isVideoFed(node) ? info.video : info.audio));
   // Nothing stored yet: all that planning a decode asks of a stream.
