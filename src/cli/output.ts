@@ -88,8 +88,8 @@ export function clock(us: number, digits: 0 | 1 | 3 = 1): string {
   return `${h > 0 ? `${h}:${two(m)}` : m}:${two(s)}${fraction}`;
 }
 
-/** 1234567 → "1,234,567". */
-export const count = (n: number): string => n.toLocaleString("en-US");
+/** A whole number: 1234567 → "1,234,567". By hand: the first toLocaleString of a process takes 10 to 25 ms. */
+export const count = (n: number): string => String(n).replace(/\B(?=(?:\d{3})+$)/g, ",");
 
 /** Bytes with a unit: "1.9 MB" (decimal, as file managers show it). */
 export function size(bytes: number): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timeUs } from "../../src/cli/define.js";
-import { clock, coloursFor, cut, elapsed, shellWord, size, table } from "../../src/cli/output.js";
+import { clock, coloursFor, count, cut, elapsed, shellWord, size, table } from "../../src/cli/output.js";
 import { ProgressBar } from "../../src/cli/progress.js";
 
 const stream = (isTTY: boolean): NodeJS.WriteStream => ({ isTTY, columns: 80, write: () => true }) as unknown as NodeJS.WriteStream;
@@ -21,6 +21,10 @@ test("colours only on a terminal, never with NO_COLOR", () => {
     else process.env["NO_COLOR"] = before;
     process.env["TERM"] = term;
   }
+});
+
+test("whole numbers are grouped by thousands, as en-US writes them", () => {
+  for (const n of [0, 7, 999, 1000, 12_345, 123_456, 1_234_567, -1234, -123]) assert.equal(count(n), n.toLocaleString("en-US"));
 });
 
 test("clock carries and pads", () => {
