@@ -1,5 +1,3 @@
-import { z } from "zod";
-
 const UNIT_US: Readonly<Record<string, number>> = { us: 1, "µs": 1, ms: 1_000, s: 1_000_000, m: 60_000_000, min: 60_000_000, h: 3_600_000_000 };
 const TEXT = /^\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min|m|h)\s*$/;
 
@@ -28,17 +26,4 @@ export function parseDurationRangeUs(value: unknown): [number, number] | null {
 export function formatDurationUs(us: number): string {
   if (us % 1_000_000 === 0 || us >= 100_000) return `${us / 1_000_000}s`;
   return us % 1_000 === 0 || us >= 1_000 ? `${us / 1_000}ms` : `${us}us`;
-}
-
-/**
- * Config field for a length of time: accepts "0.6s", "40ms", "5m" or a number of seconds, gives integer microseconds.
- * Write its default as the reader will see it: `duration().prefault("0.6s")`.
- */
-export function duration() {
-  return z.union([z.number(), z.string()]).meta({ title: "duration" }).transform((value, ctx) => {
-    const us = parseDurationUs(value);
-    if (us !== null) return us;
-    ctx.issues.push({ code: "custom", message: 'a duration like "0.6s", "40ms" or "5m" expected', input: value });
-    return z.NEVER;
-  });
 }

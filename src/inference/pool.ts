@@ -10,7 +10,7 @@
  */
 import { availableParallelism } from "node:os";
 import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
-import { missingModels } from "../models/manifest.js";
+import { missingModels } from "../models/verify-model.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
 import type { Lane, LaneOptions } from "./lane.js";
 import { ProcessLane } from "./process-lane.js";

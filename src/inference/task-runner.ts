@@ -11,7 +11,7 @@ import {
   type ModelManifest,
   type OperatorDefinition,
 } from "../contracts/index.js";
-import { verifyModelFiles, verifyModelShape } from "../models/manifest.js";
+import { verifyModelFiles, verifyModelShape } from "../models/verify-model.js";
 import type { EachItem, ModelWire, PoolResult, Prepared, Spent, WorkerReply, WorkerTask } from "./protocol.js";
 import { Sessions } from "./sessions.js";
 

@@ -7,7 +7,6 @@ import { EXIT, FlowError, type ModelFile, type ModelManifest, type ModelSource }
 import { manifestSchema, type sourceSchema } from "./manifest-schema.js";
 
 export { manifestSchema } from "./manifest-schema.js";
-export { hashFile, missingFiles, missingModels, verifyModelFiles, verifyModelShape } from "./verify-model.js";
 
 /** Manifests by id. */
 export type ModelCatalogue = ReadonlyMap<string, ModelManifest>;

@@ -5,7 +5,7 @@
 import { stat, readFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { EXIT, FlowError, type ModelHandle, type ModelManifest } from "../contracts/index.js";
-import { missingFiles } from "./manifest.js";
+import { missingFiles } from "./verify-model.js";
 
 export type Transformers = typeof import("@huggingface/transformers");
 export type Tokenizer = import("@huggingface/transformers").PreTrainedTokenizer;

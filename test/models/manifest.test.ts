@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import { loadModels, missingModels, parseManifest, verifyModelFiles, verifyModelShape } from "../../src/models/manifest.js";
+import { loadModels, parseManifest } from "../../src/models/manifest.js";
+import { missingModels, verifyModelFiles, verifyModelShape } from "../../src/models/verify-model.js";
 import { manifestJsonSchema } from "../../src/models/manifest-json-schema.js";
 import { modelsDir, tinyModel } from "../inference/fixtures.js";
 

@@ -4,7 +4,8 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
-import { loadModels, manifestOf, verifyModelFiles } from "../../src/models/manifest.js";
+import { loadModels, manifestOf } from "../../src/models/manifest.js";
+import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { cacheFolder, givenFolders, layout } from "../../src/models/store/folders.js";
 import { createLocate } from "../../src/models/store/locate.js";
 import { ModelsLock } from "../../src/models/store/lock.js";

@@ -113,7 +113,7 @@ async function store(dir: string): Promise<Check> {
 const VERIFIED_BYTES = 64_000_000;
 
 async function models(): Promise<Check[]> {
-  const { verifyModelFiles } = await import("../../models/manifest.js");
+  const { verifyModelFiles } = await import("../../models/verify-model.js");
   const checks: Check[] = [];
   const missing: string[] = [];
   for (const model of (await installedModels()).values()) {

@@ -85,7 +85,7 @@ export function addCommand(): Command {
 async function fileCandidate(word: string, options: AddOptions): Promise<Candidate> {
   const path = resolve(word);
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new FlowError("FILE_NOT_FOUND", `There is no file ${word}.`, { hint: "Name an .onnx file, or hf:ORG/NAME.", exit: EXIT.badInput });
-  const [{ infer }, { hashFile }, { adopt }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/manifest.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
+  const [{ infer }, { hashFile }, { adopt }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
   const { inputs, outputs } = await inspectOnnx(path);
   const beside = besideFiles(path, options.with ?? []);
   const all = [{ name: basename(path), at: path }, ...beside];

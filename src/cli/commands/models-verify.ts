@@ -43,7 +43,7 @@ export function verifyCommand(): Command {
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
-  const { hashFile } = await import("../../models/manifest.js");
+  const { hashFile } = await import("../../models/verify-model.js");
   const files: Verified["files"] = [];
   for (const { path, at, sizeBytes, sha256 } of model.files) {
     const info = await stat(at).catch(() => null);

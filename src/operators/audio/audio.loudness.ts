@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration } from "../../contracts/duration.js";
+import { duration } from "../../contracts/duration-field.js";
 import type { Series, Span } from "../../contracts/items.js";
 import { defineOperator, skip } from "../../contracts/operator.js";
 import { Rows, Spans, Value } from "../../contracts/ports.js";

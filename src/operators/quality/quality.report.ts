@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration } from "../../contracts/duration.js";
+import { duration } from "../../contracts/duration-field.js";
 import type { Interval, Series } from "../../contracts/items.js";
 import type { MediumInfo } from "../../contracts/media.js";
 import { defineOperator } from "../../contracts/operator.js";

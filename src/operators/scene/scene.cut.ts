@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration } from "../../contracts/duration.js";
+import { duration } from "../../contracts/duration-field.js";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Rows, Scene } from "../../contracts/ports.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { duration } from "../../contracts/duration.js";
+import { duration } from "../../contracts/duration-field.js";
 import type { Interval } from "../../contracts/items.js";
 import type { MediumInfo } from "../../contracts/media.js";
 import { defineOperator, skip, type ModelHandle, type OutputValues } from "../../contracts/operator.js";
