@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { DEVICES, EXIT, FlowError, toFlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression } from "../graph/index.js";
-import { Batcher, InferencePool, type DeviceChoice, type EachItem, type PoolCall, type PoolResult } from "../inference/index.js";
+import { Batcher } from "../inference/batcher.js";
+import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
 import { INTERRUPTED, NodePolicy } from "./retry.js";
 
@@ -55,6 +56,7 @@ export class Services {
   private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
   private readonly timers = new Map<string, { dueMs: number; cuts: number; timer: NodeJS.Timeout }>();
   private decodes = 0;
+  private poolStart: Promise<InferencePool> | null = null;
   private poolInstance: InferencePool | null = null;
 
   constructor(
@@ -82,14 +84,16 @@ export class Services {
     return condition(variables);
   }
 
+  /** Loaded and started by the first item that needs it: a fully cached run never loads a model or starts a worker. */
+  pool(): Promise<InferencePool> {
+    return (this.poolStart ??= this.startPool());
+  }
+
   // Intra-op 1, parallel by workers: more threads in one session do not give the same bits at every batch size.
-  /** Started by the first item that needs it: a fully cached run never loads a model or starts a worker. */
-  get pool(): InferencePool {
-    if (!this.poolInstance) {
-      const { workers, isolation, timeoutMs } = this.plan.runtime;
-      this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), releaseVerified: this.plan.passes.length > 1 });
-    }
-    return this.poolInstance;
+  private async startPool(): Promise<InferencePool> {
+    const { InferencePool } = await import("../inference/pool.js");
+    const { workers, isolation, timeoutMs } = this.plan.runtime;
+    return (this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), releaseVerified: this.plan.passes.length > 1 }));
   }
 
   /** How many rows of each model fitted when an earlier run ran out of memory. */
@@ -132,7 +136,7 @@ export class Services {
       batcher = new Batcher<PoolItem, unknown>({
         size: kind === "each" ? 1 : node.batch.size,
         inFlight: this.plan.runtime.batchesInFlight,
-        call: async (items) => unwrap(await this.pool.run({ ...poolCall(node), kind, items } as PoolCall), node),
+        call: async (items) => unwrap(await (await this.pool()).run({ ...poolCall(node), kind, items } as PoolCall), node),
       });
       this.batchers.set(node.name, batcher);
     }
@@ -230,7 +234,7 @@ export class Services {
       if (!this.store.getMemo(key)) unknown.push({ model, key });
     }
     if (unknown.length === 0) return [];
-    const errors = await this.pool.verify(unknown.map(({ model }) => model));
+    const errors = await (await this.pool()).verify(unknown.map(({ model }) => model));
     if (errors.length === 0) for (const { key } of unknown) void this.store.putMemo(key, { kind: "done", value: true });
     return errors;
   }
@@ -247,7 +251,7 @@ export class Services {
       for (const [role, model] of Object.entries(models)) {
         const order = runtime.devices[role] ?? ["cpu"];
         if (model.mock || order === "auto" || order.includes("cpu")) continue;
-        await this.pool.device(model, order, runtime.check).catch((thrown: unknown) => errors.push(toFlowError(thrown)));
+        await (await this.pool()).device(model, order, runtime.check).catch((thrown: unknown) => errors.push(toFlowError(thrown)));
       }
     }
     return errors;
@@ -259,7 +263,8 @@ export class Services {
 
   async close(): Promise<void> {
     for (const { timer } of this.timers.values()) clearTimeout(timer);
-    await this.poolInstance?.destroy();
+    // A pool that could not start has told those who asked for it.
+    await (await this.poolStart?.catch(() => null))?.destroy();
     for (const [key, rows] of Object.entries(this.poolInstance?.stats().limits ?? {})) {
       void this.store.putMemo(rowsKey(key), { kind: "done", value: rows });
     }
