@@ -29,7 +29,7 @@ export function fixedBatch(inputs: Metadata, feeds: Feeds): Rows | null {
   return names.size > 0 ? { rows, batch, names } : null;
 }
 
-/** Inputs whose rows can be given in several runs: first dimension free, the same size everywhere. null: there are none, or they cannot be cut. */
+/** Inputs whose rows can be given in several runs: first dimension free, the same size everywhere. null: it cannot be cut. */
 export function freeRows(inputs: Metadata, feeds: Feeds): Omit<Rows, "batch"> | null {
   const names = new Set<string>();
   let rows = 0;
@@ -41,47 +41,7 @@ export function freeRows(inputs: Metadata, feeds: Feeds): Omit<Rows, "batch"> | 
     names.add(meta.name);
     rows = feed.dims[0] ?? 0;
   }
-  return rows > 0 ? { rows, names } : null;
-}
-
-/** A single row twice; null for inputs of other than one row. */
-export function doubled(feeds: Feeds, { rows, names }: Omit<Rows, "batch">): Feeds | null {
-  if (rows !== 1) return null;
-  const twice: Feeds = {};
-  for (const [name, feed] of Object.entries(feeds)) {
-    if (!names.has(name)) {
-      twice[name] = feed;
-      continue;
-    }
-    const Data = feed.data.constructor as new (length: number) => Float32Array;
-    const data = new Data(2 * feed.data.length);
-    data.set(feed.data as Float32Array, 0);
-    data.set(feed.data as Float32Array, feed.data.length);
-    twice[name] = { data, dims: [2, ...feed.dims.slice(1)] };
-  }
-  return twice;
-}
-
-/** The first row of every output of two rows; null where an output has not two. */
-export function firstOfTwo(fetched: Fetched): Fetched | null {
-  const first: Fetched = {};
-  for (const [name, { data, dims }] of Object.entries(fetched)) {
-    if (dims[0] !== 2) return null;
-    first[name] = { data: data.slice(0, data.length / 2), dims: [1, ...dims.slice(1)] };
-  }
-  return first;
-}
-
-/** Numbers that no sum meets by chance, in place of the floats; whole numbers (token ids, lengths) stay, since not every one is valid. */
-export function noise(feeds: Feeds): Feeds {
-  let state = 1;
-  const next = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 31 - 1;
-  return Object.fromEntries(Object.entries(feeds).map(([name, { data, dims }]) => [name, { data: data instanceof Float32Array ? data.map(next) : data, dims }]));
-}
-
-/** Whether all values are equal to the bit. */
-export function sameBits(a: Fetched, b: Fetched): boolean {
-  return Object.entries(a).every(([name, { data }]) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).equals(Buffer.from((b[name]?.data ?? new Float32Array()).slice().buffer)));
+  return rows > 1 ? { rows, names } : null;
 }
 
 /**

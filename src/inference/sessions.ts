@@ -6,10 +6,9 @@ import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
-import { rowsTouch } from "../models/rows.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
-import { doubled, firstOfTwo, fixedBatch, freeRows, inParts, noise, rowsAtOnce, sameBits, type Feeds, type Fetched, type Rows } from "./feeds.js";
+import { fixedBatch, freeRows, inParts, rowsAtOnce, type Feeds, type Fetched } from "./feeds.js";
 import type { Prepared } from "./protocol.js";
 
 type Runtime = typeof import("onnxruntime-node");
@@ -36,8 +35,6 @@ export class Sessions {
   readonly #sessions = new Map<string, Promise<InferenceSession>>();
   /** limitKey → rows that fit. */
   readonly #limits = new Map<string, number>();
-  /** Sessions whose row differs in its last bits when it is alone. */
-  readonly #shy = new WeakMap<InferenceSession, Promise<boolean>>();
   #runtime: Promise<Runtime> | undefined;
 
   constructor(options: SessionOptions) {
@@ -195,46 +192,18 @@ export class Sessions {
     const key = limitKey(manifest, device);
     const attempt = async (part: Feeds): Promise<Fetched> => {
       const rows = freeRows(session.inputMetadata, part);
-      const fit = this.#limits.get(key) ?? Number.POSITIVE_INFINITY;
-      const limit = Math.min(fit, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
+      const limit = Math.min(this.#limits.get(key) ?? Number.POSITIVE_INFINITY, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
       if (rows && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
       try {
-        if (rows?.rows === 1 && device === "cpu" && fit > 1 && !rowsTouch(manifest, device)) return await this.#single(session, part, rows);
         return await this.#once(session, part);
       } catch (cause) {
         if (!isOutOfMemory(cause)) throw cause;
-        if (!rows || rows.rows === 1) throw outOfMemory(manifest, device, "has not enough memory for one row", cause);
+        if (!rows) throw outOfMemory(manifest, device, "has not enough memory for one row", cause);
         this.#limit(key, Math.ceil(rows.rows / 2));
         return attempt(part);
       }
     };
     return attempt(feeds);
-  }
-
-  /**
-   * ONNX Runtime multiplies one row by a matrix that it has not packed beforehand (a computed one) with another kernel than several rows, and the sums
-   * differ in their last bits (1e-7). How many rows meet in a batch depends on the moment, so a session that shows it runs a single row twice in
-   * one batch: a row's result is then the same always.
-   */
-  async #single(session: InferenceSession, feeds: Feeds, rows: Omit<Rows, "batch">): Promise<Fetched> {
-    let shy = this.#shy.get(session);
-    if (!shy) {
-      shy = this.#differsAlone(session, noise(feeds), rows);
-      this.#shy.set(session, shy);
-    }
-    if (!(await shy)) return this.#once(session, feeds);
-    return firstOfTwo(await this.#once(session, doubled(feeds, rows)!))!;
-  }
-
-  async #differsAlone(session: InferenceSession, feeds: Feeds, rows: Omit<Rows, "batch">): Promise<boolean> {
-    try {
-      const paired = firstOfTwo(await this.#once(session, doubled(feeds, rows)!));
-      return paired !== null && !sameBits(await this.#once(session, feeds), paired);
-    } catch (thrown) {
-      if (thrown instanceof FlowError) throw thrown;
-      // What cannot be run in twos (an input beside the rows that belongs to them) never is.
-      return false;
-    }
   }
 
   #limit(key: string, rows: number): void {

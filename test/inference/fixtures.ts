@@ -47,25 +47,6 @@ export function tinyModel(options: { batch?: number | string; size?: number; dim
   const mean = graph.op("ReduceMean", [x], { axes: [2, 3], keepdims: 0 });
   const scaled = graph.op("Add", [graph.op("Mul", [mean, graph.constant([1, 3], Float32Array.of(1, 2, 3))]), graph.constant([1, 3], Float32Array.of(0, 0, 1))]);
   graph.output(scaled, "vector", "float32", [batch, 3]);
-  return written(graph, name, size, dims);
-}
-
-/**
- * One dense layer over the flattened picture: sums of 3 × 24 × 24 products, whose last bits show which kernel has added them up. Its matrix is computed
- * (plus zero times what comes in): constant ones are packed beforehand and always meet the same kernel.
- */
-export function denseModel(): ModelManifest {
-  const [size, dims, width] = [24, 64, 3 * 24 * 24];
-  const graph = new OnnxGraph("dense", "for tests");
-  const x = graph.input("pixels", "float32", ["n", 3, size, size]);
-  const weights = Float32Array.from({ length: width * dims }, (_, i) => Math.sin(i * 12.9898) / 40);
-  const zero = graph.op("Mul", [graph.op("ReduceMean", [x], { keepdims: 0 }), graph.scalar(0)]);
-  const matrix = graph.op("Add", [graph.constant([width, dims], weights), zero]);
-  graph.output(graph.op("MatMul", [graph.op("Flatten", [x], { axis: 1 }), matrix]), "vector", "float32", ["n", dims]);
-  return written(graph, "dense", size, dims);
-}
-
-function written(graph: OnnxGraph, name: string, size: number, dims: number): ModelManifest {
   const bytes = graph.encode();
   const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
   writeFileSync(file, bytes);
@@ -73,7 +54,7 @@ function written(graph: OnnxGraph, name: string, size: number, dims: number): Mo
     {
       id: name,
       task: "image-embedding",
-      summary: "For tests.",
+      summary: "Channel means.",
       licence: "MIT",
       files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
       inputs: [{ name: "pixels", dims: ["n", 3, size, size] }],

@@ -4,7 +4,7 @@ import test, { after } from "node:test";
 import { InferencePool, Batcher, type PoolCall, type PoolResult } from "../../src/inference/index.js";
 import type { GridItem, ModelManifest, OperatorDefinition } from "../../src/contracts/index.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
-import { denseModel, frameRing, interval, medium, testEach, testSums, tinyModel } from "./fixtures.js";
+import { frameRing, interval, medium, testEach, testSums, tinyModel } from "./fixtures.js";
 
 const pool = new InferencePool({ workers: 2 });
 after(() => pool.destroy());
@@ -42,19 +42,6 @@ test("a file with a fixed batch gives the same rows as one without", async () =>
     assert.deepEqual(vectors(fixed), vectors(free));
     assert.equal(pool.stats().inferences[`tiny-fixed-${batch}`], 5, "padding is not counted");
   }
-});
-
-test("a row has the same bits alone, in twos and among many, and is counted once", async () => {
-  const dense = denseModel();
-  const frames = frameRing(7, 24, 24, 3);
-  const inBatchesOf = async (size: number): Promise<number[][]> => {
-    const all: number[][] = [];
-    for (let i = 0; i < frames.length; i += size) all.push(...vectors(await pool.run(batchCall(imageEmbed, frames.slice(i, i + size), {}, { image: dense }))));
-    return all;
-  };
-  const together = await inBatchesOf(7);
-  for (const size of [1, 2, 3]) assert.deepEqual(await inBatchesOf(size), together, `batches of ${size}`);
-  assert.equal(pool.stats().inferences["dense"], 28);
 });
 
 test("an operator that throws: code, node and item arrive, and the workers go on", async () => {
