@@ -29,7 +29,7 @@ export function fixedBatch(inputs: Metadata, feeds: Feeds): Rows | null {
   return names.size > 0 ? { rows, batch, names } : null;
 }
 
-/** Inputs whose rows can be given in several runs: first dimension free, the same size everywhere. null: it cannot be cut. */
+/** Inputs whose rows can be given in several runs: first dimension free, the same size everywhere. null: there are no rows to speak of. */
 export function freeRows(inputs: Metadata, feeds: Feeds): Omit<Rows, "batch"> | null {
   const names = new Set<string>();
   let rows = 0;
@@ -41,7 +41,7 @@ export function freeRows(inputs: Metadata, feeds: Feeds): Omit<Rows, "batch"> | 
     names.add(meta.name);
     rows = feed.dims[0] ?? 0;
   }
-  return rows > 1 ? { rows, names } : null;
+  return rows > 0 ? { rows, names } : null;
 }
 
 /**
@@ -66,6 +66,26 @@ export async function inParts(feeds: Feeds, { rows, batch, names }: Rows, pad: b
     parts.push(await run(part));
   }
   return joinRows(parts, rows);
+}
+
+/** One row as two equal ones. */
+export function doubled(feeds: Feeds, names: ReadonlySet<string>): Feeds {
+  const twice = ({ data, dims }: Feeds[string]): Feeds[string] => {
+    const Data = data.constructor as new (length: number) => Float32Array;
+    const both = new Data(data.length * 2);
+    both.set(data as Float32Array, 0);
+    both.set(data as Float32Array, data.length);
+    return { data: both, dims: [2, ...dims.slice(1)] };
+  };
+  return Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, names.has(name) ? twice(feed) : feed]));
+}
+
+/** Whether rows that ran alone have the bits that they have together; no where a value is not a number, of which bits say nothing. */
+export function sameBits(together: Fetched, alone: Fetched): boolean {
+  return Object.entries(together).every(([name, { data }]) => {
+    const other = alone[name]?.data;
+    return other?.length === data.length && data.every((value, i) => Object.is(value, other[i]) && !Number.isNaN(value));
+  });
 }
 
 function cutRows(feed: Feeds[string], start: number, count: number): Feeds[string] {

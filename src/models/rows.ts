@@ -68,10 +68,11 @@ export function rowsTouch({ settings, precisions, files }: Pick<ModelManifest, "
   return /_(quantized|int8|uint8)\.onnx$/.test(precisions[device] ?? files.find(({ path }) => path.endsWith(".onnx"))?.path ?? "");
 }
 
-/** One run for all rows, or a run for each where they would touch: the same result at every batch size. */
+/** One run for all rows, or a run for each where they would touch: the same bits at every batch size. For calls whose number of rows is chance. */
 export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched> {
   const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
-  if (rows === 1 || !rowsTouch(model.manifest, model.device)) return model.run(feeds);
+  if (!rowsTouch(model.manifest, model.device)) return model.run(feeds, { batched: true });
+  if (rows === 1) return model.run(feeds);
   const parts: Fetched[] = [];
   for (let i = 0; i < rows; i++) {
     const row: Feeds = {};

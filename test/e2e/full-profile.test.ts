@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { describe, test } from "node:test";
-import { diffStores } from "../../src/store/index.js";
 import { Store, runGraph, type RunSummary } from "../../src/index.js";
 import { needsBpe, qwen2Vl, vitGpt2 } from "../models/stand-ins/generative-models.js";
 import { needsClipVocabulary } from "../models/stand-ins/clip-tokenizer.js";
@@ -88,22 +87,17 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
       assert.equal((await run()).digest, first.digest);
     }));
 
-  test("in child processes the same result", () =>
+  test("with another number of workers and in child processes the same result, to the bit", () =>
     inTemporaryFolder(async (dir) => {
       const digests: string[] = [];
-      for (const runtime of ["{ workers: 1 }", "{ pools: { inference: { workers: 2, isolation: process } } }"]) {
+      for (const runtime of ["{ workers: 1 }", "{ workers: 2 }", "{ pools: { inference: { workers: 2, isolation: process } } }"]) {
         const file = join(dir, "full.yaml");
         await writeFile(file, GRAPH.replace("default: captioner1", "default: captioner2").replace("\nnodes:\n", `\nruntime: ${runtime}\nnodes:\n`));
         const summary = await runGraph(file, { store: join(dir, `store-${digests.length}`), models: folders });
         assert.equal(summary.status, "done", JSON.stringify(summary.failures));
-        digests.push(summary.digest);
+        digests.push(`${summary.digest} ${summary.digestNumbers}`);
       }
-      assert.equal(digests[0], digests[1]);
-      // ONNX Runtime multiplies one row with another kernel than several, and how full the last batch of a text or a projection is depends on timing.
-      await using a = await Store.open(join(dir, "store-0"), { readOnly: true });
-      await using b = await Store.open(join(dir, "store-1"), { readOnly: true });
-      const difference = diffStores(a, b, 1e-5);
-      assert.ok(difference.equal, JSON.stringify(difference.differing));
+      assert.equal(new Set(digests).size, 1, digests.join("\n"));
     }));
 
   test("a word finds pictures through the text half of the space", () =>

@@ -40,7 +40,7 @@ async function vectorsOf(texts: readonly string[], model: ModelHandle): Promise<
   const preprocess = textPreprocess(manifest);
   if (preprocess.tokenizer !== HF_TOKENIZER) {
     const data = textBatch(texts, preprocess);
-    return splitRows(await model.run({ [manifest.inputs[0]!.name]: { data, dims: [texts.length, preprocess.dims] } }), manifest, texts.length);
+    return splitRows(await runRows(model, { [manifest.inputs[0]!.name]: { data, dims: [texts.length, preprocess.dims] } }), manifest, texts.length);
   }
   if (model.mock) {
     model.count(texts.length);

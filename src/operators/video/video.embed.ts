@@ -6,7 +6,7 @@ import { Clip, Keyframes, Scene } from "../../contracts/ports.js";
 import { firstVisionToken } from "../../models/describe-pictures.js";
 import { mockVector } from "../../models/mock.js";
 import { imageInput, imagePreprocess, rasterDemand } from "../../models/preprocess-image.js";
-import { runRows, splitRows, unitRow, vectorPort } from "../../models/rows.js";
+import { splitRows, unitRow, vectorPort } from "../../models/rows.js";
 import { frameSize, framesAt, sceneFrames } from "./scene-frames.js";
 
 const config = z.strictObject({
@@ -41,7 +41,7 @@ async function xclip(model: ModelHandle, info: MediumInfo, keyframes: KeyframeRe
   if (!last) return skip("the scene has no keyframe");
   while (frames.length < count) frames.push(last);
   const { data, dims } = await imageInput(frames, preprocess);
-  const outputs = await runRows(model, { [model.manifest.inputs[0]!.name]: { data, dims: [1, ...dims] } });
+  const outputs = await model.run({ [model.manifest.inputs[0]!.name]: { data, dims: [1, ...dims] } });
   return { vector: splitRows(outputs, model.manifest, 1)[0]! };
 }
 
