@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { EXIT, FlowError, type OperatorDefinition } from "./contracts/index.js";
 import { runPlan, type RunProgress, type RunSummary } from "./engine/index.js";
-import { loadGraph } from "./graph/index.js";
+import { loadGraph, modelNotes } from "./graph/index.js";
 import { loadModels } from "./models/manifest.js";
 import { mockManifest } from "./models/mock.js";
 import { createLocate } from "./models/store/locate.js";
@@ -46,7 +46,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   return await runPlan({
     plan,
     store,
-    notes: problems.filter(({ code }) => code === "MODEL_LEFT_OUT").map(({ message }) => message),
+    notes: modelNotes(problems),
     ...(options.inputs && options.inputs.length > 0 ? { inputs: options.inputs } : {}),
     ...(options.force ? { force: options.force } : {}),
     ...(options.stop ? { stop: options.stop } : {}),

@@ -1,6 +1,7 @@
 /** The work of `flow run`, `flow retry` and `flow demo`: plan, run under Ctrl-C and a progress bar, log the run, print the summary. */
 import type { Plan, Problem } from "../contracts/index.js";
 import { exitCodeOf, runPlan, type RunSummary } from "../engine/index.js";
+import { modelNotes } from "../graph/problems.js";
 import { Store } from "../store/index.js";
 import { absolute, repeatArguments, runCommand } from "./command-line.js";
 import type { GraphOptions, LogOptions, MockOptions, StoreOptions } from "./define.js";
@@ -52,7 +53,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     const startedMs = Date.now();
     using interrupts = new Interrupts({ log, before: () => bar.clear() });
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
-    const summary = await runPlan({ plan, store, notes: leftOut(problems), force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
+    const summary = await runPlan({ plan, store, notes: modelNotes(problems), force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
     log.event("end", { ...summary }, null);
     return { summary, plan, sourceUs: bar.sourceUs };
@@ -60,8 +61,5 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     await store.close();
   }
 }
-
-/** Nodes that run without their model are missing from every record: the summary says so, whoever reads it. */
-const leftOut = (problems: readonly Problem[]): string[] => problems.filter(({ code }) => code === "MODEL_LEFT_OUT").map(({ message, hint }) => `${message} ${hint}`);
 
 const logOf = ({ quiet, log }: ExecuteOptions): Log => new Log(quiet ? "off" : log);

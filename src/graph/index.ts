@@ -7,7 +7,7 @@ export { linkGraph, type GraphEnvironment, type LinkedGraph, type LinkOptions, t
 export { loadGraph, type LoadOptions } from "./load.js";
 export { parseGraph, type GraphSource, type GraphSyntax } from "./parse.js";
 export { planGraph, type PlanOptions } from "./plan.js";
-export { hasErrors, nearestName, PROBLEM_CODES, type ProblemCode } from "./problems.js";
+export { hasErrors, modelNotes, nearestName, PROBLEM_CODES, type ProblemCode } from "./problems.js";
 export { resolvedGraph } from "./resolved.js";
 export { mediaVariables, MEDIA_VARIABLES, sceneVariables, SCENE_VARIABLES } from "./when.js";
 export { explainOperator, operatorReference } from "./explain.js";

@@ -60,7 +60,7 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
       },
       models: {
         type: "object",
-        additionalProperties: { anyOf: [{ type: "string" }, { type: "object", properties: { model: { type: "string" }, optional: { type: "boolean", description: "Nodes that need it vanish while it is not installed." }, device: { $ref: "#/$defs/device" } }, required: ["model"], additionalProperties: false }] },
+        additionalProperties: { anyOf: [{ type: "string" }, { type: "object", properties: { model: { type: "string" }, else: { type: "string", description: "The model that is used while the other one is not installed." }, optional: { type: "boolean", description: "Nodes that need it vanish while it is not installed." }, device: { $ref: "#/$defs/device" } }, required: ["model"], additionalProperties: false }] },
         description: "Role → model manifest.",
       },
       runtime: {

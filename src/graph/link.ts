@@ -53,8 +53,30 @@ export interface LinkedGraph {
 const ROOT_KEYS = ["flow", "name", "description", "params", "models", "runtime", "nodes", "outputs", "profiles", "plugins"];
 const PROFILE_KEYS = ["params", "models", "runtime", "nodes", "outputs"];
 
+interface Linked {
+  linked: LinkedGraph;
+  problems: Problem[];
+}
+
 /** Resolves names and checks types. Collects every problem; never throws. */
-export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions = {}): { linked: LinkedGraph; problems: Problem[] } {
+export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions = {}): Linked {
+  const here = linkAs(syntax, env, options, null);
+  const { problems } = here;
+  for (const [role, { manifest, other }] of here.linked.roles) if (manifest && other) problems.push(...misfitsOf(role, manifest, other, problems, linkAs(syntax, env, options, role).problems));
+  return here;
+}
+
+/** What is wrong only where the role has the other one of its two models. */
+function misfitsOf(role: string, manifest: ModelManifest, { manifest: other, at }: NonNullable<Role["other"]>, here: readonly Problem[], there: readonly Problem[]): Problem[] {
+  const place = ({ code, line, column }: Problem): string => `${code} ${line}:${column}`;
+  const known = new Set(here.map(place));
+  return there
+    .filter((problem) => problem.severity === "error" && !known.has(place(problem)))
+    .map((problem) => ({ ...problem, line: at.line, column: at.column, code: "ELSE_MISFIT", message: `With ${other.id} as ${role} instead of ${manifest.id}: ${problem.message}` }));
+}
+
+/** `swapped`: the role that has the other one of its two models. */
+function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions, swapped: string | null): Linked {
   const report = reporter(syntax.file);
   checkRoot(syntax.root, report);
   const profiled = applyProfile(syntax.root, options.profile, report);
@@ -67,7 +89,7 @@ export function linkGraph(syntax: GraphSyntax, env: GraphEnvironment, options: L
     return tree ? substitute(tree, scope, report) : null;
   };
   const models = withStandIns(env, options.mock);
-  const roles = readRoles(resolve("models"), models, report);
+  const roles = readRoles(resolve("models"), models, swapped, report);
   mockRoles(roles, env, options.mock, report);
   const runtime = readRuntime(resolve("runtime"), report);
   const { drafts, inactive, disabled, names } = readNodes(child(profiled, "nodes"), profiled, scope, env.catalogue, report);
@@ -119,7 +141,8 @@ function mockRoles(roles: Map<string, Role>, { models, standIn }: GraphEnvironme
   if (!standIn || mock === undefined || mock === true) return;
   for (const name of mock) {
     const role = roles.get(name);
-    if (role?.manifest && !role.manifest.mock) roles.set(name, { ...role, manifest: standIn(role.manifest) });
+    const played = role?.wanted ?? role?.manifest;
+    if (role && played && !played.mock) roles.set(name, { ...role, manifest: standIn(played), wanted: null, other: null });
     else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, { found: name, among: roles.keys() });
   }
 }
@@ -176,8 +199,11 @@ function marked(tree: Tree, from: string): Tree {
   return { ...tree, at, entries: new Map([...tree.entries].map(([key, entry]) => [key, { keyAt: { ...entry.keyAt, from }, value: marked(entry.value, from) }])) };
 }
 
-/** ROLE: MODEL, or ROLE: { model: MODEL, optional: true } for one that its nodes do without when it is not installed. */
-function readRoles(tree: Tree | null, models: ModelCatalogue, report: Reporter): Map<string, Role> {
+/**
+ * ROLE: MODEL, or ROLE: { model: MODEL, else: MODEL, optional: true }. Where the model is not installed, its nodes run that of `else:`, if that is
+ * there; else they do without it, if it is optional.
+ */
+function readRoles(tree: Tree | null, models: ModelCatalogue, swapped: string | null, report: Reporter): Map<string, Role> {
   const roles = new Map<string, Role>();
   if (!tree) return roles;
   if (tree.kind !== "map") {
@@ -185,18 +211,32 @@ function readRoles(tree: Tree | null, models: ModelCatalogue, report: Reporter):
     return roles;
   }
   for (const [role, { value: written }] of tree.entries) {
-    const value = written.kind === "map" ? (child(written, "model") ?? written) : written;
-    const id = value.kind === "scalar" ? String(value.value) : null;
-    const manifest = id === null ? null : (models.get(id) ?? null);
-    roles.set(role, { manifest, optional: readOptional(written, report), device: readRoleDevice(written, report) });
-    if (value.kind === "scalar" && value.broken) continue;
-    if (id === null) report.add("WRONG_TYPE", value.at, `A role names one model, not ${describe(value)}.`, { found: describe(value), expected: "a model's name, or { model: NAME, optional: true, device: auto }" });
-    else if (!manifest) report.add("UNKNOWN_MODEL", value.at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; flow doctor lists them." });
+    const model = readModel(written.kind === "map" ? (child(written, "model") ?? written) : written, models, report);
+    const instead = child(written, "else");
+    const other = instead ? readModel(instead, models, report) : null;
+    const takes = (model.manifest !== null && other?.manifest != null && !model.manifest.installed && other.manifest.installed) !== (swapped === role);
+    const [taken, left] = takes && other ? [other, model] : [model, other];
+    roles.set(role, {
+      ...{ manifest: taken.manifest, wanted: takes ? model.manifest : null, other: left?.manifest ? { manifest: left.manifest, at: left.at } : null, at: model.at },
+      ...{ optional: readOptional(written, report), device: readRoleDevice(written, report) },
+    });
   }
   return roles;
 }
 
-const ROLE_KEYS = ["model", "optional", "device"];
+function readModel(tree: Tree, models: ModelCatalogue, report: Reporter): { manifest: ModelManifest | null; at: At } {
+  const { at } = tree;
+  if (tree.kind !== "scalar") {
+    report.add("WRONG_TYPE", at, `A role names one model, not ${describe(tree)}.`, { found: describe(tree), expected: "a model's name, or { model: NAME, else: NAME, optional: true, device: auto }" });
+    return { manifest: null, at };
+  }
+  const id = String(tree.value);
+  const manifest = models.get(id) ?? null;
+  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; flow doctor lists them." });
+  return { manifest, at };
+}
+
+const ROLE_KEYS = ["model", "else", "optional", "device"];
 
 function readRoleDevice(tree: Tree, report: Reporter): Role["device"] {
   const written = child(tree, "device");

@@ -32,6 +32,8 @@ export const PROBLEM_CODES = {
   UNKNOWN_MODEL: error("`models:` names a manifest that is not there."),
   MODEL_TASK: error("The model does another task than the operator needs."),
   MODEL_LEFT_OUT: warning("The node vanishes because its model is optional and not installed."),
+  MODEL_ELSE: warning("The role's model is not installed, and the one of its `else:` is used."),
+  ELSE_MISFIT: error("A role's model and that of its `else:` do not both fit what reads them, so the graph would depend on what is installed."),
   MODEL_MISSING: error("The operator needs a model and the node names none."),
   INPUT_MISSING: error("A required input is not connected."),
   INPUT_TWICE: error("One input port is fed twice."),
@@ -111,6 +113,9 @@ export function reporter(file: string): Reporter {
     },
   };
 }
+
+/** What is missing from the records, or is in them in place of something better, for want of a model: a run's summary says it, with the command that adds it. */
+export const modelNotes = (problems: readonly Problem[]): string[] => problems.filter(({ code }) => code === "MODEL_LEFT_OUT" || code === "MODEL_ELSE").map(({ message, hint }) => `${message} ${hint}`);
 
 export const hasErrors = (problems: readonly Problem[]): boolean => problems.some((problem) => problem.severity === "error");
 

@@ -5,8 +5,13 @@ import { describe, type At, type Tree } from "./tree.js";
 
 /** What `models:` says of a role. */
 export interface Role {
-  /** null: the manifest is unknown, which is reported. */
+  /** What its nodes run; null: the manifest is unknown, which is reported. */
   manifest: ModelManifest | null;
+  /** The model of `model:`, where it is not installed and that of `else:` is: `manifest` is the latter. */
+  wanted: ModelManifest | null;
+  /** Of `model:` and `else:` the one that is not run here. It has to fit as well: another machine runs it. */
+  other: { manifest: ModelManifest; at: At } | null;
+  at: At;
   /** Without its files the nodes that need it vanish, instead of the run being refused. */
   optional: boolean;
   /** null: that of the graph. */
@@ -76,7 +81,11 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
       if (optional) continue;
       report.add("MODEL_LEFT_OUT", draft.keyAt, `${draft.name} is left out: its model ${manifest.id} is not installed.`, { found: "no files", expected: manifest.id, hint: howToGet(manifest) });
       return "left out";
-    } else chosen[role] = manifest;
+    } else {
+      chosen[role] = manifest;
+      // Once per role, however many nodes use it: the reporter keeps one of equal problems.
+      if (known?.wanted) report.add("MODEL_ELSE", known.at, `${name} is ${manifest.id}, because ${known.wanted.id} is not installed.`, { found: manifest.id, expected: known.wanted.id, hint: `flow models pull ${known.wanted.id}` });
+    }
   }
   return good ? chosen : null;
 }

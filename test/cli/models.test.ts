@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument } from "../../src/cli/json.js";
+import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -291,6 +291,38 @@ test("a graph's optional models are pulled too; one that nobody publishes is a n
   assert.match(document.notes.join(), /nowhere\.onnx is nowhere to be downloaded; the graph does without it/);
   // Named itself, it is wanted.
   assert.equal((await json<ModelsPullDocument>("pull", "nowhere")).error?.code, "MODEL_UNPUBLISHED");
+});
+
+test("a role's other model while the wanted one is not installed: run, said with the command, refused by --strict; pulled, the wanted one runs", async (t) => {
+  const { root, server, manifest, run, env } = await place(t);
+  const clip = join(ROOT, "graphs", "demo", "clip.mp4");
+  const body = readFileSync(LITE);
+  server.put("org/name", "eyes.onnx", body, true);
+  manifest("eyes", [{ path: "eyes.onnx" }], {
+    ...{ runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] } },
+    output: { name: "image_embeds", dims: 512, normalised: "unit" },
+  });
+  const graph = {
+    ...{ flow: 1, name: "seen", params: { input: { type: "media", default: clip, positional: true } }, models: { image: { model: "eyes", else: "lite-image" } } },
+    nodes: {
+      media: { op: "media.open", with: { uri: "${params.input}" } },
+      frames: { op: "image.embed", in: { frames: { from: "media.frames", fps: 0.5 } }, model: "image" },
+      mean: { op: "vectors.mean", over: "media", in: { vectors: "frames" } },
+      medium: { op: "join", by: "media", in: { seen: "mean" } },
+    },
+    outputs: { media: { from: "medium", vectors: { seen: {} } } },
+  };
+  writeFileSync(join(root, "seen.yaml"), stringify(graph));
+  const start = (...more: string[]) => flow(["run", "seen.yaml", "--json", ...more], { env, cwd: root });
+  const strict = await start("--strict");
+  assert.equal(strict.code, 2);
+  assert.match(strict.stdout, /MODEL_ELSE/);
+  const first = JSON.parse((await start()).stdout) as RunDocument;
+  assert.deepEqual(Object.keys(first.loads), ["lite-image"]);
+  assert.deepEqual(first.notes, ["image is lite-image, because eyes is not installed. flow models pull eyes"]);
+  assert.equal((await run("pull", "seen.yaml")).code, 0);
+  const second = JSON.parse((await start("--strict")).stdout) as RunDocument;
+  assert.deepEqual([Object.keys(second.loads), second.notes], [["eyes"], []]);
 });
 
 test("Ctrl-C: exit 130, the command that goes on, and the beginning of the file stay", async (t) => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { LoadOptions } from "../../src/graph/index.js";
+import type { ModelManifest } from "../../src/contracts/index.js";
+import { loadGraph, type LoadOptions } from "../../src/graph/index.js";
+import { catalogue, models } from "./fixtures/catalogue.js";
 import { graph, load, nodeOf, planOf } from "./fixtures/load.js";
 
 const config = (text: string, node: string, options: LoadOptions = {}, environment: Record<string, string> = {}): Record<string, unknown> => nodeOf(planOf(text, options, environment), node).config as Record<string, unknown>;
@@ -164,6 +166,37 @@ test("enabled: false frees the model, empties lists, drops optional inputs, and 
   assert.deepEqual(Object.keys(nodeOf(plan, "global").inputs), ["sound"]);
   assert.deepEqual(nodeOf(plan, "scene").absent, ["keys"]);
   assert.ok(!plan.nodes.some((node) => ["frames", "keys", "thumbs"].includes(node.name) || "image" in node.models));
+});
+
+test("else: of two models the one that is installed, said once, with keys of its own; both have to fit", () => {
+  const text = (image: string, nodes = ""): string =>
+    graph(`${FRAMES}\n  more: { op: image.embed, in: media.frames, model: image }\n  v: { op: video.pool, in: { scenes: scenes, vectors: frames } }\n${nodes}`).replace("image: lite-image", `image: ${image}`);
+  const read = (image: string, options: LoadOptions = {}, nodes = ""): { model: string | undefined; key: string | undefined; said: string[] } => {
+    const { plan, problems } = load(text(image, nodes), options);
+    const frames = plan?.nodes.find(({ name }) => name === "frames");
+    return { model: frames?.models["image"]?.id, key: frames?.key, said: problems.map(({ code, message, hint }) => `${code} ${message} ${hint}`) };
+  };
+  const here = read("here-image");
+  // lite-image is the one that is not installed among these manifests.
+  assert.deepEqual(read("{ model: lite-image, else: here-image }"), { ...here, said: ["MODEL_ELSE image is here-image, because lite-image is not installed. flow models pull lite-image"] });
+  assert.deepEqual(read("{ model: here-image, else: lite-image }"), here);
+  assert.deepEqual(read("{ model: lite-image, else: lite-image }"), read("lite-image"), "what is not there is no help");
+  assert.deepEqual(read("{ model: lite-image, else: here-image, optional: true }").model, "here-image");
+  assert.match(read("{ model: lite-image, else: lite-image, optional: true }").said.join(), /MODEL_LEFT_OUT frames is left out: its model lite-image/);
+  // A role that no node uses has nothing to say.
+  assert.deepEqual(read("here-image, spare: { model: lite-image, else: here-image }").said, []);
+  const misfit = (image: string): string[] => read(image, {}, "  c: { op: vectors.check, in: frames }").said.filter((said) => said.includes("1024"));
+  assert.match(misfit("{ model: lite-image, else: here-wide }").join(), /^DIMS_MISMATCH/);
+  assert.match(misfit("{ model: here-image, else: here-wide }").join(), /^ELSE_MISFIT With here-wide as image instead of here-image: /);
+});
+
+test("else: a stand-in plays the model that is wanted", () => {
+  const standIn = (manifest: ModelManifest): ModelManifest => ({ ...manifest, mock: true, installed: true });
+  const text = graph(FRAMES).replace("image: lite-image", "image: { model: lite-image, else: here-image }");
+  for (const mock of [true, ["image"], ["lite-image"]] as const) {
+    const { plan, problems } = loadGraph({ path: "test.yaml", text }, { catalogue, models, environment: {}, standIn }, { mock });
+    assert.deepEqual([nodeOf(plan!, "frames").models["image"]?.id, problems], ["lite-image", []]);
+  }
 });
 
 const profiled = graph(

@@ -60,7 +60,7 @@ export async function modelsOf(words: readonly string[], catalogue: Catalogue, g
   return { models: [...found.values()], optional };
 }
 
-/** Planned with stand-ins, so that what is left out for want of its model is there; planned as it is, to see what would be left out. */
+/** Planned with stand-ins, so that every role has the model that it wants; planned as it is, to see what the graph can do without. */
 async function modelsOfGraph(word: string, catalogue: Catalogue, { profile, param: params }: GraphChoice): Promise<{ all: string[]; optional: string[] }> {
   const { loadPlan } = await import("../open-graph.js");
   const { GraphError } = await import("../failure.js");
@@ -74,7 +74,7 @@ async function modelsOfGraph(word: string, catalogue: Catalogue, { profile, para
   }
   if (!whole.plan) throw new GraphError(whole.file, whole.problems);
   const { problems } = await loadPlan(word, { profile, params });
-  const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT").map((problem) => problem.expected ?? "");
+  const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT" || problem.code === "MODEL_ELSE").map((problem) => problem.expected ?? "");
   return { all: whole.plan.nodes.flatMap((node) => Object.values(node.models).map((model) => model.id)), optional: left };
 }
 
