@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
@@ -19,6 +20,30 @@ const wire = {
   preprocess: { kind: "image", size: [4, 4] },
   output: { name: "y", dims: 3, normalised: "unit" },
 };
+
+test("a large file is hashed once, by whatever run, until it changes; a small one every time", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "flow-hashes-"));
+  const before = process.env["FLOW_CACHE_DIR"];
+  process.env["FLOW_CACHE_DIR"] = join(dir, "cache");
+  t.after(() => (before === undefined ? delete process.env["FLOW_CACHE_DIR"] : (process.env["FLOW_CACHE_DIR"] = before)));
+  for (const [size, remembered] of [[2 << 20, true], [1000, false]] as const) {
+    const file = join(dir, `${size}.onnx`);
+    const right = Buffer.alloc(size, 1);
+    writeFileSync(file, right);
+    const manifest = parseManifest(stringify({ ...wire, id: "m", files: [{ ...wire.files[0], path: `${size}.onnx`, size, sha256: createHash("sha256").update(right).digest("hex") }] }), join(dir, "m.yaml"));
+    await verifyModelFiles(manifest);
+    // Other bytes under the same time: only who reads them sees it.
+    const { atime, mtime } = statSync(file);
+    utimesSync(file, atime, mtime);
+    await verifyModelFiles(manifest);
+    writeFileSync(file, Buffer.alloc(size, 2));
+    utimesSync(file, atime, mtime);
+    if (remembered) await verifyModelFiles(manifest);
+    else await assert.rejects(verifyModelFiles(manifest), { code: "MODEL_CORRUPT" });
+    utimesSync(file, atime, new Date(mtime.getTime() + 1000));
+    await assert.rejects(verifyModelFiles(manifest), { code: "MODEL_CORRUPT" });
+  }
+});
 
 test("every manifest of the repository loads; the lite models lie beside theirs and are what they say", async () => {
   const models = loadModels(modelsDir);
