@@ -36,10 +36,19 @@ export function verifyCommand(): Command {
       const rows = verified.flatMap((model) => model.files.map((file) => [file.ok ? colours.green("ok") : colours.red("no"), `${model.id}/${file.path}`, file.problem ?? file.sha256?.slice(0, 12) ?? ""]));
       print(table(rows, { fit: false }));
       for (const model of verified) if (model.problem) print(`${colours.red("no")} ${model.problem}`);
-      print(ok ? `${plural(verified.length, "model")} verified.` : `${colours.dim("next:")} flow models pull ${verified.filter((model) => !model.ok).map((model) => model.id).join(" ")}`);
+      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, catalogue));
     }
     return ok ? EXIT.ok : EXIT.environment;
   });
+}
+
+/** Files that are not what the manifest says are fetched again; a manifest that its right files contradict is corrected. */
+function next(verified: readonly Verified[], catalogue: ReadonlyMap<string, ModelManifest>): string {
+  const wrong = verified.filter((model) => !model.ok);
+  const files = wrong.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
+  const manifests = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => catalogue.get(id)?.origin ?? id);
+  const steps = [...(files.length > 0 ? [`flow models pull ${files.join(" ")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
+  return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
