@@ -1,5 +1,6 @@
 import { FlowError, type GridItem, type ModelHandle } from "../contracts/index.js";
 import { audioBatch, audioPreprocess, validSamples, windowSamples } from "./preprocess-audio.js";
+import type { Scratch } from "./scratch.js";
 import { openFeatureExtractor, type FeatureExtractor } from "./transformers.js";
 
 type Feeds = Parameters<ModelHandle["run"]>[0];
@@ -9,14 +10,14 @@ const LEAST_SAMPLES = 1024;
 
 /**
  * What a model's only input gets for windows of sound: the samples, padded as the manifest says, or one row of features per window, made by
- * the model's own feature extractor (which pads by itself). A row depends on its window alone.
+ * the model's own feature extractor (which pads by itself). A row depends on its window alone. Samples lie in `scratch`, until its next `take`.
  */
-export async function audioFeeds(items: readonly GridItem[], model: ModelHandle): Promise<Feeds> {
+export async function audioFeeds(items: readonly GridItem[], model: ModelHandle, scratch: Scratch): Promise<Feeds> {
   const { manifest } = model;
   const preprocess = audioPreprocess(manifest);
   const input = manifest.inputs[0]!;
   if (preprocess.features === "processor" && !model.mock) return { [input.name]: await features(items, await openFeatureExtractor(manifest), model, windowSamples(preprocess)) };
-  const data = audioBatch(items, preprocess);
+  const data = audioBatch(items, preprocess, scratch);
   const length = windowSamples(preprocess);
   // [n, samples], or [n, 1, samples] where the model wants a channel.
   return { [input.name]: { data, dims: input.dims.length === 3 ? [items.length, 1, length] : [items.length, length] } };

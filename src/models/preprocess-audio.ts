@@ -1,4 +1,5 @@
 import { FlowError, type GridItem, type ModelManifest } from "../contracts/index.js";
+import type { Scratch } from "./scratch.js";
 
 export type AudioPreprocess = Extract<ModelManifest["preprocess"], { kind: "audio" }>;
 
@@ -21,11 +22,11 @@ export function validSamples(item: GridItem): Float32Array {
 
 /**
  * Mono windows → one private Float32Array [n, windowSamples]. A short window (the end of a medium) is filled by repeating what there
- * is, or with zeros; a longer one is cut.
+ * is, or with zeros; a longer one is cut. With `scratch` the result is only valid until its next `take`.
  */
-export function audioBatch(items: readonly GridItem[], preprocess: AudioPreprocess): Float32Array<ArrayBuffer> {
+export function audioBatch(items: readonly GridItem[], preprocess: AudioPreprocess, scratch?: Scratch): Float32Array<ArrayBuffer> {
   const length = windowSamples(preprocess);
-  const out = new Float32Array(items.length * length);
+  const out = scratch ? scratch.take(items.length * length) : new Float32Array(items.length * length);
   for (const [i, item] of items.entries()) {
     const samples = validSamples(item).subarray(0, length);
     const row = out.subarray(i * length, (i + 1) * length);
@@ -33,7 +34,7 @@ export function audioBatch(items: readonly GridItem[], preprocess: AudioPreproce
     if (preprocess.pad === "repeat" && samples.length > 0) {
       // Doubling copies of the filled part: the same as tiling the samples end to end.
       for (let filled = samples.length; filled < length; filled *= 2) row.copyWithin(filled, 0, Math.min(filled, length - filled));
-    }
+    } else row.fill(0, samples.length);
   }
   return out;
 }

@@ -1,5 +1,6 @@
 import { FlowError, type ModelManifest, type SlotRef, type VideoDemand } from "../contracts/index.js";
 import { resample, type Raster } from "./resample.js";
+import type { Scratch } from "./scratch.js";
 
 export type ImagePreprocess = Extract<ModelManifest["preprocess"], { kind: "image" }>;
 
@@ -211,17 +212,6 @@ export function imageBatch(slots: readonly SlotRef[], preprocess: ImagePreproces
     normalise(pixels, ...planes, ...lines);
   }
   return out;
-}
-
-/** Memory that one thread's calls use one after the other. */
-export class Scratch {
-  #memory = new Float32Array(0);
-
-  /** `length` floats of any content; what was taken before is overwritten. */
-  take(length: number): Float32Array<ArrayBuffer> {
-    if (this.#memory.length < length) this.#memory = new Float32Array(length);
-    return this.#memory.subarray(0, length);
-  }
 }
 
 /** Where red, green or blue goes, and how. */

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { audioBatch, rmsDbfs, type AudioPreprocess } from "../../src/models/preprocess-audio.js";
 import { imageBatch, type ImagePreprocess } from "../../src/models/preprocess-image.js";
 import { textBatch } from "../../src/models/preprocess-text.js";
+import { Scratch } from "../../src/models/scratch.js";
 import { hashedNgrams } from "../../src/models/tokenizers/hashed-ngrams.js";
 import { audioRing, frameRing } from "../inference/fixtures.js";
 
@@ -42,7 +43,11 @@ test("audio: short windows repeat end to end or end in zeros, longer ones are cu
     fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 60 }), fc.constantFrom("repeat" as const, "zero" as const), (length, valid, pad) => {
       const preprocess: AudioPreprocess = { kind: "audio", sampleRate: length, windowSeconds: 1, pad, features: "waveform" };
       const held = Math.max(length, valid);
-      const batch = audioBatch(audioRing([{ length: held, valid }, { length: held, valid: held }], (k, n) => (k + 1) * (n + 1)), preprocess);
+      // Memory of an earlier call, full of its samples.
+      const scratch = new Scratch();
+      scratch.take(4 * length).fill(7);
+      const batch = audioBatch(audioRing([{ length: held, valid }, { length: held, valid: held }], (k, n) => (k + 1) * (n + 1)), preprocess, scratch);
+      assert.equal(batch.buffer, scratch.take(1).buffer);
       const expected = Array.from({ length }, (_, n) => (n < valid ? n + 1 : pad === "repeat" && valid > 0 ? (n % valid) + 1 : 0));
       assert.deepEqual([...batch], [...expected, ...Array.from({ length }, (_, n) => 2 * (n + 1))]);
     }),

@@ -1,7 +1,8 @@
 import { FlowError, type Detection, type ModelHandle, type ModelManifest } from "../../contracts/index.js";
-import { imageInput, imagePreprocess, type Scratch } from "../preprocess-image.js";
+import { imageInput, imagePreprocess } from "../preprocess-image.js";
 import { runRows } from "../rows.js";
 import type { Raster } from "../resample.js";
+import type { Scratch } from "../scratch.js";
 import { toSource, type Candidate } from "./boxes.js";
 import type { Outputs } from "./outputs.js";
 import { ultraLightFace } from "./ultra-light-face.js";

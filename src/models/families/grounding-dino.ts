@@ -4,8 +4,9 @@
  */
 import { z } from "zod";
 import type { Detection, ModelHandle } from "../../contracts/index.js";
-import { imageInput, imagePreprocess, inputSize, type Scratch } from "../preprocess-image.js";
+import { imageInput, imagePreprocess, inputSize } from "../preprocess-image.js";
 import { runRows } from "../rows.js";
+import type { Scratch } from "../scratch.js";
 import { openTokenizer, type Tokenizer } from "../transformers.js";
 import { suppress, toSource, type Candidate } from "./boxes.js";
 import type { DetectorOptions, SourcedRaster } from "./detector.js";

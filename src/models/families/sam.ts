@@ -5,8 +5,9 @@
  */
 import { z } from "zod";
 import { FlowError, type Detection, type Mask, type ModelHandle } from "../../contracts/index.js";
-import { imageInput, imagePreprocess, type Placement, type Scratch } from "../preprocess-image.js";
+import { imageInput, imagePreprocess, type Placement } from "../preprocess-image.js";
 import { runRows } from "../rows.js";
+import type { Scratch } from "../scratch.js";
 import type { Box } from "./boxes.js";
 import type { SourcedRaster } from "./detector.js";
 import { encodeMask, maskSize, sampler } from "./masks.js";

@@ -3,6 +3,7 @@ import { Audio, defineOperator, type BatchFunction } from "../../contracts/index
 import { audioFeeds } from "../../models/audio-feeds.js";
 import { audioPreprocess, rmsDbfs, validSamples } from "../../models/preprocess-audio.js";
 import { embeddingOf, runRows, splitRows, vectorPort } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 
 /** Below this RMS a window is silent: it gets the zero vector, which no search finds and no mean counts. */
 const SILENT_DBFS = -60;
@@ -13,7 +14,7 @@ const embed: BatchFunction = async (items, _config, { models }) => {
   const loud = items.filter((item) => !(rmsDbfs(validSamples(item)) < SILENT_DBFS));
   const vectors = new Map<(typeof items)[number], Float32Array>();
   if (loud.length > 0) {
-    const rows = splitRows(await runRows(model, await audioFeeds(loud, model)), manifest, loud.length);
+    const rows = splitRows(await runRows(model, await audioFeeds(loud, model, scratch)), manifest, loud.length);
     loud.forEach((item, i) => vectors.set(item, rows[i]!));
   }
   return items.map((item) => vectors.get(item) ?? new Float32Array(embeddingOf(manifest).dims));

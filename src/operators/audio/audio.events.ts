@@ -4,6 +4,7 @@ import { audioFeeds } from "../../models/audio-feeds.js";
 import { classify } from "../../models/families/classifier.js";
 import { audioPreprocess } from "../../models/preprocess-audio.js";
 import { runRows } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   top: z.int().min(1).max(1000).default(10).describe("Labels per window at most, best first."),
@@ -13,7 +14,7 @@ const config = z.strictObject({
 
 const events: BatchFunction = async (items, { top, min_score }: z.infer<typeof config>, { models }) => {
   const model = models["events"]!;
-  const outputs = await runRows(model, await audioFeeds(items, model));
+  const outputs = await runRows(model, await audioFeeds(items, model, scratch));
   return items.map((_, i) => classify(outputs, i, items.length, model.manifest, { top, minScore: min_score }));
 };
 

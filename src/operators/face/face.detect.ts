@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Detections, Frames, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { detect } from "../../models/families/detector.js";
-import { Scratch, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   min_score: z.number().min(0).max(1).optional().describe("Confidence from which a face counts, 0–1; the model's own unless given."),
@@ -9,9 +10,6 @@ const config = z.strictObject({
   min_size: z.number().min(0).default(0).describe("Shorter side of the smallest face to keep, in pixels of the source."),
   max: z.int().min(1).max(1000).default(100).describe("Faces to keep per frame, best first."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 const faces: BatchFunction = async (items, { min_score, nms, min_size, max }: z.infer<typeof config>, { models }) => {
   const frames = items.map(({ slot, source }) => ({ raster: rasterOf(slot), source }));

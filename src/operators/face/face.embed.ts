@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { Detections, Frames, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { alignedFace, cropped } from "../../models/families/crops.js";
-import { Scratch, imagePreprocess, rasterOf } from "../../models/preprocess-image.js";
+import { imagePreprocess, rasterOf } from "../../models/preprocess-image.js";
 import { embeddingOf } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 import { embedCrops } from "../object/embed-crops.js";
 
 const config = z.strictObject({
@@ -10,9 +11,6 @@ const config = z.strictObject({
   padding: z.number().min(0).max(2).default(0).describe("align: box: how far the crop reaches beyond the box, in shares of its width and height."),
   longest: z.int().min(64).max(8192).default(1280).describe("Longer side of the frames that faces are cut from, in pixels; never more than the source's."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 const embed: BatchFunction = (items, { align, padding }: z.infer<typeof config>, { models }) => {
   const model = models["embedder"]!;

@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { Frames, defineOperator, type GridItem } from "../../contracts/index.js";
-import { Scratch, imageBatch, imageInput, imagePreprocess, rasterDemand, rasterOf, type ImagePreprocess } from "../../models/preprocess-image.js";
+import { imageBatch, imageInput, imagePreprocess, rasterDemand, rasterOf, type ImagePreprocess } from "../../models/preprocess-image.js";
 import { runRows, splitRows, vectorPort } from "../../models/rows.js";
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
+import { scratch } from "../../models/scratch.js";
 
 /** The decoder has delivered the model's size: one pass over the pixels. */
 function exact(items: readonly GridItem[], preprocess: ImagePreprocess): { data: Float32Array; dims: number[] } {

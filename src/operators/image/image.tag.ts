@@ -1,16 +1,14 @@
 import { z } from "zod";
 import { Frames, Labels, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { classify } from "../../models/families/classifier.js";
-import { Scratch, imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   top: z.int().min(1).max(1000).default(5).describe("Labels per frame at most, best first."),
   min_score: z.number().min(0).max(1).default(0).describe("Probability from which a label counts, 0–1."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 const tags: BatchFunction = async (items, { top, min_score }: z.infer<typeof config>, { models }) => {
   const model = models["tagger"]!;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Frames, Image, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { loadSharp } from "../../models/resample.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   longest: z.int().min(16).max(4096).default(256).describe("Longer side in pixels; a smaller picture stays as it is."),
@@ -11,9 +12,9 @@ const thumbnails: BatchFunction = async (items, options: z.infer<typeof config>)
   const encode = await loadSharp();
   const images: Uint8Array[] = [];
   // sharp refuses shared memory. One private copy serves all: each picture is encoded before the next is copied.
-  const scratch = Buffer.allocUnsafeSlow(Math.max(0, ...items.map(({ slot }) => slot.byteLength)));
   for (const { slot } of items) {
-    const pixels = scratch.subarray(0, slot.byteLength);
+    const { buffer, byteOffset } = scratch.take(Math.ceil(slot.byteLength / Float32Array.BYTES_PER_ELEMENT));
+    const pixels = Buffer.from(buffer, byteOffset, slot.byteLength);
     pixels.set(new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength));
     const image = encode(pixels, { raw: { width: slot.width, height: slot.height, channels: 3 } });
     if (Math.max(slot.width, slot.height) > options.longest) image.resize(options.longest, options.longest, { fit: "inside" });

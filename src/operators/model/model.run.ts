@@ -5,8 +5,9 @@ import { activated } from "../../models/families/classifier.js";
 import { labelsOf } from "../../models/families/labels.js";
 import { rowOf, type Outputs } from "../../models/families/outputs.js";
 import { audioPreprocess } from "../../models/preprocess-audio.js";
-import { Scratch, imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows, unitRow } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   output: z.string().min(1).optional().describe("Name of the output that is read; the manifest's first unless given."),
@@ -21,9 +22,6 @@ const config = z.strictObject({
 });
 type Config = z.infer<typeof config>;
 
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
-
 const run: BatchFunction = async (items, options: Config, { models }) => {
   const model = models["model"]!;
   const { manifest } = model;
@@ -34,7 +32,7 @@ const run: BatchFunction = async (items, options: Config, { models }) => {
 
 async function feeds(items: Parameters<BatchFunction>[0], model: ModelHandle): Promise<Parameters<ModelHandle["run"]>[0]> {
   const { manifest } = model;
-  if (manifest.preprocess.kind === "audio") return audioFeeds(items, model);
+  if (manifest.preprocess.kind === "audio") return audioFeeds(items, model, scratch);
   const { data, dims } = await imageInput(items.map(({ slot }) => rasterOf(slot)), imagePreprocess(manifest), { scratch });
   return { [manifest.inputs[0]!.name]: { data, dims } };
 }

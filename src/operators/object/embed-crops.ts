@@ -1,7 +1,8 @@
 import type { Detection, GridItem, ModelHandle } from "../../contracts/index.js";
-import { imageInput, imagePreprocess, type Scratch } from "../../models/preprocess-image.js";
+import { imageInput, imagePreprocess } from "../../models/preprocess-image.js";
 import type { Raster } from "../../models/resample.js";
 import { runRows, splitRows } from "../../models/rows.js";
+import type { Scratch } from "../../models/scratch.js";
 
 /** Crops per run of the model: a frame of faces is small, a crowd of large inputs is not. */
 const CROPS_PER_RUN = 64;

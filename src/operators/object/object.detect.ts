@@ -3,7 +3,8 @@ import { Detections, FlowError, Frames, Labels, defineOperator, type BatchFuncti
 import { detect, type SourcedRaster } from "../../models/families/detector.js";
 import { ground, promptNames } from "../../models/families/grounding-dino.js";
 import { labelsOf } from "../../models/families/labels.js";
-import { Scratch, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   prompts: z.array(z.string().min(1)).max(200).default([]).describe("Grounding DINO: what to look for, in words; the `names` of a frame come on top."),
@@ -13,9 +14,6 @@ const config = z.strictObject({
   classes: z.array(z.string().min(1)).default([]).describe("Keep only objects with these labels; all unless given."),
   max: z.int().min(1).max(1000).default(100).describe("Objects to keep per frame, best first."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 const objects: BatchFunction = async (items, options: z.infer<typeof config>, { models, node }) => {
   const model = models["detector"]!;

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { Detections, Frames, defineOperator, type BatchFunction } from "../../contracts/index.js";
 import { cropped } from "../../models/families/crops.js";
-import { Scratch, rasterOf } from "../../models/preprocess-image.js";
+import { rasterOf } from "../../models/preprocess-image.js";
 import { embeddingOf } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 import { embedCrops } from "./embed-crops.js";
 
 const config = z.strictObject({
@@ -10,9 +11,6 @@ const config = z.strictObject({
   padding: z.number().min(0).max(2).default(0).describe("How far the crop reaches beyond the box, in shares of its width and height."),
   longest: z.int().min(64).max(8192).default(1280).describe("Longer side of the frames that crops are cut from, in pixels; never more than the source's."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 const embed: BatchFunction = (items, { crop, padding }: z.infer<typeof config>, { models }) =>
   embedCrops(items, "detections", models["image"]!, (detection, { slot }, source) => cropped(rasterOf(slot), detection, source, { padding, masked: crop === "mask" }), scratch);

@@ -2,16 +2,14 @@ import { z } from "zod";
 import { Detections, FlowError, Frames, defineOperator, type BatchFunction, type Detection, type ModelManifest } from "../../contracts/index.js";
 import { deeplab } from "../../models/families/deeplab.js";
 import { sam } from "../../models/families/sam.js";
-import { Scratch, imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
+import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows } from "../../models/rows.js";
+import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
   mask_longest: z.int().min(16).max(4096).default(512).describe("Longer side of the raster that masks are drawn on, in pixels; never more than the source's."),
   min_share: z.number().min(0).max(1).optional().describe("Without boxes: least share of the picture that a class must cover, 0–1; the model's own unless given."),
 });
-
-/** A pool worker runs one call at a time and ONNX Runtime has read the pixels when it answers. */
-const scratch = new Scratch();
 
 /** The graph that sees the picture. */
 const seeing = (models: Record<string, ModelManifest>): ModelManifest => {

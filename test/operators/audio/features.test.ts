@@ -5,6 +5,7 @@ import type { GridItem, Label, ModelHandle, ModelManifest, OperatorDefinition } 
 import { InferencePool } from "../../../src/inference/index.js";
 import { audioFeeds } from "../../../src/models/audio-feeds.js";
 import { mockManifest } from "../../../src/models/mock.js";
+import { Scratch } from "../../../src/models/scratch.js";
 import { openFeatureExtractor } from "../../../src/models/transformers.js";
 import { collectAudio, wholeMedium } from "../../../src/media/read-clip.js";
 import { audioEmbed } from "../../../src/operators/audio/audio.embed.js";
@@ -39,7 +40,7 @@ for (const [name, built, sampleRate, windowSeconds, hop, dims] of [
     const items = await soundItems(jfk.path, sampleRate, windowSeconds, hop);
     assert.ok(items.length >= 3 && items.at(-1)!.samples < windowSeconds * sampleRate, "the last one is short");
     const input = built.manifest.inputs[0]!.name;
-    const feeds = (await audioFeeds(items, handle(built.manifest)))[input]!;
+    const feeds = (await audioFeeds(items, handle(built.manifest), new Scratch()))[input]!;
     assert.deepEqual(feeds.dims, [items.length, ...dims]);
     const sound = await collectAudio(await openMedium(jfk.path), wholeMedium, { sampleRate });
     const extract = (await openFeatureExtractor(built.manifest)) as unknown as (sound: Float32Array) => Promise<Record<string, { data: Float32Array }>>;
