@@ -277,8 +277,9 @@ export class Store implements AsyncDisposable {
   // -- blocks and marks -----------------------------------------------------------------------------------------------------
 
   getBlock(medium: string, nodeKey: string, index: number): Block | undefined {
-    const bytes = this.blocks.getBinary([medium, nodeKey, index]);
-    return bytes === undefined ? undefined : decodeBlock(bytes);
+    // Not a copy but lmdb's own buffer, which holds more than the value and is overwritten by its next read: decodeBlock copies at once.
+    const bytes = this.blocks.getBinaryFast([medium, nodeKey, index]);
+    return bytes === undefined ? undefined : decodeBlock(bytes.subarray(0, bytes.length));
   }
 
   putBlock(medium: string, nodeKey: string, index: number, block: Block): Promise<void> {

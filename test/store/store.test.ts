@@ -42,6 +42,14 @@ describe("blocks", () => {
     );
   });
 
+  test("of any size stay what they are when others are read after them", () =>
+    inStore(async (store) => {
+      const blocks = [3, 4000, 70_000, 2, 500].map((rows, k): Block => ({ ptsUs: Float64Array.from({ length: rows }, (_, i) => i), width: 1, data: new Float32Array(rows).fill(k), rates: { all: "all" }, adler: k, failures: [] }));
+      for (const [index, block] of blocks.entries()) await store.putBlock("m", "node", index, block);
+      const read = blocks.map((_, index) => store.getBlock("m", "node", index));
+      assert.deepEqual(read, blocks);
+    }));
+
   test("are listed in order, per node, and removed with their end marks", () =>
     inStore(async (store) => {
       const block: Block = { ptsUs: Float64Array.of(1), width: 1, data: Float32Array.of(2), rates: { all: "all" }, adler: null, failures: [] };
