@@ -1,9 +1,14 @@
 /** Worker threads (Piscina): pixels are read where they lie, results are moved. A native abort in one of them ends the whole process. */
 import { fileURLToPath } from "node:url";
-import { Piscina } from "piscina";
+import { Piscina, queueOptionsSymbol } from "piscina";
 import { FlowError } from "../contracts/index.js";
 import type { Lane, LaneOptions } from "./lane.js";
 import type { WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
+
+/** What the balancer knows of a task. */
+interface Kind {
+  kind: string;
+}
 
 const IDLE_TIMEOUT_MS = 3_600_000;
 
@@ -24,6 +29,7 @@ export class ThreadLane implements Lane {
       // Workers await files, sharp and imports: an event loop that sleeps in Atomics.wait would stall them.
       atomics: "disabled",
       recordTiming: false,
+      loadBalancer: takingTurns(),
       // Batches are short-lived garbage; V8 would let each worker's nursery grow to 48 MB before it looks.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
       workerData: setup,
@@ -33,8 +39,10 @@ export class ThreadLane implements Lane {
   }
 
   async run(task: WorkerTask, node: string | undefined): Promise<WorkerReply> {
+    // A symbol does not cross to the worker.
+    const told: WorkerTask & { [queueOptionsSymbol]: Kind } = { ...task, [queueOptionsSymbol]: { kind: node ?? task.type } };
     try {
-      return await this.#pool.run(task);
+      return await this.#pool.run(told);
     } catch (cause) {
       throw outside(cause, node);
     }
@@ -65,6 +73,27 @@ export class ThreadLane implements Lane {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+type Balancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>["loadBalancer"]>;
+
+/**
+ * The idle worker that has not had this kind of work for longest. Piscina's own choice is always the first idle one: the others then meet a model,
+ * open its session and grow its memory only when all before them are busy, which is minutes into a medium. By kind, because nodes of one rate
+ * fill their batches together: in plain turns each of them would stay with one worker.
+ */
+export function takingTurns(): Balancer {
+  const turns = new Map<string, Map<number, number>>();
+  let turn = 0;
+  return (task, workers) => {
+    const { kind } = task[queueOptionsSymbol] as Kind;
+    let had = turns.get(kind);
+    if (!had) turns.set(kind, (had = new Map()));
+    let next: (typeof workers)[number] | null = null;
+    for (const worker of workers) if (worker.currentUsage === 0 && (next === null || (had.get(worker.id) ?? 0) < (had.get(next.id) ?? 0))) next = worker;
+    if (next) had.set(next.id, (turn += 1));
+    return next;
+  };
 }
 
 /** What Piscina itself reports: a full queue, a value that cannot cross, a worker that died. */
