@@ -1,5 +1,6 @@
 /** One run of a graph through the SDK, measured from inside: `node whole-child.js GRAPH INPUT STORE SAMPLE_MS [NAME=VALUE…]`. Prints one JSON document. */
 import { readFileSync } from "node:fs";
+import { tightHeaps } from "../src/inference/index.js";
 import { runGraph } from "../src/sdk.js";
 import { sampleTree } from "../test/engine/fixtures/process-tree.js";
 
@@ -30,6 +31,8 @@ function childrenCpuMs(): number {
 }
 
 const [graph, input, store, sampleMs, ...rest] = process.argv.slice(2) as [string, string, string, string, ...string[]];
+// As the command does.
+tightHeaps();
 const samples: WholeRun["samples"] = [];
 let ptsUs = 0;
 const started = performance.now();

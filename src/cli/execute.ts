@@ -2,6 +2,7 @@
 import type { Plan, Problem } from "../contracts/index.js";
 import { exitCodeOf, runPlan, type RunSummary } from "../engine/index.js";
 import { modelNotes } from "../graph/problems.js";
+import { tightHeaps } from "../inference/tight-heaps.js";
 import { Store } from "../store/index.js";
 import { absolute, repeatArguments, runCommand } from "./command-line.js";
 import type { GraphOptions, LogOptions, MockOptions, StoreOptions } from "./define.js";
@@ -47,6 +48,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
   const unknown = (options.force ?? []).filter((name) => !plan.nodes.some((node) => node.name === name));
   if (unknown.length > 0) throw badArguments(`--force: the plan has no node ${unknown.join(", ")}.`, `Nodes: ${plan.nodes.map((node) => node.name).join(", ")}.`);
 
+  tightHeaps();
   const store = await Store.open(options.store, {});
   try {
     const bar = new ProgressBar({ stream: process.stderr, format: log.format });

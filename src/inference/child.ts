@@ -7,10 +7,12 @@ import { Worker } from "node:worker_threads";
 import type { ChildMessage, ChildReply } from "./process-lane.js";
 import { receive } from "./pixels.js";
 import { TaskRunner } from "./task-runner.js";
+import { tightHeaps } from "./tight-heaps.js";
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 new Worker(new URL("./child-guard.js", import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 } }).unref();
 
+tightHeaps();
 let stopping = false;
 const send = (message: ChildReply): void => void process.send!(message);
 const runner = new TaskRunner({
