@@ -182,6 +182,15 @@ export class GridStream {
     this.advance();
   }
 
+  /**
+   * The decode broke off: what is settled of open blocks is kept. Such a block covers no rate, so the next run decodes its 16 s again, and finds
+   * the results made. A tap's rows cost nothing but that decode.
+   */
+  breakOff(): void {
+    if (this.endedAtUs !== null || this.node.op.run.form !== "batch") return;
+    for (const [index, draft] of this.drafts) if (index >= this.nextBlock && draft.open === 0) this.commit(index, draft, false);
+  }
+
   /** Results with startUs ≤ pts < endUs at this node's rate; failed and skipped items are left out. */
   series(startUs: number, endUs: number): Series {
     const pts: number[] = [];
@@ -262,10 +271,11 @@ export class GridStream {
     this.options.moved();
   }
 
-  private commit(index: number, draft: BlockDraft): void {
+  /** `whole`: nothing of the block is still to come. */
+  private commit(index: number, draft: BlockDraft, whole = true): void {
     const { store, medium, key } = this.options;
     const retryable = draft.failures.some((f) => f.outcome.kind === "failed" && !f.outcome.permanent);
-    const block = mergeBlocks(store.getBlock(medium, key, index), draft, this.rate, this.width(), this.columns(), !retryable);
+    const block = mergeBlocks(store.getBlock(medium, key, index), draft, this.rate, this.width(), this.columns(), whole && !retryable);
     this.write(
       store.putBlock(medium, key, index, block).then(() => {
         this.blockCache.delete(index);

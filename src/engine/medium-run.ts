@@ -90,7 +90,10 @@ export class MediumRun implements MediumContext {
     this.scenes.breakOff();
     await this.scenes.done;
     await this.earlyDone?.catch((thrown: unknown) => (this.failed ??= toFlowError(thrown)));
-    for (const stream of this.streams.values()) await stream.flushed().catch((thrown: unknown) => this.fail(toFlowError(thrown)));
+    for (const stream of this.streams.values()) {
+      stream.breakOff();
+      await stream.flushed().catch((thrown: unknown) => this.fail(toFlowError(thrown)));
+    }
     if (this.stop.aborted) {
       this.closeSource({ kind: "skipped", reason: "interrupted" });
       return this.result("interrupted");

@@ -127,4 +127,27 @@ describe("Ctrl-C", () => {
       const fresh = await Workbench.with((other) => other.run(graph));
       assert.deepEqual([resumed.digest, resumed.digestNumbers], [fresh.digest, fresh.digestNumbers]);
     }));
+
+  test("in the middle of a block of 16 s: every frame that has its result keeps it, and only the others are made", () =>
+    Workbench.with(async (bench) => {
+      const graph = flakyGraph(bench, "from: 1000");
+      const stop = new AbortController();
+      // The first scene is five seconds long: its frames are settled, the block is not whole.
+      behaviour.note = (tag) => (stop.abort(), { text: tag });
+      const stopped = await bench.run(graph, { stop: stop.signal });
+      behaviour.note = (tag) => ({ text: tag });
+      balanced(stopped);
+      assert.equal(stopped.status, "interrupted");
+      const kept = stopped.nodes["frames"]!;
+      assert.ok(kept.done >= 10 && kept.failed === 0, JSON.stringify(kept));
+      assert.deepEqual(await bench.read((store) => [...store.failures()]), [], "what was stopped has not failed");
+      const resumed = await bench.run(graph);
+      balanced(resumed);
+      const fresh = await Workbench.with((other) => other.run(flakyGraph(other, "from: 1000")));
+      const { done, cached } = resumed.nodes["frames"]!;
+      assert.deepEqual([cached, done], [kept.done, fresh.nodes["frames"]!.done - kept.done]);
+      assert.equal(resumed.digestNumbers, fresh.digestNumbers);
+      const again = await bench.run(graph);
+      assert.deepEqual([again.framesDecoded, again.digest, again.digestNumbers], [0, resumed.digest, resumed.digestNumbers]);
+    }));
 });

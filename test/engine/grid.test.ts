@@ -78,6 +78,30 @@ describe("a grid stream", () => {
       assert.deepEqual([ledger.snapshot()["n"]!.done, ledger.snapshot()["n"]!.cached], [1, 2]);
     }));
 
+  test("broken off in an open block: what is settled is kept and covers nothing; what is open is not", () =>
+    withStore(async (open) => {
+      const dense = open("2").stream;
+      feed(dense, [0, 500_000, 1_000_000]);
+      dense.end(1_500_000);
+      await dense.flushed();
+      const { stream } = open("4");
+      feed(stream, [0, 250_000, 500_000, 750_000, 1_000_000, 1_250_000]);
+      stream.watermark(1_300_000);
+      stream.breakOff();
+      await stream.flushed();
+      const { stream: resumed } = open("4");
+      assert.deepEqual([resumed.resumeUs, resumed.complete], [1_000_000, false]);
+      assert.deepEqual(resumed.stored(1_250_000), { kind: "done", value: Float32Array.of(1.25), cached: true });
+      assert.deepEqual(resumed.witness(2_000_000), { ptsUs: 750_000, adler: 750_000 });
+      assert.deepEqual([...open("2").stream.series(0, Infinity).ptsUs], [0, 500_000, 1_000_000], "the other rate has what it had");
+      assert.equal(open("2").stream.complete, true);
+
+      resumed.take(1_000_000, 1);
+      resumed.breakOff();
+      await resumed.flushed();
+      assert.equal(open("4").stream.stored(1_250_000)?.kind, "done", "a block with an open item is left as it was");
+    }));
+
   test("an item behind a stored block is dropped and does not hide the block", () =>
     withStore(async (open) => {
       const { stream, ledger } = open();
