@@ -80,6 +80,8 @@ export interface Mask {
   area: number;
   /** The segmenter's own estimate of its IoU, where it gives one. */
   iou?: number;
+  /** Its outline, clockwise, in pixels of the display raster; where the mask was refined to one part without holes. */
+  polygon?: [number, number][];
 }
 
 /** One measured attribute: the number always, the label only where it passes its bar. */

@@ -1,13 +1,15 @@
 import { z } from "zod";
-import { Detections, FlowError, Frames, defineOperator, type BatchFunction, type Detection, type ModelManifest } from "../../contracts/index.js";
+import { Detections, FlowError, Frames, defineOperator, type BatchFunction, type Detection, type GridItem, type ModelManifest } from "../../contracts/index.js";
 import { deeplab } from "../../models/families/deeplab.js";
 import { sam } from "../../models/families/sam.js";
 import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows } from "../../models/rows.js";
 import { scratch } from "../../models/scratch.js";
+import { refined } from "./refine-mask.js";
 
 const config = z.strictObject({
   mask_longest: z.int().min(16).max(4096).default(512).describe("Longer side of the raster that masks are drawn on, in pixels; never more than the source's."),
+  refine: z.enum(["none", "polygon"]).default("none").describe("polygon: each mask is its largest part without holes, and carries that part's outline in pixels of the source."),
   min_share: z.number().min(0).max(1).optional().describe("Without boxes: least share of the picture that a class must cover, 0–1; the model's own unless given."),
 });
 
@@ -20,7 +22,14 @@ const seeing = (models: Record<string, ModelManifest>): ModelManifest => {
   return model;
 };
 
-const segments: BatchFunction = async (items, { mask_longest: maskLongest, min_share: minShare }: z.infer<typeof config>, { models, node }) => {
+const segments: BatchFunction = async (items, options: z.infer<typeof config>, context) => {
+  const found = await masksOf(items, options, context);
+  if (options.refine === "none") return found;
+  const boxFromMask = context.models["segmenter"] !== undefined;
+  return found.map((detections, i) => detections.map((detection) => refined(detection, items[i]!.source ?? items[i]!.slot, boxFromMask)));
+};
+
+async function masksOf(items: readonly GridItem[], { mask_longest: maskLongest, min_share: minShare }: z.infer<typeof config>, { models, node }: Parameters<BatchFunction>[2]): Promise<Detection[][]> {
   const rasters = items.map(({ slot }) => rasterOf(slot));
   const { segmenter, encoder, decoder } = models;
   if (encoder && decoder) {
@@ -31,7 +40,7 @@ const segments: BatchFunction = async (items, { mask_longest: maskLongest, min_s
   const { data, dims, placements } = await imageInput(rasters, imagePreprocess(manifest), { sources: items.map(({ source }) => source), scratch });
   const outputs = await runRows(segmenter!, { [manifest.inputs[0]!.name]: { data, dims } });
   return placements.map((at, i) => deeplab(outputs, i, items.length, at, manifest, { maskLongest, minShare }));
-};
+}
 
 function detectionsOf(inputs: Record<string, unknown> | undefined, node: string): readonly Detection[] {
   const detections = inputs?.["detections"] as Detection[] | undefined;
@@ -48,7 +57,8 @@ export const objectSegment = defineOperator({
   summary: "Gives each detection its mask (SAM), or finds the classes of a picture pixel by pixel (DeepLab).",
   description:
     "With `model: { encoder, decoder }` and `detections` of the same frames: the same detections, each with its own mask, the mask's area and the model's estimate of its IoU; the picture is encoded once " +
-    "for all its boxes, and not at all without one. With one model and no detections: a detection per class that is seen, with box, mask and mean probability. Masks are COCO run lengths.",
+    "for all its boxes, and not at all without one. With one model and no detections: a detection per class that is seen, with box, mask and mean probability. Masks are COCO run lengths; " +
+    "`refine: polygon` leaves the largest part of each, filled, and adds its outline.",
   module: import.meta.url,
   level: "frame",
   inputs: { frames: Frames, detections: Detections.with({ optional: true }) },

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Detection } from "../../../src/contracts/index.js";
-import { decodeMask } from "../../../src/models/families/masks.js";
+import { ringArea } from "../../../src/math/contours.js";
+import { decodeMask, encodeMask } from "../../../src/models/families/masks.js";
 import { objectDetect } from "../../../src/operators/object/object.detect.js";
 import { objectSegment } from "../../../src/operators/object/object.segment.js";
+import { refined } from "../../../src/operators/object/refine-mask.js";
 import { WAYS, framesFor, media, model, needs, runBatches } from "../vision/weights.js";
 
 test("DeepLab sees the dog and the bicycle, at batch 1, 3, 16; the dog's mask lies in YOLOX's box", needs("deeplabv3", "yolox-nano"), async (t) => {
@@ -32,4 +34,31 @@ test("DeepLab sees the dog and the bicycle, at batch 1, 3, 16; the dog's mask li
     assert.equal(mask!.counts.reduce((sum, run) => sum + run, 0), mask!.width * mask!.height);
   }
   for (const way of WAYS) assert.deepEqual(await runBatches(objectSegment, models, frames, way), first, JSON.stringify(way));
+});
+
+test("refined: the largest part, filled; its outline in pixels of the source; the box drawn anew only where it came from the mask", () => {
+  const rows = ["#.......", "..####..", "..#.##..", "..####..", "........"];
+  const bits = (lines: string[]): Uint8Array => Uint8Array.from(lines.join(""), (c) => (c === "#" ? 1 : 0));
+  const detection: Detection = { label: "ring", score: 0.5, box: [0, 0, 16, 8], mask: encodeMask(bits(rows), 8, 5, 0.9) };
+  const source = { width: 16, height: 10 };
+  const { mask, box } = refined(detection, source, true);
+  assert.deepEqual(decodeMask(mask!), bits(["........", "..####..", "..####..", "..####..", "........"]));
+  assert.deepEqual([mask!.area, mask!.iou, box], [12, 0.9, [4, 2, 12, 8]]);
+  assert.deepEqual(mask!.polygon, [[4, 2], [12, 2], [12, 8], [4, 8]]);
+  assert.deepEqual(refined(detection, source, false).box, [0, 0, 16, 8]);
+  const empty: Detection = { ...detection, mask: encodeMask(new Uint8Array(40), 8, 5) };
+  assert.equal(refined(empty, source, true), empty);
+});
+
+test("DeepLab with refine: polygon: each outline encloses its mask's pixels", needs("deeplabv3"), async () => {
+  const models = { segmenter: model("deeplabv3") };
+  const frames = await framesFor(objectSegment, models, [media("images/scenes/dog.jpg")]);
+  const [plain] = await runBatches<Detection[]>(objectSegment, models, frames);
+  const [found] = await runBatches<Detection[]>(objectSegment, models, frames, { config: { refine: "polygon" } });
+  const { width, height } = frames[0]!.source!;
+  assert.deepEqual(found!.map(({ label }) => label), plain!.map(({ label }) => label));
+  for (const { mask } of found!) {
+    const [sx, sy] = [width / mask!.width, height / mask!.height];
+    assert.ok(Math.abs(ringArea(mask!.polygon!.flatMap(([x, y]) => [x / sx, y / sy])) - mask!.area) < 1e-6);
+  }
 });
