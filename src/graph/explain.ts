@@ -10,7 +10,9 @@ export function explainOperator(op: OperatorDefinition, heading = 1): string {
   parts.push(`Version ${op.version} (pin: \`op: ${op.name}@${op.version}\`). Runs ${runs}${PLACES[op.run.form] ? `, ${PLACES[op.run.form]}` : ""}.`);
   if (op.inputs === "map") parts.push("**Inputs**: any names, one value per item each.");
   else if (Object.keys(op.inputs).length > 0) parts.push(`**Inputs**\n\n${ports(op.inputs, op.level === "inherit")}`);
-  if (typeof op.outputs === "function") parts.push(`**Outputs**: follow from the inputs and models${outputsHint(op)}.`);
+  const byOptions = outputsByOptions(op);
+  if (byOptions) parts.push(`**Outputs**, as far as options do not change them\n\n${ports(byOptions, op.level === "inherit")}`);
+  else if (typeof op.outputs === "function") parts.push(`**Outputs**: follow from the inputs and models${outputsHint(op)}.`);
   else if (Object.keys(op.outputs).length > 0) parts.push(`**Outputs**\n\n${ports(op.outputs, op.level === "inherit")}`);
   if (op.models) parts.push(`**Models**\n\n${Object.entries(op.models).map(([role, model]) => `- \`${role}\`: a model for ${model.task}${model.optional ? " (optional)" : ""}`).join("\n")}`);
   const options = optionLines(configSchema(op));
@@ -50,6 +52,21 @@ function ports(types: Readonly<Record<string, PortType>>, inherits: boolean): st
       return `- \`${name}\`: ${shown}${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`;
     })
     .join("\n");
+}
+
+/** Outputs under the default options, of an operator whose outputs follow from its options and nothing else; null for any other. */
+function outputsByOptions({ outputs, config }: OperatorDefinition): Readonly<Record<string, PortType>> | null {
+  const options = config.safeParse({});
+  if (typeof outputs !== "function" || !options.success) return null;
+  const unread = (): never => {
+    throw new Error("it reads more than its options");
+  };
+  const refuse = new Proxy({}, { get: unread, has: unread, ownKeys: unread });
+  try {
+    return outputs({ config: options.data, models: refuse, inputs: refuse });
+  } catch {
+    return null;
+  }
 }
 
 function outputsHint(op: OperatorDefinition): string {

@@ -15,6 +15,7 @@ interface VadConfig {
   min_speech: number;
   min_silence: number;
   pad: number;
+  probabilities: boolean;
 }
 
 export interface VadSummary {
@@ -25,6 +26,13 @@ export interface VadSummary {
   speechUs: number;
   /** Of the sound, 0..1. */
   share: number;
+}
+
+/** One probability of speech per window, the part of one at the sound's end included; window i begins at i · windowUs. */
+export interface VadProbabilities {
+  windowUs: number;
+  /** Rounded to 1e-4. */
+  values: number[];
 }
 
 /** Silero's recurrent detector over one stream: each window goes in with the end of the one before it and the state it left. */
@@ -71,12 +79,13 @@ export const speechVad = defineOperator({
   module: import.meta.url,
   level: "media",
   inputs: { clip: Clip },
-  outputs: { spans: Spans.at("media"), summary: Value.at("media") },
+  outputs: ({ config }) => ({ spans: Spans.at("media"), summary: Value.at("media"), ...(config.probabilities ? { probabilities: Value.at("media") } : {}) }),
   config: z.strictObject({
     threshold: z.number().min(0.01).max(1).default(0.5).describe("Probability at which speech begins; it ends below that less 0.15."),
     min_speech: duration().prefault("0.25s").describe("Only longer speech counts."),
     min_silence: duration().prefault("0.1s").describe("A shorter silence does not end it."),
     pad: duration().prefault("0.03s").describe("Added before and after."),
+    probabilities: z.boolean().default(false).describe("Whether there is an output `probabilities` as well: { windowUs, values }, one probability of speech per window (about 0.8 MB an hour)."),
   }),
   models: { vad: { task: "voice-activity" } },
   run: {
@@ -92,9 +101,11 @@ export const speechVad = defineOperator({
       const samples = (us: number): number => Math.round((us * sampleRate) / 1e6);
       const spans = new SpeechSpans({ windowSamples, threshold: config.threshold, minSpeechSamples: samples(config.min_speech), minSilenceSamples: samples(config.min_silence), padSamples: samples(config.pad) });
       const summary: VadSummary = { windows: 0, speechWindows: 0, speechUs: 0, share: 0 };
+      const values: number[] = [];
       const look = async (): Promise<number> => {
         const probability = await detector.probability(window, sampleRate);
         spans.push(probability);
+        if (config.probabilities) values.push(rounded(probability, 4));
         return probability;
       };
       const window = new Float32Array(windowSamples);
@@ -122,7 +133,8 @@ export const speechVad = defineOperator({
       const found: Span[] = spans.end(total).map(({ start, end }) => ({ startUs: Math.round((start * 1e6) / sampleRate), endUs: Math.round((end * 1e6) / sampleRate) }));
       summary.speechUs = found.reduce((sum, { startUs, endUs }) => sum + endUs - startUs, 0);
       summary.share = rounded((summary.speechUs * sampleRate) / (total * 1e6), 4);
-      return { spans: found, summary };
+      if (!config.probabilities) return { spans: found, summary };
+      return { spans: found, summary, probabilities: { windowUs: Math.round((windowSamples * 1e6) / sampleRate), values } satisfies VadProbabilities };
     },
   },
   examples: [

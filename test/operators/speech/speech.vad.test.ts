@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import type { Span } from "../../../src/contracts/items.js";
 import { InferencePool } from "../../../src/inference/index.js";
 import { mockManifest } from "../../../src/models/mock.js";
-import { speechVad, type VadSummary } from "../../../src/operators/speech/speech.vad.js";
+import { speechVad, type VadProbabilities, type VadSummary } from "../../../src/operators/speech/speech.vad.js";
 import { mediaFile, openMedium } from "../../media/media-files.js";
 import { eachInPool, realModel } from "../in-pool.js";
 
@@ -34,6 +34,19 @@ for (const [path, windows, speech] of [
     assert.ok(found.spans.at(-1)!.endUs <= (await openMedium(file.path)).durationUs!);
   });
 }
+
+test("probabilities: one per window, the last part included, that say what the counts say", { skip: skip || mediaFile("speech/jfk.wav").skip }, async () => {
+  const { path } = mediaFile("speech/jfk.wav");
+  const { probabilities, ...rest } = (await vad(path, { probabilities: true })) as Awaited<ReturnType<typeof vad>> & { probabilities: VadProbabilities };
+  assert.deepEqual(rest, await vad(path));
+  assert.equal(probabilities.windowUs, 32_000);
+  // 11 s: 343 whole windows and three quarters of one.
+  assert.equal(probabilities.values.length, 344);
+  assert.equal(probabilities.values.slice(0, 343).filter((p) => p > 0.5).length, 233);
+  assert.ok(probabilities.values.every((p) => p >= 0 && p <= 1));
+  const outputs = (config: object): string[] => Object.keys((speechVad.outputs as Extract<typeof speechVad.outputs, (...given: never[]) => unknown>)({ config: speechVad.config.parse(config), models: {}, inputs: {} } as never));
+  assert.deepEqual([outputs({}), outputs({ probabilities: true })], [["spans", "summary"], ["spans", "summary", "probabilities"]]);
+});
 
 test("music without words has next to no speech; a raised bar leaves less", { skip: skip || mediaFile("video/chaplin.mp4").skip }, async () => {
   const music = await vad(mediaFile("video/chaplin.mp4").path);
