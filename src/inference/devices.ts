@@ -59,7 +59,11 @@ function libraries(): string {
   return join(dirname(entry), "..", "bin", "napi-v6", process.platform, process.arch);
 }
 
-/** Providers for a session: TensorRT leaves what it cannot run to CUDA; the CPU provider takes the rest by itself. */
+/**
+ * Providers for a session: TensorRT leaves what it cannot run to CUDA; the CPU provider takes the rest by itself. No limit of memory goes with them:
+ * of CUDA's and TensorRT's options onnxruntime-node 1.30 passes on the device's number alone (js/node/src/session_options_helper.cc), so a budget
+ * for `vram` is kept by what is loaded, never by the provider.
+ */
 export function providersOf(device: Device): string[] {
   return device === "tensorrt" ? ["tensorrt", "cuda"] : [device];
 }
