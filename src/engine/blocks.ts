@@ -48,15 +48,8 @@ function firstFrom(times: Float64Array, ptsUs: number): number {
 }
 
 /** Rows of a block at a rate, with their values, that lie inside an interval. */
-export function* rowsOf(block: Block, rate: string, startUs: number, endUs: number): Generator<[number, Float32Array | Uint8Array]> {
-  const [from, to] = [firstFrom(block.ptsUs, startUs), firstFrom(block.ptsUs, endUs)];
-  if (block.rates[rate] === "all") for (let i = from; i < to; i++) yield [block.ptsUs[i]!, valueAt(block, i)];
-  else for (const i of rowsAt(block, rate)) if (i >= from && i < to) yield [block.ptsUs[i]!, valueAt(block, i)];
-}
-
-/** The same of a block that is not whole yet, in the order in which its items came. */
-export function* rowsOfDraft({ pts, values }: BlockDraft, startUs: number, endUs: number): Generator<[number, Float32Array | Uint8Array | null]> {
-  for (const [i, ptsUs] of pts.entries()) if (ptsUs >= startUs && ptsUs < endUs) yield [ptsUs, values[i] ?? null];
+function* rowsOf(block: Block, rate: string, from: number, to: number): Generator<[number, Float32Array | Uint8Array]> {
+  for (const i of rowsAt(block, rate)) if (i >= from && i < to) yield [block.ptsUs[i]!, valueAt(block, i)];
 }
 
 /** The unbroken run of blocks from the start that a rate has in the store, and what failed in them for good. */
@@ -78,26 +71,41 @@ export function coverage(store: Store, medium: string, key: string, rate: string
   return { blocks, rows, failures };
 }
 
-/** What a reader gets of some rows of one block. */
-export interface Piece {
-  pts: number[];
-  values: (Float32Array | Uint8Array)[];
-  failed: number;
+/** What a reader gets of some rows of one block: rows one behind the other as they lie in the block, or one by one. */
+export type Piece = { failed: number; ptsUs: Float64Array; data: Float32Array } | { failed: number; ptsUs: number[]; values: (Float32Array | Uint8Array)[] };
+
+/** Rows of a block at a rate inside an interval. Not a copy where the block is of this rate alone and nothing in it failed, which is what most are. */
+export function pieceOfBlock(block: Block, rate: string, startUs: number, endUs: number): Piece {
+  const [from, to] = [firstFrom(block.ptsUs, startUs), firstFrom(block.ptsUs, endUs)];
+  if (block.rates[rate] === "all" && block.failures.length === 0 && block.data) {
+    return { failed: 0, ptsUs: block.ptsUs.subarray(from, to), data: block.data.subarray(from * block.width, to * block.width) };
+  }
+  return pieceOf(block.failures, rowsOf(block, rate, from, to));
 }
 
-export function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>): Piece {
-  const piece: Piece = { pts: [], values: [], failed: 0 };
+/** The same of a block that is not whole yet, in the order in which its items came. */
+export function pieceOfDraft({ pts, values, failures }: BlockDraft, startUs: number, endUs: number): Piece {
+  function* rows(): Generator<[number, Float32Array | Uint8Array | null]> {
+    for (const [i, ptsUs] of pts.entries()) if (ptsUs >= startUs && ptsUs < endUs) yield [ptsUs, values[i] ?? null];
+  }
+  return pieceOf(failures, rows());
+}
+
+function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>): Piece {
+  const piece = { ptsUs: [] as number[], values: [] as (Float32Array | Uint8Array)[], failed: 0 };
   const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
   for (const [ptsUs, value] of rows) {
     const failure = failed.get(ptsUs);
     if (failure !== undefined) piece.failed += failure ? 1 : 0;
-    else if (value) piece.pts.push(ptsUs), piece.values.push(value);
+    else if (value) piece.ptsUs.push(ptsUs), piece.values.push(value);
   }
   return piece;
 }
 
 /** Union of what the block held (other rates) and what this run made; a failed item keeps a zero row, its pts stands in `failures`. */
 export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined, covered: boolean): Block {
+  const alone = !earlier && covered ? blockOfRows(draft, rate, declaredWidth, columns) : null;
+  if (alone) return alone;
   const byPts = new Map<number, Float32Array | Uint8Array | null>();
   const mine = new Set(draft.pts);
   if (earlier) earlier.ptsUs.forEach((ptsUs, i) => byPts.set(ptsUs, earlier.data || earlier.bytes ? valueAt(earlier, i) : null));
@@ -126,6 +134,22 @@ export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate:
   return block;
 }
 
+/** What most blocks are: rows of numbers in order, nothing of another rate, nothing failed. null: another one. */
+function blockOfRows({ pts, values, failures, adler }: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined): Block | null {
+  const [first] = values;
+  if (failures.length > 0 || !(first instanceof Float32Array)) return null;
+  const width = declaredWidth || first.length;
+  const data = new Float32Array(pts.length * width);
+  let last = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < pts.length; i++) {
+    const value = values[i];
+    if (pts[i]! <= last || !(value instanceof Float32Array)) return null;
+    last = pts[i]!;
+    data.set(value, i * width);
+  }
+  return { ptsUs: Float64Array.from(pts), width, rates: { [rate]: "all" }, adler, failures: [], ...(columns ? { columns } : {}), data };
+}
+
 /** The checksum of the block's last frame, whichever rate it came from: a checksum of another frame would fail every seek. */
 function lastAdler(lastUs: number | undefined, earlier: Block | undefined, draft: BlockDraft): number | null {
   if (lastUs === undefined) return null;
@@ -133,15 +157,22 @@ function lastAdler(lastUs: number | undefined, earlier: Block | undefined, draft
   return earlier?.ptsUs.at(-1) === lastUs ? earlier.adler : null;
 }
 
-export function assemble(pts: number[], values: (Float32Array | Uint8Array)[], declaredWidth: number, columns: readonly string[] | undefined): Series {
-  const [first] = values;
+/** One series of all pieces; a copy. `declaredWidth` 0: the port promises no length, the first value tells. */
+export function assemble(pieces: readonly Piece[], declaredWidth: number, columns: readonly string[] | undefined): Series {
+  const rows = pieces.reduce((sum, { ptsUs }) => sum + ptsUs.length, 0);
+  const filled = pieces.filter(({ ptsUs }) => ptsUs.length > 0);
+  const first = filled[0] && ("data" in filled[0] ? filled[0].data.subarray(0, filled[0].data.length / filled[0].ptsUs.length) : filled[0].values[0]);
   const width = declaredWidth || (first instanceof Float32Array ? first.length : 0);
-  const series: Series = { ptsUs: Float64Array.from(pts), width };
+  const series: Series = { ptsUs: new Float64Array(rows), width };
   if (columns) series.columns = columns;
-  if (first instanceof Uint8Array) series.bytes = values as Uint8Array[];
-  else {
-    series.data = new Float32Array(values.length * width);
-    values.forEach((value, i) => series.data!.set(value as Float32Array, i * width));
+  if (first instanceof Uint8Array) series.bytes = [];
+  else series.data = new Float32Array(rows * width);
+  let at = 0;
+  for (const piece of filled) {
+    series.ptsUs.set(piece.ptsUs, at);
+    if ("data" in piece) series.data!.set(piece.data, at * width);
+    else for (const [i, value] of piece.values.entries()) series.bytes ? series.bytes.push(value as Uint8Array) : series.data!.set(value as Float32Array, (at + i) * width);
+    at += piece.ptsUs.length;
   }
   return series;
 }

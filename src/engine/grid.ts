@@ -6,7 +6,7 @@
  */
 import type { Outcome, PlanNode, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
-import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOf, rowsOf, rowsOfDraft, valueAt, type BlockDraft, type Piece } from "./blocks.js";
+import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOfBlock, pieceOfDraft, valueAt, type BlockDraft, type Piece } from "./blocks.js";
 import type { Ledger } from "./ledger.js";
 
 export type GridOutcome = Outcome<Float32Array | Uint8Array>;
@@ -193,18 +193,12 @@ export class GridStream {
 
   /** Results with startUs ≤ pts < endUs at this node's rate; failed and skipped items are left out. */
   series(startUs: number, endUs: number): Series {
-    const pts: number[] = [];
-    const values: (Float32Array | Uint8Array)[] = [];
-    for (const piece of this.pieces(startUs, endUs)) {
-      for (const ptsUs of piece.pts) pts.push(ptsUs);
-      for (const value of piece.values) values.push(value);
-    }
-    return assemble(pts, values, this.width(), this.columns());
+    return assemble([...this.pieces(startUs, endUs)], this.width(), this.columns());
   }
 
   /** The same, block by block: for readers of a whole medium. */
   *parts(startUs: number, endUs: number): Generator<Series> {
-    for (const { pts, values } of this.pieces(startUs, endUs)) if (pts.length > 0) yield assemble(pts, values, this.width(), this.columns());
+    for (const piece of this.pieces(startUs, endUs)) if (piece.ptsUs.length > 0) yield assemble([piece], this.width(), this.columns());
   }
 
   /** Items of the interval without a result because they failed. */
@@ -225,8 +219,8 @@ export class GridStream {
     for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
       const draft = this.drafts.get(index);
       const block = draft ? null : this.block(index);
-      if (draft) yield pieceOf(draft.failures, rowsOfDraft(draft, startUs, endUs));
-      else if (block) yield pieceOf(block.failures, rowsOf(block, this.rate, startUs, endUs));
+      if (draft) yield pieceOfDraft(draft, startUs, endUs);
+      else if (block) yield pieceOfBlock(block, this.rate, startUs, endUs);
     }
   }
 

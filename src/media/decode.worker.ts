@@ -19,7 +19,7 @@ if (port === null) throw new Error("decode.worker runs in a worker thread only")
 const job = workerData as DecodeJob;
 
 /** What is posted waits this long for company: a message costs both threads a tenth of a millisecond, and nobody needs it sooner. */
-const SEND_MS = 25;
+const SEND_MS = 50;
 let outbox: WorkerMessage[] = [];
 let transfers: ArrayBuffer[] = [];
 let sentAt = 0;

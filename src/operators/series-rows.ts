@@ -4,8 +4,10 @@ import type { Series } from "../contracts/items.js";
 export function column(series: Series | null | undefined, name: string): Float32Array {
   const at = series?.columns?.indexOf(name) ?? -1;
   if (!series?.data || at < 0) return new Float32Array(0);
-  const { data, width } = series;
-  return Float32Array.from(series.ptsUs, (_, i) => data[i * width + at]!);
+  const { data, width, ptsUs } = series;
+  const values = new Float32Array(ptsUs.length);
+  for (let i = 0, k = at; i < values.length; i++, k += width) values[i] = data[k]!;
+  return values;
 }
 
 export function mean(values: ArrayLike<number>): number {
