@@ -179,6 +179,12 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
   assert.deepEqual(shown.output, { name: "image_embeds", dims: 512, normalised: "unit", pooling: "none" });
   assert.ok(shown.preprocess.kind === "image" && shown.preprocess.mean[0] === 0.485 && shown.preprocess.size[0] === 224);
   assert.equal((await json<ModelsVerifyDocument>("verify", "eyes")).ok, true);
+  const right = readFileSync(added.manifest, "utf8");
+  writeFileSync(added.manifest, right.replaceAll("224", "225"));
+  const contradicted = await run("verify", "eyes");
+  assert.equal(contradicted.code, 3);
+  assert.match(contradicted.stdout, /next: correct .*eyes\.yaml/, "other files would not help");
+  writeFileSync(added.manifest, right);
   assert.equal((await run("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT", "--output", "image_embeds")).code, 2);
   writeFileSync(join(root, "broken.onnx"), "not a model");
   const broken = await run("add", "broken.onnx");
