@@ -1,6 +1,6 @@
 /** One run of a graph through the SDK, measured from inside: `node whole-child.js GRAPH INPUT STORE SAMPLE_MS [NAME=VALUE…]`. Prints one JSON document. */
 import { readFileSync } from "node:fs";
-import { tightHeaps } from "../src/inference/index.js";
+import { tightHeaps } from "../src/inference/tight-heaps.js";
 import { runGraph } from "../src/sdk.js";
 import { sampleTree } from "../test/engine/fixtures/process-tree.js";
 

@@ -72,13 +72,14 @@ export function coverage(store: Store, medium: string, key: string, rate: string
 }
 
 /** What a reader gets of some rows of one block: rows one behind the other as they lie in the block, or one by one. */
-export type Piece = { failed: number; ptsUs: Float64Array; data: Float32Array } | { failed: number; ptsUs: number[]; values: (Float32Array | Uint8Array)[] };
+export type Piece = { failed: number; ptsUs: Float64Array; data: Float32Array; width: number } | { failed: number; ptsUs: number[]; values: (Float32Array | Uint8Array)[] };
 
 /** Rows of a block at a rate inside an interval. Not a copy where the block is of this rate alone and nothing in it failed, which is what most are. */
 export function pieceOfBlock(block: Block, rate: string, startUs: number, endUs: number): Piece {
   const [from, to] = [firstFrom(block.ptsUs, startUs), firstFrom(block.ptsUs, endUs)];
   if (block.rates[rate] === "all" && block.failures.length === 0 && block.data) {
-    return { failed: 0, ptsUs: block.ptsUs.subarray(from, to), data: block.data.subarray(from * block.width, to * block.width) };
+    const { width } = block;
+    return { failed: 0, ptsUs: block.ptsUs.subarray(from, to), data: block.data.subarray(from * width, to * width), width };
   }
   return pieceOf(block.failures, rowsOf(block, rate, from, to));
 }
@@ -161,11 +162,10 @@ function lastAdler(lastUs: number | undefined, earlier: Block | undefined, draft
 export function assemble(pieces: readonly Piece[], declaredWidth: number, columns: readonly string[] | undefined): Series {
   const rows = pieces.reduce((sum, { ptsUs }) => sum + ptsUs.length, 0);
   const filled = pieces.filter(({ ptsUs }) => ptsUs.length > 0);
-  const first = filled[0] && ("data" in filled[0] ? filled[0].data.subarray(0, filled[0].data.length / filled[0].ptsUs.length) : filled[0].values[0]);
-  const width = declaredWidth || (first instanceof Float32Array ? first.length : 0);
+  const width = declaredWidth || (filled[0] ? widthOf(filled[0]) : 0);
   const series: Series = { ptsUs: new Float64Array(rows), width };
   if (columns) series.columns = columns;
-  if (first instanceof Uint8Array) series.bytes = [];
+  if (filled[0] && "values" in filled[0] && filled[0].values[0] instanceof Uint8Array) series.bytes = [];
   else series.data = new Float32Array(rows * width);
   let at = 0;
   for (const piece of filled) {
@@ -175,4 +175,11 @@ export function assemble(pieces: readonly Piece[], declaredWidth: number, column
     at += piece.ptsUs.length;
   }
   return series;
+}
+
+/** Numbers in the first value; 0 for bytes. */
+function widthOf(piece: Piece): number {
+  if ("data" in piece) return piece.width;
+  const [first] = piece.values;
+  return first instanceof Float32Array ? first.length : 0;
 }

@@ -3,4 +3,3 @@ export type { DeviceChoice } from "./device-chooser.js";
 export { CUDA_COMMAND, devicesHere } from "./devices.js";
 export { InferencePool, type PoolOptions, type PoolStats, type WorkerStats } from "./pool.js";
 export { DEFAULT_CHECK, type CallRuntime, type EachItem, type PoolCall, type PoolResult } from "./protocol.js";
-export { tightHeaps } from "./tight-heaps.js";

@@ -1,7 +1,7 @@
 /** A worker that keeps its last 2000 results, as open blocks do, while 100 000 pass through. Prints the most that its heap took. `tight`: under `tightHeaps`. */
 import { Worker, isMainThread, parentPort } from "node:worker_threads";
 import { fileURLToPath } from "node:url";
-import { tightHeaps } from "../../src/inference/index.js";
+import { tightHeaps } from "../../src/inference/tight-heaps.js";
 
 const KEPT = 2000;
 const PASSING = 100_000;
