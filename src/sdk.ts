@@ -21,6 +21,10 @@ export interface RunGraphOptions {
   models?: readonly string[];
   /** Stand-ins instead of models: all, or these roles. What they say means nothing. */
   mockModels?: true | readonly string[];
+  /** Only these nodes and what they read; only the outputs behind a node; nothing behind a node. */
+  only?: readonly string[];
+  from?: string;
+  until?: string;
   force?: readonly string[];
   stop?: AbortSignal;
   onProgress?: (progress: RunProgress) => void;
@@ -36,7 +40,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const { plan, problems } = loadGraph(
     { path: file, text },
     { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, mock: options.mockModels },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

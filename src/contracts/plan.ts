@@ -126,6 +126,8 @@ export interface Plan {
   inputs: string[];
   nodes: PlanNode[]; // topological order, only what an output or --only/--until reaches
   outputs: OutputSpec[];
+  /** Kinds of records that the graph makes and this plan does not, because --only, --until or --from leave out some of what they consist of. */
+  omitted: OutputSpec["kind"][];
   runtime: PlanRuntime;
   /** One: everything at once. Several: `schedule: stages`, one after the other. */
   passes: Pass[];

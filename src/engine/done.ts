@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Interval, NodeCounts, Plan } from "../contracts/index.js";
+import type { MediumRow } from "../store/index.js";
 import { digestValue } from "./keys.js";
 
 /** What a finished medium leaves in the store, so that a rerun answers without looking at its blocks. */
@@ -19,6 +20,9 @@ export function doneKey(plan: Plan, given: Interval[] | null): string {
   });
   return [plan.hash, ...(given ? [digestValue(given).slice(0, 12)] : []), ...read].join("-");
 }
+
+/** Whether this plan makes no record although its graph does: what an earlier run made of the medium then stays as it is. */
+export const keepsStanding = (plan: Plan, row: MediumRow): boolean => plan.omitted.length > 0 && plan.outputs.length === 0 && !row.partial;
 
 function contentOf(file: string): string {
   try {

@@ -2,7 +2,7 @@ import { toFlowError, type Interval, type Plan, type PlanNode } from "../contrac
 import { expandInputs, identify } from "../media/index.js";
 import type { MediumRow, Store } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
-import { doneKey } from "./done.js";
+import { doneKey, keepsStanding } from "./done.js";
 import { unionOfScenes } from "./preflight.js";
 import { rehearse, type Rehearsal } from "./rehearse.js";
 
@@ -46,7 +46,7 @@ export async function explainPlan(plan: Plan, store: Store | null, inputs: reado
         continue;
       }
       const key = doneKey(plan, scenes);
-      const done = memoisable && medium.plan === key && store.getDone(id, key) !== undefined;
+      const done = memoisable && (medium.plan === key || keepsStanding(plan, medium)) && store.getDone(id, key) !== undefined;
       const failures = new Map<string, number>();
       for (const failure of store.failures()) if (failure.medium === id) failures.set(failure.node, (failures.get(failure.node) ?? 0) + 1);
       const rehearsal = done ? null : await rehearse(plan, medium.info, scenes, store);

@@ -5,8 +5,9 @@
 import { FlowError, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
+import type { MediumRow } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
-import { doneKey, type DoneMark } from "./done.js";
+import { doneKey, keepsStanding, type DoneMark } from "./done.js";
 import { evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
 import { GridHalf } from "./grid-half.js";
 import { GridStream } from "./grid.js";
@@ -39,6 +40,10 @@ export class MediumRun implements MediumContext {
   private endUs = 0;
   private cues: Promise<Cue[]> | null = null;
   private digests = { digest: "", digestNumbers: "" };
+  /** What the store holds of the medium from before, when this plan makes no records of a kind that its graph makes: those stay. */
+  private earlier: MediumRow | null = null;
+  /** This plan makes no records at all: the earlier ones stay the medium's standing. */
+  private keeps = false;
   /** Nodes of the whole medium that scenes read (voice activity): they need only the medium itself, and run beside the decode. */
   private readonly early: readonly PlanNode[];
   private earlyDone: Promise<Map<string, Evaluated>> | null = null;
@@ -62,14 +67,17 @@ export class MediumRun implements MediumContext {
     const key = doneKey(this.whole ?? plan, this.givenScenes);
     const mark = store.getDone(info.id, key) as DoneMark | undefined;
     // The mark counts only while the records are this plan's: another threshold since then has put other scenes in their place.
-    const current = store.getMedium(info.id)?.plan === key;
+    const known = store.getMedium(info.id);
+    this.earlier = plan.omitted.length > 0 && known && !known.partial ? known : null;
+    this.keeps = known !== undefined && keepsStanding(this.whole ?? plan, known);
+    const current = known?.plan === key || this.keeps;
     const forced = plan.nodes.some((n) => services.forced(n, info));
     // A medium that may change behind its address leaves nothing that the next pass could read.
     if (this.whole && ((mark && current && !forced) || !info.memoisable)) return this.result("done");
     if (mark && current && !forced) return this.replay(mark);
-    await store.clearFailures(info.id);
+    await store.clearFailures(info.id, plan.omitted.length > 0 ? new Set(this.levels.keys()) : null);
     // No plan's results until the end: an interrupted medium is known, and said to be incomplete.
-    await store.putMedium(info.id, { info, uris: this.uris, complete: false });
+    if (!this.keeps || forced) await store.putMedium(info.id, { ...this.reading(), info, uris: this.uris, complete: false, ...this.partial() });
     await this.openStreams();
     if (this.source) this.ledger.open(this.source.name);
 
@@ -211,7 +219,27 @@ export class MediumRun implements MediumContext {
     const nodes = plan.nodes.filter((n) => n.level === "media" && n.op.run.form !== "source" && !this.early.includes(n));
     const done = await evaluateItem(nodes, this.scope(interval, (input) => this.outside(input, { startUs: 0, endUs: Number.POSITIVE_INFINITY }, null)));
     for (const [name, evaluated] of (await this.earlyDone) ?? []) done.set(name, evaluated);
-    await this.recorder.commit("media", interval, plan.outputs.find((o) => o.kind === "media")?.from ?? [], done, this.mediumFields());
+    const output = plan.outputs.find((o) => o.kind === "media");
+    if (output || !this.earlier) await this.recorder.commit("media", interval, output?.from ?? [], done, this.mediumFields());
+    else if (!this.keeps && !this.whole) await this.amendMedium(this.mediumFields());
+  }
+
+  /** The record of the whole medium stays; only what every such record says is said again. */
+  private async amendMedium(fields: Record<string, unknown>): Promise<void> {
+    const { info, store } = this;
+    const [record] = store.records({ kind: "media", media: info.id });
+    if (record) await store.commitRecord({ record: { ...record, fields: { ...record.fields, ...fields } }, vectors: {} });
+    else await this.recorder.commit("media", { startUs: 0, endUs: this.endUs }, [], new Map(), fields);
+  }
+
+  /** How earlier records that stay are read. */
+  private reading(): Pick<MediumRow, "outputs" | "nodes"> {
+    const { outputs, nodes } = this.earlier ?? {};
+    return { ...(outputs ? { outputs } : {}), ...(nodes ? { nodes } : {}) };
+  }
+
+  private partial(): Pick<MediumRow, "partial"> {
+    return this.plan.omitted.length > 0 && !this.earlier ? { partial: true } : {};
   }
 
   private mediumFields(): Record<string, unknown> {
@@ -235,21 +263,26 @@ export class MediumRun implements MediumContext {
 
   private async finish(key: string): Promise<void> {
     if (this.whole) return;
-    const { plan, info, store, uris, ledger } = this;
+    const { plan, info, store, uris, ledger, earlier } = this;
     this.digests = this.recorder.finish(this.streams.values());
-    await store.removeRecords(info.id, "scene", this.recorder.ids);
-    await store.putMedium(info.id, {
-      info, uris, complete: true, plan: key,
-      outputs: plan.outputs,
-      nodes: Object.fromEntries(plan.nodes.map((node) => [node.name, { op: node.op.name, key: blockKey(node, plan.runtime.blockUs), rate: rateName(node) }])),
-    });
+    if (!plan.omitted.includes("scene")) await store.removeRecords(info.id, "scene", this.recorder.scenes);
+    if (this.keeps) await store.putMedium(info.id, { ...earlier!, info, uris });
+    else {
+      const { outputs = [], nodes = {} } = this.reading();
+      await store.putMedium(info.id, {
+        // Scenes that stay are all there are only if they were so before.
+        info, uris, complete: plan.omitted.includes("scene") ? (earlier?.complete ?? true) : true, plan: key,
+        outputs: [...plan.outputs, ...outputs.filter(({ kind }) => plan.omitted.includes(kind))],
+        nodes: { ...nodes, ...Object.fromEntries(plan.nodes.map((node) => [node.name, { op: node.op.name, key: blockKey(node, plan.runtime.blockUs), rate: rateName(node) }])) },
+        ...this.partial(),
+      });
+    }
     // What failed for good is part of the result; what may go better next time is not.
     if (ledger.retryable === 0) await store.putDone(info.id, key, { counts: ledger.snapshot(), records: this.records("done"), ...this.digests } satisfies DoneMark);
   }
 
   private records(status: MediumResult["status"]): Record<string, number> {
-    const media = status === "done" ? 1 : 0;
-    return { media, scene: Math.max(0, this.recorder.ids.size - media) };
+    return { media: status === "done" ? 1 : 0, ...(this.plan.omitted.includes("scene") ? {} : { scene: this.recorder.scenes.size }) };
   }
 
   private result(status: MediumResult["status"]): MediumResult {

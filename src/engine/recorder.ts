@@ -8,7 +8,8 @@ import { buildRecord, vectorSpaces } from "./record.js";
 
 /** Makes the records of one medium, writes those that changed, and keeps the run's digests. */
 export class Recorder {
-  readonly ids = new Set<string>();
+  /** Ids of the scenes' records. */
+  readonly scenes = new Set<string>();
   private readonly digest = new DigestBuilder();
   private readonly nodes: ReadonlyMap<string, PlanNode>;
 
@@ -40,7 +41,7 @@ export class Recorder {
     const partial = [...done.values()].some(({ outcome }) => outcome.kind === "failed") || this.lacksFrames(interval);
     const built = buildRecord(kind, info, interval, joined, spaces, partial);
     Object.assign(built.record.fields, more);
-    this.ids.add(built.record.id);
+    if (kind === "scene") this.scenes.add(built.record.id);
     this.digest.addRecord(built.record, built.vectors);
     // What the record holds now, not what it ever held: another configuration may have written it since.
     const key = recordMemoKey(built.record.id);

@@ -169,7 +169,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked: mockedModels(plan),
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes],
+      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
@@ -183,6 +183,11 @@ const mockedModels = (plan: Plan): string[] => [...new Set(plan.nodes.flatMap((n
 function mockNotes(plan: Plan): string[] {
   const mocked = mockedModels(plan);
   return mocked.length > 0 ? [`STAND-INS ran instead of ${mocked.join(", ")}: what they say means nothing`] : [];
+}
+
+function omittedNotes({ omitted }: Plan): string[] {
+  if (omitted.length === 0) return [];
+  return [`only part of the graph ran: no ${omitted.join(" and no ")} record was written and none was removed; a run of the whole graph finds these results computed`];
 }
 
 /** Whether this machine is what is missing something; from a worker an error comes without its exit code. */

@@ -54,9 +54,7 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
       hint: `Write slots: ${needed}, leave it out, or make batches smaller; flow plan ${linked.file} prints the decodes.`,
     });
   }
-  const outputs = linked.outputs
-    .map(({ at: _, ...output }) => ({ ...output, from: output.from.filter((name) => wanted.has(name)) }))
-    .filter((output) => output.from.length > 0);
+  const { outputs, omitted } = outputsOf(linked, wanted);
   if (report.problems.some((problem) => problem.severity === "error")) return { plan: null, problems: report.problems };
   const runtime: Plan["runtime"] = {
     workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight,
@@ -64,7 +62,7 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   };
   const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
   const inputs = inputsOf(linked, nodes);
-  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, runtime, passes, resolved: [], hash: planHash(nodes, outputs, runtime) };
+  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, omitted, runtime, passes, resolved: [], hash: planHash(nodes, outputs, runtime) };
   plan.resolved = resolvedValues(plan, linked.root);
   return { plan, problems: report.problems };
 }
@@ -77,6 +75,19 @@ function inputsOf(linked: LinkedGraph, nodes: readonly PlanNode[]): string[] {
   const opened = nodes.filter((node) => node.op.run.form === "source").flatMap((node) => texts((node.config as { uri?: unknown } | null)?.uri));
   const given = [...linked.params.values()].filter((param) => param.types.includes("media")).flatMap((param) => texts(param.value));
   return [...new Set(opened.length > 0 ? opened : given)];
+}
+
+/** Outputs that are made whole. A record is never written by halves: it would hide what a run of the whole graph has put there. */
+function outputsOf(linked: LinkedGraph, wanted: ReadonlySet<string>): Pick<Plan, "outputs" | "omitted"> {
+  const outputs: Plan["outputs"] = [];
+  const omitted: Plan["omitted"] = [];
+  for (const { at: _, ...output } of linked.outputs) {
+    const from = output.from.filter((name) => linked.nodes.has(name));
+    if (from.length === 0) continue;
+    if (from.every((name) => wanted.has(name))) outputs.push({ ...output, from });
+    else omitted.push(output.kind);
+  }
+  return { outputs, omitted };
 }
 
 /** Names of the nodes that will run. */

@@ -84,7 +84,7 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     } else {
       chosen[role] = manifest;
       // Once per role, however many nodes use it: the reporter keeps one of equal problems.
-      if (known?.wanted) report.add("MODEL_ELSE", known.at, `${name} is ${manifest.id}, because ${known.wanted.id} is not installed.`, { found: manifest.id, expected: known.wanted.id, hint: `flow models pull ${known.wanted.id}` });
+      if (known?.wanted) report.add("MODEL_ELSE", known.at, `${name} is ${manifest.id}, because ${known.wanted.id} is not installed.`, { found: manifest.id, expected: known.wanted.id, hint: howToGet(known.wanted) });
     }
   }
   return good ? chosen : null;

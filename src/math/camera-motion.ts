@@ -1,3 +1,4 @@
+import { BLOCK, GRID_H, GRID_W, REACH, SIDE, blockMatcher, type BlockMatcher } from './block-match.js';
 import { lumaGrid } from './luma-grid.js';
 
 /** The columns of one frame's camera motion, measured to the frame before. */
@@ -12,11 +13,6 @@ export const CAMERA_COLUMNS = [
   'centre',
 ] as const;
 
-const GRID_W = 64;
-const GRID_H = 36;
-const BLOCK = 8;
-const REACH = 4; // cells a block is looked for on each side: 6 % of the width a frame
-const MAX_COST = 255 * BLOCK * BLOCK;
 const REGIONS = 5;
 const TOLERANCE = 0.35; // cells between a block's motion and the whole's
 const LEAST_TEXTURE = 2.5; // mean |step to the right or down neighbour| below which a block matches anywhere
@@ -45,8 +41,8 @@ export class CameraMotion {
   readonly #dy = new Float64Array(BLOCKS);
   readonly #usable = new Uint8Array(BLOCKS);
   readonly #fit = new Float64Array(3); // shift right, shift down, zoom; in cells, about the grid's centre
-  #current = new Uint8Array(GRID_W * GRID_H);
-  #previous = new Uint8Array(GRID_W * GRID_H);
+  readonly #matcher: BlockMatcher = blockMatcher();
+  #current: 0 | 1 = 0;
   #first = true;
 
   /** @throws RangeError if the frame is smaller than the 64x36 grid. */
@@ -61,10 +57,8 @@ export class CameraMotion {
 
   /** Measures the next frame (width * height luma); returns a row of CAMERA_COLUMNS that is reused. First frame: zeros. */
   next(luma: Uint8Array): Float32Array {
-    const grid = this.#previous;
-    this.#previous = this.#current;
-    this.#current = grid;
-    this.#shrink(luma, grid);
+    this.#current = this.#current === 0 ? 1 : 0;
+    this.#shrink(luma, this.#matcher.grids[this.#current]);
     this.#row.fill(0);
     if (this.#first) {
       this.#first = false;
@@ -77,32 +71,23 @@ export class CameraMotion {
 
   /** Where block i of the previous frame lies now. */
   #match(i: number): void {
-    const before = this.#previous;
-    const now = this.#current;
+    const before = this.#current === 0 ? 1 : 0;
     const origin = BLOCK_Y[i]! * GRID_W + BLOCK_X[i]!;
-    this.#usable[i] = texture(before, origin) >= LEAST_TEXTURE ? 1 : 0;
+    this.#usable[i] = texture(this.#matcher.grids[before], origin) >= LEAST_TEXTURE ? 1 : 0;
     if (this.#usable[i] === 0) return;
+    const costs = this.#matcher.match(before, origin);
     // No motion, unless another place is better.
-    let least = difference(before, origin, now, origin, MAX_COST);
-    let x = 0;
-    let y = 0;
-    for (let ty = -REACH; ty <= REACH; ty++) {
-      for (let tx = -REACH; tx <= REACH; tx++) {
-        const cost = difference(before, origin, now, origin + ty * GRID_W + tx, least);
-        if (cost >= least) continue;
-        least = cost;
-        x = tx;
-        y = ty;
-      }
-    }
+    let best = REACH * SIDE + REACH;
+    for (let place = 0; place < costs.length; place++) if (costs[place]! < costs[best]!) best = place;
+    const x = (best % SIDE) - REACH;
+    const y = Math.floor(best / SIDE) - REACH;
     // A best place on the border of the search may have a better one outside.
     const inside = Math.abs(x) < REACH && Math.abs(y) < REACH;
     this.#usable[i] = inside ? 1 : 0;
     if (!inside) return;
-    const at = origin + y * GRID_W + x;
-    const costAt = (place: number): number => difference(before, origin, now, place, MAX_COST);
-    this.#dx[i] = x + vertex(costAt(at - 1), least, costAt(at + 1));
-    this.#dy[i] = y + vertex(costAt(at - GRID_W), least, costAt(at + GRID_W));
+    const least = costs[best]!;
+    this.#dx[i] = x + vertex(costs[best - 1]!, least, costs[best + 1]!);
+    this.#dy[i] = y + vertex(costs[best - SIDE]!, least, costs[best + SIDE]!);
   }
 
   /** The motion that most blocks share, from every pair of them, then least squares over those that agree. */
@@ -184,19 +169,6 @@ export class CameraMotion {
 
 const centredX = (i: number): number => BLOCK_X[i]! + BLOCK / 2 - GRID_W / 2;
 const centredY = (i: number): number => BLOCK_Y[i]! + BLOCK / 2 - GRID_H / 2;
-
-/** Sum of absolute differences of two blocks; once it is past `limit`, at least that. */
-function difference(a: Uint8Array, at: number, b: Uint8Array, bt: number, limit: number): number {
-  let sum = 0;
-  for (let y = 0; y < BLOCK && sum <= limit; y++, at += GRID_W, bt += GRID_W) {
-    for (let x = 0; x < BLOCK; x++) {
-      const d = a[at + x]! - b[bt + x]!;
-      const m = d >> 31;
-      sum = (sum + ((d ^ m) - m)) | 0;
-    }
-  }
-  return sum;
-}
 
 function texture(grid: Uint8Array, at: number): number {
   let right = 0;

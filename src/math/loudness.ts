@@ -1,4 +1,4 @@
-import { TruePeak } from './true-peak.js';
+import { PEAK_HISTORY, Signal, truePeakOf } from './true-peak.js';
 
 /** The columns of one row of loudness measurements; a row stands for 100 ms. */
 export const LOUDNESS_COLUMNS = [
@@ -28,11 +28,11 @@ const lufs = (meanSquareK: number): number => (meanSquareK > 0 ? Math.max(FLOOR_
 export class LoudnessMeter {
   readonly #channels: number;
   readonly #state: Float64Array; // four filter memories a channel
-  readonly #peaks: TruePeak[];
+  /** Of each channel: the samples of the unfinished row, behind the last ones of the row before. */
+  readonly #signals: Signal[];
   #filled = 0; // samples a channel in the unfinished row
   #weighted = 0;
   #plain = 0;
-  #peak = 0;
   /** Both channels have been the same so far (mono sound as stereo): the first is measured for both. */
   #twins: boolean;
   readonly #recent: number[] = []; // meanSquareK of the last rows, at most four
@@ -42,7 +42,7 @@ export class LoudnessMeter {
     this.#channels = channels;
     this.#twins = channels === 2;
     this.#state = new Float64Array(4 * channels);
-    this.#peaks = Array.from({ length: channels }, () => new TruePeak());
+    this.#signals = Array.from({ length: channels }, () => new Signal(PEAK_HISTORY + STEP));
   }
 
   /**
@@ -59,7 +59,6 @@ export class LoudnessMeter {
       if (this.#twins && !equalChannels(samples, at * channels, n)) this.#part();
       for (let c = 0; c < (this.#twins ? 1 : channels); c++) {
         this.#filter(samples, at * channels + c, n, c, scale);
-        this.#peak = this.#peaks[c]!.push(samples, at * channels + c, n, channels, scale, this.#peak);
       }
       this.#filled += n;
       at += n;
@@ -76,6 +75,11 @@ export class LoudnessMeter {
 
   #finish(): Float32Array {
     const n = this.#filled;
+    let peak = 0;
+    for (const signal of this.#twins ? this.#signals.slice(0, 1) : this.#signals) {
+      peak = truePeakOf(signal, PEAK_HISTORY, n, peak);
+      signal.samples.copyWithin(0, n, n + PEAK_HISTORY);
+    }
     const square = this.#weighted / n;
     this.#recent.push(square);
     if (this.#recent.length > 4) this.#recent.shift();
@@ -84,11 +88,10 @@ export class LoudnessMeter {
     row[0] = complete ? lufs((this.#recent[0]! + this.#recent[1]! + this.#recent[2]! + this.#recent[3]!) / 4) : FLOOR_DB;
     row[SQUARE] = square;
     row[2] = decibels(this.#plain / (n * this.#channels));
-    row[3] = decibels(this.#peak * this.#peak);
+    row[3] = decibels(peak * peak);
     this.#filled = 0;
     this.#weighted = 0;
     this.#plain = 0;
-    this.#peak = 0;
     return row;
   }
 
@@ -96,23 +99,25 @@ export class LoudnessMeter {
   #part(): void {
     this.#twins = false;
     this.#state.copyWithin(4, 0, 4);
-    this.#peaks[1]!.resume(this.#peaks[0]!);
+    this.#signals[1]!.samples.set(this.#signals[0]!.samples);
   }
 
-  /** Both biquads of one channel, transposed direct form II; adds to the sums of squares. */
+  /** Takes `n` samples into the row of one channel and through both biquads, transposed direct form II; adds to the sums of squares. */
   #filter(samples: Float32Array | Int16Array, from: number, n: number, channel: number, scale: number): void {
     const [b0, b1, b2, a1, a2] = SHELF;
     const [d0, d1, d2, c1, c2] = HIGH_PASS;
     const step = this.#channels;
     const base = channel * 4;
+    const signal = this.#signals[channel]!.samples;
     let s1 = this.#state[base]!;
     let s2 = this.#state[base + 1]!;
     let t1 = this.#state[base + 2]!;
     let t2 = this.#state[base + 3]!;
     let weighted = 0;
     let plain = 0;
-    for (let i = 0, p = from; i < n; i++, p += step) {
+    for (let i = 0, p = from, at = PEAK_HISTORY + this.#filled; i < n; i++, p += step, at++) {
       const x = samples[p]! * scale;
+      signal[at] = x;
       const y = b0 * x + s1;
       s1 = b1 * x - a1 * y + s2;
       s2 = b2 * x - a2 * y;

@@ -1,6 +1,6 @@
 import { contentPass } from './content-pass.js';
 import { lumaPass } from './luma-pass.js';
-import { V128, f32x4, get, i32, i32x4, moduleOf, repeatWhile, set, swizzle, v128, type Code } from './wasm-code.js';
+import { V128, f32x4, get, i32, i32x4, passOf, repeatWhile, set, swizzle, v128, type Code } from './wasm-code.js';
 
 /*
  * contentPass and lumaPass as one WebAssembly SIMD function: four pixels at a time, the bytes unpacked once, to the same integers. OpenCV's reciprocal
@@ -12,7 +12,6 @@ import { V128, f32x4, get, i32, i32x4, moduleOf, repeatWhile, set, swizzle, v128
 const COUNTS_BYTES = 4 * 256 * 4;
 const SUMS = 6;
 const SUMS_BYTES = SUMS * 16;
-const PAGE = 65_536;
 
 const [PIXELS, HSV, LUMA, COUNTS, OUT, GROUPS] = [0, 1, 2, 3, 4, 5];
 const PARAMETERS = 6;
@@ -75,22 +74,7 @@ const GROUP: Code = [
 const BODY: Code = [repeatWhile(GROUP, get(GROUPS)), [D_HUE, D_SAT, D_LUM, TOTAL, SAT, D_LUMA].flatMap((sum, i) => v128.store(get(OUT), get(sum), 16 * i))].flat();
 const LOCALS: Code = [...Array.from({ length: 19 }, () => V128), 0x7f];
 
-/** What is used of the global that TypeScript's library without a DOM does not describe. */
-interface Wasm {
-  validate(bytes: Uint8Array): boolean;
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object, imports: object) => { exports: { f: (...parameters: number[]) => void } };
-  Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
-}
-const wasm = (globalThis as unknown as { WebAssembly?: Wasm }).WebAssembly;
-let compiled: object | null | undefined;
-
-/** Null on a processor without the instructions. */
-function compile(): object | null {
-  if (compiled !== undefined) return compiled;
-  const bytes = moduleOf(PARAMETERS, LOCALS, BODY);
-  return (compiled = wasm?.validate(bytes) ? new wasm.Module(bytes) : null);
-}
+const passWith = passOf(PARAMETERS, LOCALS, BODY);
 
 /** One frame after the other, compared with the one before. */
 export interface ScoreKernel {
@@ -107,29 +91,29 @@ export interface ScoreKernel {
 
 /** The kernel for frames of `pixels` pixels; black fills the last group of four. `javascript` keeps to the passes it replaces. */
 export function scoreKernel(pixels: number, javascript = false): ScoreKernel {
-  const module = javascript ? null : compile();
-  return module === null || !wasm ? inJavaScript(pixels) : inWasm(wasm, module, pixels);
+  return (javascript ? null : inWasm(pixels)) ?? inJavaScript(pixels);
 }
 
-function inWasm({ Memory, Instance }: Wasm, module: object, pixels: number): ScoreKernel {
+function inWasm(pixels: number): ScoreKernel | null {
   const groups = Math.ceil(pixels / 4);
   // The last group is loaded with four bytes of what lies behind it.
   const hsvAt = Math.ceil((groups * 12 + 4) / 16) * 16;
   const lumaAt = hsvAt + groups * 16;
   const countsAt = Math.ceil((lumaAt + groups * 4) / 16) * 16;
   const outAt = countsAt + COUNTS_BYTES;
-  const memory = new Memory({ initial: Math.ceil((outAt + SUMS_BYTES) / PAGE) });
-  const { f } = new Instance(module, { m: { m: memory } }).exports;
-  const frame = new Uint8Array(memory.buffer, 0, groups * 12);
-  const levels = new Int32Array(memory.buffer, countsAt, COUNTS_BYTES / 4);
-  const out = new Int32Array(memory.buffer, outAt, SUMS * 4);
+  const made = passWith(outAt + SUMS_BYTES);
+  if (made === null) return null;
+  const { buffer, run } = made;
+  const frame = new Uint8Array(buffer, 0, groups * 12);
+  const levels = new Int32Array(buffer, countsAt, COUNTS_BYTES / 4);
+  const out = new Int32Array(buffer, outAt, SUMS * 4);
   return {
-    hsv: new Int32Array(memory.buffer, hsvAt, groups * 4),
-    luma: new Uint8Array(memory.buffer, lumaAt, groups * 4),
+    hsv: new Int32Array(buffer, hsvAt, groups * 4),
+    luma: new Uint8Array(buffer, lumaAt, groups * 4),
     pass(rgb, bytes, sums, counts) {
       frame.set(rgb.length === bytes ? rgb : rgb.subarray(0, bytes));
       levels.fill(0);
-      f(0, hsvAt, lumaAt, countsAt, outAt, groups);
+      run(0, hsvAt, lumaAt, countsAt, outAt, groups);
       for (let i = 0; i < SUMS; i++) sums[i] = out[4 * i]! + out[4 * i + 1]! + out[4 * i + 2]! + out[4 * i + 3]!;
       counts.set(levels);
     },

@@ -1,6 +1,9 @@
 const FACTOR = 4;
 const TAPS = 16; // per phase; a windowed sinc this long is flat to 20 kHz within 0.1 dB
 
+/** How many samples before the first one `truePeakOf` looks at. */
+export const PEAK_HISTORY = TAPS;
+
 // Phase p interpolates at p / 4 of the way between the two middle samples. Blackman-Harris would be narrower; Kaiser
 // with beta 6 keeps the pass band flat.
 const PHASES = new Float64Array(FACTOR * TAPS);
@@ -45,73 +48,85 @@ function bessel(x: number): number {
   return sum;
 }
 
-/** Inter-sample peaks of one channel by four-fold oversampling (ITU-R BS.1770-4, annex 2). */
-export class TruePeak {
-  // The last samples, written twice so that the newest TAPS always lie in a row.
-  readonly #line = new Float64Array(2 * TAPS);
-  #at = 0;
+/** Samples of one channel, and the same bytes as integers: without their sign these are ordered as the samples' magnitudes are. */
+export class Signal {
+  readonly samples: Float32Array;
+  readonly bits: Int32Array;
 
-  // The largest step between neighbours among the newest TAPS samples, and how many samples ago it was.
-  #steepest = 0;
-  #age = 0;
-
-  /** Takes over what another one has heard. */
-  resume(other: TruePeak): void {
-    this.#line.set(other.#line);
-    this.#at = other.#at;
-    this.#steepest = other.#steepest;
-    this.#age = other.#age;
+  constructor(length: number) {
+    this.samples = new Float32Array(length);
+    this.bits = new Int32Array(this.samples.buffer);
   }
+}
 
-  /**
-   * Feeds `n` samples, `step` apart, times `scale`; returns the highest absolute value found among them, at least `floor`.
-   * Interpolates only where the samples around could exceed what was found already: few can.
-   */
-  push(samples: Float32Array | Int16Array, from: number, n: number, step: number, scale: number, floor = 0): number {
-    const line = this.#line;
-    const phases = PHASES;
-    let at = this.#at;
-    let peak = floor;
-    let steepest = this.#steepest;
-    let age = this.#age;
-    let last = line[at + TAPS - 1]!;
-    for (let i = 0, p = from; i < n; i++, p += step) {
-      const x = samples[p]! * scale;
-      line[at] = x;
-      line[at + TAPS] = x;
-      at = (at + 1) % TAPS;
-      const rise = Math.abs(x - last);
-      last = x;
-      age++;
-      if (rise >= steepest) {
-        steepest = rise;
-        age = 0;
-      } else if (age >= TAPS - 1) {
-        steepest = 0;
-        for (let k = 1; k < TAPS; k++) {
-          const value = Math.abs(line[at + k]! - line[at + k - 1]!);
-          if (value < steepest) continue;
-          steepest = value;
-          age = TAPS - 1 - k;
-        }
-      }
-      peak = Math.max(peak, Math.abs(x));
-      const middle = Math.max(Math.abs(line[at + TAPS / 2 - 1]!), Math.abs(line[at + TAPS / 2]!));
-      if ((middle + STEPS * steepest) * SLACK <= peak) continue;
-      let a = 0;
-      let b = 0;
-      let c = 0;
-      for (let k = 0; k < TAPS; k++) {
-        const value = line[at + k]!;
-        a += value * phases[TAPS + k]!;
-        b += value * phases[2 * TAPS + k]!;
-        c += value * phases[3 * TAPS + k]!;
-      }
-      peak = Math.max(peak, Math.abs(a), Math.abs(b), Math.abs(c));
+const MAGNITUDE = 0x7fffffff;
+const scratch = new Signal(1);
+
+function magnitudeOf(bits: number): number {
+  scratch.bits[0] = bits;
+  return scratch.samples[0]!;
+}
+
+/**
+ * Highest absolute value between the sample before `from` and the last of the `n` samples at `from`, by four-fold oversampling (ITU-R BS.1770-4,
+ * annex 2); at least `floor`. The PEAK_HISTORY samples before `from` are those heard before, or zeros.
+ *
+ * Interpolates only where the samples around could exceed what was found already, first asked of sixteen of them at once, then of each: few can.
+ */
+export function truePeakOf(signal: Signal, from: number, n: number, floor: number): number {
+  const end = from + n;
+  let peak = Math.max(floor, highest(signal.bits, from, end));
+  let before = highest(signal.bits, from - TAPS + 1, from);
+  for (let at = from; at < end; at += TAPS) {
+    const next = Math.min(at + TAPS, end);
+    const high = highest(signal.bits, at, next);
+    // No step is larger than from the highest sample to its negative.
+    if (Math.max(high, before) * (1 + 2 * STEPS) * SLACK > peak) peak = interpolated(signal.samples, at, next, peak);
+    before = high;
+  }
+  return peak;
+}
+
+function highest(bits: Int32Array, from: number, to: number): number {
+  let most = 0;
+  for (let i = from; i < to; i++) {
+    // The larger of two without a jump that the processor would have to guess.
+    const less = (most - (bits[i]! & MAGNITUDE)) | 0;
+    most = (most - (less & (less >> 31))) | 0;
+  }
+  return magnitudeOf(most);
+}
+
+/** The largest step to a sample of the range from the one before it. */
+function steepest(samples: Float32Array, from: number, to: number): number {
+  let most = 0;
+  for (let i = from; i < to; i++) {
+    const step = Math.abs(samples[i]! - samples[i - 1]!);
+    if (step > most) most = step;
+  }
+  return most;
+}
+
+/** Whatever exceeds `peak` of the values interpolated with one of the samples as the newest. */
+function interpolated(samples: Float32Array, from: number, to: number, peak: number): number {
+  const phases = PHASES;
+  // Sixteen samples and those before them first.
+  const first = from - TAPS + 1;
+  const steep = steepest(samples, first + 1, to);
+  for (let newest = from; newest < to; newest++) {
+    const oldest = newest - TAPS + 1;
+    const middle = Math.max(Math.abs(samples[oldest + TAPS / 2 - 1]!), Math.abs(samples[oldest + TAPS / 2]!));
+    if ((middle + STEPS * steep) * SLACK <= peak) continue;
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    for (let k = 0; k < TAPS; k++) {
+      const value = samples[oldest + k]!;
+      a += value * phases[TAPS + k]!;
+      b += value * phases[2 * TAPS + k]!;
+      c += value * phases[3 * TAPS + k]!;
     }
-    this.#at = at;
-    this.#steepest = steepest;
-    this.#age = age;
-    return peak;
+    peak = Math.max(peak, Math.abs(a), Math.abs(b), Math.abs(c));
   }
+  return peak;
 }

@@ -52,6 +52,10 @@ export const v128 = {
   load: (address: Code, offset = 0): Code => simd(0x00, ...at(offset))(address),
   /** Four bytes into the lowest lane, zeros above. */
   loadZero: (address: Code, offset = 0): Code => simd(0x5c, ...at(offset))(address),
+  /** Eight bytes into the lower half, zeros above. */
+  loadHalf: (address: Code, offset = 0): Code => simd(0x5d, ...at(offset))(address),
+  /** `value` with eight bytes as its upper half. */
+  loadUpper: (address: Code, value: Code, offset = 0): Code => simd(0x57, ...at(offset), 1)(address, value),
   store: (address: Code, value: Code, offset = 0): Code => simd(0x0b, ...at(offset))(address, value),
   const: (bytes: readonly number[]): Code => [0xfd, 0x0c, ...bytes],
   and: simd(0x4e),
@@ -59,6 +63,13 @@ export const v128 = {
 };
 /** Bytes of the first operand by the places in the second; a place past 15 gives 0. */
 export const swizzle = simd(0x0e);
+export const u8x16 = {
+  /** Not below 0. */
+  subSat: simd(0x73),
+  /** Neighbours added, as 16-bit lanes. */
+  addPairs: simd(0x7d),
+};
+export const i16x8 = { add: simd(0x8e) };
 export const i32x4 = {
   splat: (value: number): Code => v128.const([0, 1, 2, 3].flatMap(() => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255])),
   lane: (lane: number, value: Code): Code => simd(0x1b, lane)(value),
@@ -88,7 +99,7 @@ export const repeatWhile = (body: Code, condition: Code): Code => [0x03, 0x40, .
 const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content];
 
 /** A module that imports the memory `m.m` and exports one function `f` of i32 parameters without a result. `locals`: types of the locals behind the parameters. */
-export function moduleOf(parameters: number, locals: Code, body: Code): Uint8Array<ArrayBuffer> {
+function moduleOf(parameters: number, locals: Code, body: Code): Uint8Array<ArrayBuffer> {
   const code = [...unsigned(locals.length), ...locals.flatMap((type) => [1, type]), ...body, 0x0b];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
@@ -98,4 +109,34 @@ export function moduleOf(parameters: number, locals: Code, body: Code): Uint8Arr
     ...section(7, [1, 1, 0x66, 0x00, 0]),
     ...section(10, [1, ...unsigned(code.length), ...code]),
   ]);
+}
+
+/** What is used of the global that TypeScript's library without a DOM does not describe. */
+interface Wasm {
+  validate(bytes: Uint8Array): boolean;
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object, imports: object) => { exports: { f: (...parameters: number[]) => void } };
+  Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
+}
+const wasm = (globalThis as unknown as { WebAssembly?: Wasm }).WebAssembly;
+const PAGE = 65_536;
+
+/** A function over a memory of its own. */
+export interface Pass {
+  readonly buffer: ArrayBuffer;
+  readonly run: (...parameters: number[]) => void;
+}
+
+/** Compiles once, and gives a function with `bytes` of memory at each call; null on a processor without the instructions. */
+export function passOf(parameters: number, locals: Code, body: Code): (bytes: number) => Pass | null {
+  let compiled: object | null | undefined;
+  return (bytes) => {
+    if (compiled === undefined) {
+      const code = moduleOf(parameters, locals, body);
+      compiled = wasm?.validate(code) ? new wasm.Module(code) : null;
+    }
+    if (compiled === null || !wasm) return null;
+    const memory = new wasm.Memory({ initial: Math.ceil(bytes / PAGE) });
+    return { buffer: memory.buffer, run: new wasm.Instance(compiled, { m: { m: memory } }).exports.f };
+  };
 }

@@ -38,6 +38,8 @@ export interface MediumRow {
   info: MediumInfo;
   uris: string[];
   complete: boolean;
+  /** Only part of a graph ever ran on it (--only, --until, --from): there are no records to keep. */
+  partial?: boolean;
   /** Key of the plan whose results the records are: another plan's done mark says nothing about what the records hold now. */
   plan?: string;
   /** What that plan says about searching its records. */
@@ -218,7 +220,7 @@ export class Store implements AsyncDisposable {
   async putMedium(id: string, row: MediumRow): Promise<void> {
     const known = this.getMedium(id);
     const merged = { ...row, uris: [...new Set([...(known?.uris ?? []), ...row.uris])] };
-    if (known && known.plan === row.plan && known.uris.length === merged.uris.length && known.complete === merged.complete && known.info.uri === row.info.uri) return;
+    if (known && known.plan === row.plan && known.uris.length === merged.uris.length && known.complete === merged.complete && known.partial === merged.partial && known.info.uri === row.info.uri) return;
     await this.journal.watch(this.media.put(id, pack(merged)));
   }
 
@@ -483,8 +485,9 @@ export class Store implements AsyncDisposable {
     }
   }
 
-  async clearFailures(medium: string): Promise<void> {
-    const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })];
+  /** Of these nodes, or (null) of all. */
+  async clearFailures(medium: string, nodes: ReadonlySet<string> | null = null): Promise<void> {
+    const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })].filter((key) => nodes === null || nodes.has((key as [string, string, number])[1]));
     await Promise.all(keys.map((key) => this.journal.watch(this.failureTable.remove(key))));
   }
 

@@ -18,7 +18,8 @@ const thumbnails: BatchFunction = async (items, options: z.infer<typeof config>)
     pixels.set(new Uint8Array(slot.buffer, slot.byteOffset, slot.byteLength));
     const image = encode(pixels, { raw: { width: slot.width, height: slot.height, channels: 3 } });
     if (Math.max(slot.width, slot.height) > options.longest) image.resize(options.longest, options.longest, { fit: "inside" });
-    images.push(await image.jpeg({ quality: options.quality }).toBuffer());
+    // Huffman tables made to measure would save a tenth of the bytes for a quarter of the time.
+    images.push(await image.jpeg({ quality: options.quality, optimiseCoding: false }).toBuffer());
   }
   return images;
 };

@@ -32,7 +32,5 @@ for (let r = 0; r < 32; r++) {
   }
 }
 
-/** Counts colours of `pixels` rgb24 pixels into `counts` (COLOUR_NAMES.length, added to). */
-export function countColours(rgb: Uint8Array, pixels: number, counts: Float64Array): void {
-  for (let i = 0, p = 0; i < pixels; i++, p += 3) counts[TABLE[((rgb[p]! >> 3) << 10) | ((rgb[p + 1]! >> 3) << 5) | (rgb[p + 2]! >> 3)]!]!++;
-}
+/** Place in COLOUR_NAMES of a pixel's colour. */
+export const colourIndex = (r: number, g: number, b: number): number => TABLE[((r >> 3) << 10) | ((g >> 3) << 5) | (b >> 3)]!;

@@ -5,7 +5,7 @@ import { MOTION_COLUMNS } from "./video.motion.columns.js";
 
 export const videoMotion = defineOperator({
   name: "video.motion",
-  version: 1,
+  version: 2,
   summary: "Movement, camera (pan, tilt, zoom) and colours of sampled frames, on a small raster.",
   description:
     "Runs beside the decoder at 5 frames a second, longer side 160 px: no pixel leaves the media worker. The camera is told from blocks that move alike in at least three corners " +

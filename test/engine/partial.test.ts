@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import type { RunGraphOptions, Store } from "../../src/index.js";
+import { behaviour } from "./operators/test.note.js";
+import { HEAD, SCENES, Workbench, balanced } from "./small-graph.js";
+
+beforeEach(() => {
+  behaviour.note = (tag) => ({ text: tag });
+});
+
+const graph = (tag: string, threshold = 27): string =>
+  `${HEAD}${SCENES.replace("in: { scores: scores } }", `in: { scores: scores }, with: { threshold: ${threshold} } }`)}` +
+  `  note: { op: test.note, in: { scenes: scenes }, with: { tag: ${tag} } }
+  scene: { op: join, by: scene, in: { note: note.text } }
+  all: { op: test.gather, in: { texts: note.text } }
+  medium: { op: join, by: media, in: { all: all.texts } }
+outputs: { scene: { from: scene, fulltext: [note] }, media: { from: medium } }
+`;
+
+/** All that a reader can see of the store. */
+const seen = (store: Store): unknown => [[...store.records()], [...store.mediaRows()]];
+
+const SELECTIONS: Partial<RunGraphOptions>[] = [{ until: "scenes" }, { only: ["note"] }, { until: "scores" }, { from: "all", until: "all" }];
+
+describe("a run of part of the graph", () => {
+  for (const selection of SELECTIONS) {
+    test(`${JSON.stringify(selection)} leaves the records of an indexed medium as they were`, () =>
+      Workbench.with(async (bench) => {
+        const whole = await bench.run(graph("one"));
+        const before = await bench.read(seen);
+        const part = await bench.run(graph("one"), selection);
+        balanced(part);
+        assert.equal(part.status, "done");
+        assert.equal(part.framesDecoded, 0);
+        assert.equal(part.records["scene"], undefined, "it does not say that there are no scenes");
+        assert.match(part.notes.join(), /no scene and no media record was written/);
+        assert.deepEqual(await bench.read(seen), before);
+        const again = await bench.run(graph("one"));
+        assert.deepEqual([again.digest, again.framesDecoded, again.nodes["note"]?.done], [whole.digest, 0, 0]);
+      }));
+  }
+
+  test("of another configuration neither: its results wait for a run of the whole graph", () =>
+    Workbench.with(async (bench) => {
+      await bench.run(graph("one"));
+      const before = await bench.read(seen);
+      const part = await bench.run(graph("two"), { until: "note" });
+      assert.ok(part.nodes["note"]!.done > 3);
+      assert.deepEqual(await bench.read(seen), before);
+      const whole = await bench.run(graph("two"));
+      assert.equal(whole.nodes["note"]!.done, 0);
+      assert.deepEqual([...new Set(await bench.read((store) => [...store.records({ kind: "scene" })].map((record) => record.fields["note"])))], ["two"]);
+    }));
+
+  test("that makes the scenes' records and not the medium's writes those and keeps this", () =>
+    Workbench.with(async (bench) => {
+      await bench.run(graph("one"));
+      const part = await bench.run(graph("two"), { until: "scene" });
+      assert.ok(part.records["scene"]! > 3);
+      const { notes, all, row } = await bench.read((store) => ({
+        notes: [...store.records({ kind: "scene" })].map((record) => record.fields["note"]),
+        all: [...store.records({ kind: "media" })][0]!.fields["all"] as string[],
+        row: [...store.mediaRows()][0]!,
+      }));
+      assert.deepEqual([...new Set(notes)], ["two"]);
+      assert.ok(all.length > 3 && all.every((text) => text === "one"), "written by the first run");
+      assert.deepEqual(row.outputs?.map((output) => output.kind).sort(), ["media", "scene"]);
+      assert.equal(row.complete, true);
+      const whole = await bench.run(graph("two"));
+      assert.equal(whole.framesDecoded, 0);
+      assert.deepEqual([...new Set(await bench.read((store) => [...store.records({ kind: "media" })][0]!.fields["all"] as string[]))], ["two"]);
+    }));
+
+  test("that computes again what it was told to, and stops, leaves no medium that says it is complete without its rows", () =>
+    Workbench.with(async (bench) => {
+      const whole = await bench.run(graph("one"));
+      const stop = new AbortController();
+      const part = await bench.run(graph("one"), { until: "scores", force: ["scores"], stop: stop.signal, onProgress: () => stop.abort() });
+      assert.equal(part.status, "interrupted");
+      const row = await bench.read((store) => [...store.mediaRows()][0]!);
+      assert.equal(row.complete, false);
+      assert.ok(row.outputs?.some((output) => output.kind === "scene"), "what is there can be searched");
+      const again = await bench.run(graph("one"));
+      assert.deepEqual([again.status, again.digest], ["done", whole.digest]);
+      assert.ok(again.framesDecoded > 0);
+    }));
+
+  test("on a new medium makes it known; a second one is found finished, and the whole graph goes on from there", () =>
+    Workbench.with(async (bench) => {
+      const first = await bench.run(graph("one"), { until: "scores" });
+      assert.ok(first.framesDecoded > 0);
+      const second = await bench.run(graph("one"), { until: "scores" });
+      assert.deepEqual([second.framesDecoded, second.digest], [0, first.digest]);
+      assert.equal((await bench.read((store) => [...store.mediaRows()][0]!)).complete, true);
+      const whole = await bench.run(graph("one"));
+      assert.equal(whole.framesDecoded, 0);
+      assert.ok(whole.records["scene"]! > 3);
+    }));
+});
