@@ -108,7 +108,7 @@ export function reporter(file: string): Reporter {
         ...(found === undefined ? {} : { found }),
         ...(wanted === undefined ? {} : { expected: wanted }),
         ...(near === null ? {} : { nearest: near }),
-        hint: hint ?? (near !== null ? `Did you mean "${near}"?` : names && names.length > 1 && !expected ? `One of: ${wanted}.` : wanted !== undefined ? `Write ${wanted}.` : `Change it here and check again: flow lint ${file}`),
+        hint: hint ?? (near !== null ? `Did you mean "${near}"?` : names && names.length > 1 && !expected ? "Write one of those." : wanted !== undefined ? `Write ${wanted}.` : `Change it here and check again: flow lint ${file}`),
       });
     },
   };
