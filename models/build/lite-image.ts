@@ -140,15 +140,21 @@ function colour(g: OnnxGraph, lab: string): string {
   return flat(g, averagePool(g, channels(g, lab, 1, 3), 8));
 }
 
-/** Soft assignment to Gaussian centres of one width: the |x|² term is common to all and cancels in the softmax, so a 1×1 convolution does. */
+/**
+ * Soft assignment to Gaussian centres of one width. Softmax over channels costs ONNX Runtime a transposition there and back, more than all that is left
+ * of it here: with |x|² in the exponent no colour is so near that exp overflows, nor so far from every centre that the sum is 0.
+ */
 function palette(g: OnnxGraph, lab: string): string {
   const centres: [number, number][] = [[0, 0]];
   for (const [radius, count] of [[12, 8], [28, 11], [55, 12]] as const)
     for (let i = 0; i < count; i++) centres.push([radius * Math.cos((2 * Math.PI * i) / count), radius * Math.sin((2 * Math.PI * i) / count)]);
   const variance = 8 * 8;
-  const weights = Float32Array.from(centres.flatMap(([a, b]) => [a / variance, b / variance]));
+  const ab = channels(g, lab, 1, 3);
+  const weights = Float32Array.from(centres.flatMap(([a, b]) => [a / variance, b / variance, -1 / (2 * variance), -1 / (2 * variance)]));
   const bias = Float32Array.from(centres.map(([a, b]) => -(a * a + b * b) / (2 * variance)));
-  const scores = g.op('Conv', [channels(g, lab, 1, 3), g.constant([centres.length, 2, 1, 1], weights), g.constant([centres.length], bias)]);
-  const share = flat(g, averagePool(g, g.op('Softmax', [scores], { axis: 1 }), 32));
+  const exponents = g.op('Conv', [g.op('Concat', [ab, g.op('Mul', [ab, ab])], { axis: 1 }), g.constant([centres.length, 4, 1, 1], weights), g.constant([centres.length], bias)]);
+  const nearness = g.op('Exp', [exponents]);
+  const all = g.op('Conv', [nearness, g.constant([1, centres.length, 1, 1], new Float32Array(centres.length).fill(1))]);
+  const share = flat(g, averagePool(g, g.op('Div', [nearness, all]), 32));
   return g.op('Sqrt', [share]);
 }
