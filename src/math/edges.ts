@@ -36,10 +36,10 @@ export class EdgeMask {
     this.#previous = new Uint8Array(n);
   }
 
-  /** Mean absolute difference 0..255 of this frame's mask to the one before. `hsv`: pixels with V in the low byte. */
-  next(hsv: Int32Array): number {
+  /** Mean absolute difference 0..255 of this frame's mask to the one before. `value`: V, a byte a pixel. */
+  next(value: Uint8Array): number {
     const v = this.#v;
-    for (let i = 0; i < v.length; i++) v[i] = hsv[i]! & 255;
+    v.set(value.length === v.length ? value : value.subarray(0, v.length));
     const median = medianOfBytes(v);
     const low = Math.trunc(Math.max(0, (2 / 3) * median));
     const high = Math.trunc(Math.min(255, (4 / 3) * median));

@@ -148,14 +148,14 @@ export class FrameScorer {
     row[COLUMN.meanRgb] = sums[3]! / (3 * n);
     row[COLUMN.meanSat] = sums[4]! / n;
     if (this.#edges) {
-      const delta = this.#edges.next(this.#kernel.hsv);
+      const delta = this.#edges.next(this.#kernel.value);
       row[COLUMN.deltaEdges] = first ? 0 : delta;
     }
   }
 
   #scoreLuma(row: Float32Array, first: boolean): void {
     const y = this.#y;
-    this.#counts[0]! -= this.#kernel.luma.length - this.#pixels; // the padding; never more than three pixels
+    this.#counts[0]! -= this.#kernel.luma.length - this.#pixels; // the padding
     row[COLUMN.deltaLuma] = first ? 0 : this.#sums[5]! / this.#pixels / 255;
     this.#scoreLevels(row, first);
     if (this.#letterbox) letterboxInto(y, this.width, this.height, BLACK_LUMA, row, COLUMN.letterboxTop);

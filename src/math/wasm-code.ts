@@ -42,6 +42,7 @@ export const i32 = {
   const: (value: number): Code => [0x41, ...signed(value)],
   add: op(0x6a),
   sub: op(0x6b),
+  mul: op(0x6c),
   and: op(0x71),
   shl: op(0x74),
   shrU: op(0x76),
@@ -60,19 +61,49 @@ export const v128 = {
   const: (bytes: readonly number[]): Code => [0xfd, 0x0c, ...bytes],
   and: simd(0x4e),
   or: simd(0x50),
+  /** Bits of the first where the third has ones, of the second elsewhere. */
+  select: simd(0x52),
 };
 /** Bytes of the first operand by the places in the second; a place past 15 gives 0. */
 export const swizzle = simd(0x0e);
 export const u8x16 = {
+  lane: (lane: number, value: Code): Code => simd(0x16, lane)(value),
+  sub: simd(0x71),
   /** Not below 0. */
   subSat: simd(0x73),
+  min: simd(0x77),
+  max: simd(0x79),
   /** Neighbours added, as 16-bit lanes. */
   addPairs: simd(0x7d),
+  /** Either half as 16-bit lanes. */
+  low: simd(0x89),
+  high: simd(0x8a),
 };
-export const i16x8 = { add: simd(0x8e) };
+export const i16x8 = {
+  eq: simd(0x2d),
+  /** Of two vectors, as bytes; below 0 as 0. */
+  narrow: simd(0x66),
+  /** Neighbours added, without a sign, as 32-bit lanes. */
+  addPairs: simd(0x7f),
+  shrS: simd(0x8c),
+  add: simd(0x8e),
+  sub: simd(0x91),
+  /** Either half as 32-bit lanes. */
+  low: simd(0xa7),
+  high: simd(0xa8),
+  lowU: simd(0xa9),
+  highU: simd(0xaa),
+};
+/** 16-bit lanes of one half of both in turn. */
+export function interleave16(low: boolean, a: Code, b: Code): Code {
+  const from = low ? 0 : 8;
+  return simd(0x0d, ...[0, 2, 4, 6].flatMap((at) => [from + at, from + at + 1, 16 + from + at, 16 + from + at + 1]))(a, b);
+}
 export const i32x4 = {
   splat: (value: number): Code => v128.const([0, 1, 2, 3].flatMap(() => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255])),
   lane: (lane: number, value: Code): Code => simd(0x1b, lane)(value),
+  /** Of two vectors, as 16-bit lanes. */
+  narrow: simd(0x85),
   abs: simd(0xa0),
   /** By a count of bits, an i32. */
   shl: simd(0xab),

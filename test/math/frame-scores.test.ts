@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { packedHsv } from '../../src/math/content-pass.js';
+import { hsvOf } from '../../src/math/pixel-colour.js';
 import { FRAME_SCORE_COLUMNS, FRAME_SCORE_INDEX as C, FrameScorer } from '../../src/math/frame-scores.js';
 import { mediaDir, missing, referenceDir } from './reference-media.js';
 
@@ -37,8 +37,8 @@ test('known colours have OpenCV\'s 8-bit HSV', () => {
     [[0, 0, 0], [0, 0, 0]],
   ];
   for (const [[r, g, b], expected] of known) {
-    const packed = packedHsv(r!, g!, b!);
-    assert.deepEqual([packed >> 20, (packed >> 10) & 1023, packed & 1023], expected, `${r},${g},${b}`);
+    const packed = hsvOf(r!, g!, b!);
+    assert.deepEqual([packed >> 16, (packed >> 8) & 255, packed & 255], expected, `${r},${g},${b}`);
   }
 });
 
@@ -46,11 +46,11 @@ test('every colour lies within half a level and the fixed-point error of exact H
   for (let r = 0; r < 256; r += 5)
     for (let g = 0; g < 256; g += 3)
       for (let b = 0; b < 256; b += 5) {
-        const packed = packedHsv(r, g, b);
+        const packed = hsvOf(r, g, b);
         const [h, s, v] = hsv(r, g, b);
-        const dh = Math.abs((packed >> 20) - h);
-        const ok = Math.min(dh, 180 - dh) <= 0.63 && Math.abs(((packed >> 10) & 1023) - s) <= 0.63 && (packed & 1023) === v;
-        assert.ok(ok && packed >> 20 < 180, `${r},${g},${b}`);
+        const dh = Math.abs((packed >> 16) - h);
+        const ok = Math.min(dh, 180 - dh) <= 0.63 && Math.abs(((packed >> 8) & 255) - s) <= 0.63 && (packed & 255) === v;
+        assert.ok(ok && packed >> 16 < 180, `${r},${g},${b}`);
       }
 });
 
@@ -142,13 +142,13 @@ test('property: every column equals a plain per-pixel computation, aligned or no
       let [dh, ds, dv, rgb, sat, luma, squares, dl, black] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
       const y = (f: Uint8Array, p: number): number => Math.floor((f[p]! * 4899 + f[p + 1]! * 9617 + f[p + 2]! * 1868 + 8192) / 16384);
       for (let p = 0; p < n * 3; p += 3) {
-        const before = packedHsv(a[p]!, a[p + 1]!, a[p + 2]!);
-        const now = packedHsv(b[p]!, b[p + 1]!, b[p + 2]!);
-        dh += Math.abs((now >> 20) - (before >> 20));
-        ds += Math.abs(((now >> 10) & 255) - ((before >> 10) & 255));
+        const before = hsvOf(a[p]!, a[p + 1]!, a[p + 2]!);
+        const now = hsvOf(b[p]!, b[p + 1]!, b[p + 2]!);
+        dh += Math.abs((now >> 16) - (before >> 16));
+        ds += Math.abs(((now >> 8) & 255) - ((before >> 8) & 255));
         dv += Math.abs((now & 255) - (before & 255));
         rgb += b[p]! + b[p + 1]! + b[p + 2]!;
-        sat += (now >> 10) & 255;
+        sat += (now >> 8) & 255;
         luma += y(b, p);
         squares += y(b, p) ** 2;
         dl += Math.abs(y(b, p) - y(a, p));

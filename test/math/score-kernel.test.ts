@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { packedHsv } from '../../src/math/content-pass.js';
-import { lumaOf } from '../../src/math/luma-pass.js';
+import { hsvOf, lumaOf } from '../../src/math/pixel-colour.js';
 import { scoreKernel } from '../../src/math/score-kernel.js';
 
-test('all 16.7 million colours have the HSV and the luma of the passes in JavaScript', () => {
+test('all 16.7 million colours have the HSV and the luma of pixel-colour.ts', () => {
   const kernel = scoreKernel(65_536);
   const frame = new Uint8Array(65_536 * 3);
   const sums = new Float64Array(6);
@@ -18,12 +17,12 @@ test('all 16.7 million colours have the HSV and the luma of the passes in JavaSc
     }
     kernel.pass(frame, frame.length, sums, counts);
     for (let i = 0; i < 65_536; i++) {
-      if (kernel.hsv[i] !== packedHsv(r, i >> 8, i & 255) || kernel.luma[i] !== lumaOf(r, i >> 8, i & 255)) assert.fail(`${r},${i >> 8},${i & 255}`);
+      if (((kernel.hue[i]! << 16) | (kernel.saturation[i]! << 8) | kernel.value[i]!) !== hsvOf(r, i >> 8, i & 255) || kernel.luma[i] !== lumaOf(r, i >> 8, i & 255)) assert.fail(`${r},${i >> 8},${i & 255}`);
     }
   }
 });
 
-test('sums, counts and what is kept equal those of the passes in JavaScript, whatever the size of the frame', () => {
+test('sums, counts and what is kept equal those of the loop in JavaScript, whatever the size of the frame', () => {
   const frames = fc.integer({ min: 1, max: 97 }).chain((pixels) => fc.tuple(fc.constant(pixels), fc.array(fc.uint8Array({ minLength: pixels * 3, maxLength: pixels * 3 }), { minLength: 2, maxLength: 4 })));
   fc.assert(
     fc.property(frames, ([pixels, list]) => {
@@ -33,7 +32,7 @@ test('sums, counts and what is kept equal those of the passes in JavaScript, wha
           const sums = new Float64Array(6);
           const counts = new Int32Array(1024).fill(7);
           kernel.pass(frame, pixels * 3, sums, counts);
-          return { sums, counts, hsv: kernel.hsv.slice(), luma: kernel.luma.slice() };
+          return { sums, counts, planes: [kernel.hue, kernel.saturation, kernel.value, kernel.luma].map((plane) => plane.slice()) };
         });
         assert.deepEqual(a, b);
       }
