@@ -117,6 +117,17 @@ export const i32x4 = {
   /** Products of 16-bit halves, each two neighbours added. */
   dot: simd(0xba),
 };
+export const f64x2 = {
+  splat: (value: number): Code => {
+    const bytes = [...new Uint8Array(new Float64Array([value]).buffer)];
+    return v128.const([...bytes, ...bytes]);
+  },
+  /** The lower two of four single precision numbers. */
+  promoteLow: simd(0x5f),
+  add: simd(0xf0),
+  sub: simd(0xf1),
+  mul: simd(0xf2),
+};
 export const f32x4 = {
   splat: (value: number): Code => i32x4.splat(new Int32Array(new Float32Array([value]).buffer)[0]!),
   add: simd(0xe4),

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FLOOR_DB, integratedLoudness, LOUDNESS_COLUMNS, LOUDNESS_RATE, LoudnessMeter, loudnessRange, truePeak } from '../../src/math/loudness.js';
+import { PEAK_BLOCK, loudnessKernel } from '../../src/math/loudness-kernel.js';
+import { PHASES } from '../../src/math/true-peak.js';
 import { decodeAudio, ffmpeg, mediaDir, missing } from './reference-media.js';
 
 const WIDTH = LOUDNESS_COLUMNS.length;
@@ -104,3 +106,50 @@ for (const [name, channels] of clips) {
     assert.ok(Math.abs(peak - wantPeak) <= 0.3, `true peak ${peak} for ${wantPeak}`);
   });
 }
+
+test('property: the pass in WebAssembly gives the numbers of the loops in JavaScript, bit for bit', () => {
+  const rows = fc.tuple(fc.constantFrom(1 as const, 2 as const), fc.array(fc.tuple(fc.integer({ min: 1, max: 4800 }), fc.integer(), fc.constantFrom(0, 1e-12, 0.5, 40)), { minLength: 1, maxLength: 4 }));
+  fc.assert(
+    fc.property(rows, ([channels, parts]) => {
+      const kernels = [loudnessKernel(channels), loudnessKernel(channels, true)];
+      for (const [frames, seed, level] of parts) {
+        const noise = Float32Array.from({ length: frames * channels }, (_, i) => level * Math.sin(seed + i * i));
+        const [a, b] = kernels.map((kernel) => {
+          kernel.samples.set(noise, channels * PEAK_BLOCK);
+          kernel.pass(frames);
+          const seen = [kernel.weighted, kernel.plain].map((values) => values.slice());
+          const highs = Array.from({ length: kernel.highs.length / 4 }, (_, block) => [...kernel.highs.subarray(4 * block, 4 * block + channels)]);
+          kernel.next(frames);
+          return { seen, highs, kept: kernel.samples.slice(0, channels * PEAK_BLOCK) };
+        });
+        assert.deepEqual(a, b);
+      }
+    }),
+    { numRuns: 60, seed: 5 },
+  );
+});
+
+test('property: no peak between samples is missed by what is left out', () => {
+  const everywhere = (samples: Float32Array): number => {
+    let peak = 0;
+    // The same filter by its definition: see src/math/true-peak.ts.
+    for (let newest = 0; newest < samples.length; newest++) {
+      for (let phase = 0; phase < 4; phase++) {
+        let value = 0;
+        for (let k = 0; k < 16; k++) value += (samples[newest - 15 + k] ?? 0) * PHASES[phase * 16 + k]!;
+        peak = Math.max(peak, Math.abs(phase === 0 ? samples[newest]! : value));
+      }
+    }
+    return peak;
+  };
+  fc.assert(
+    fc.property(fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 1, maxLength: 400 }), (list) => {
+      const samples = Float32Array.from(list);
+      const row = measure(samples, 1);
+      const peak = everywhere(samples);
+      const expected = peak > 0 ? Math.max(FLOOR_DB, 10 * Math.log10(peak * peak)) : FLOOR_DB;
+      assert.ok(Math.abs(row[3]! - expected) < 1e-3, `${row[3]} for ${expected}`);
+    }),
+    { numRuns: 200, seed: 6 },
+  );
+});
