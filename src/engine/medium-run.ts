@@ -220,16 +220,12 @@ export class MediumRun implements MediumContext {
     const done = await evaluateItem(nodes, this.scope(interval, (input) => this.outside(input, { startUs: 0, endUs: Number.POSITIVE_INFINITY }, null)));
     for (const [name, evaluated] of (await this.earlyDone) ?? []) done.set(name, evaluated);
     const output = plan.outputs.find((o) => o.kind === "media");
-    if (output || !this.earlier) await this.recorder.commit("media", interval, output?.from ?? [], done, this.mediumFields());
-    else if (!this.keeps && !this.whole) await this.amendMedium(this.mediumFields());
-  }
-
-  /** The record of the whole medium stays; only what every such record says is said again. */
-  private async amendMedium(fields: Record<string, unknown>): Promise<void> {
-    const { info, store } = this;
-    const [record] = store.records({ kind: "media", media: info.id });
-    if (record) await store.commitRecord({ record: { ...record, fields: { ...record.fields, ...fields } }, vectors: {} });
-    else await this.recorder.commit("media", { startUs: 0, endUs: this.endUs }, [], new Map(), fields);
+    const fields = this.mediumFields();
+    // The record of the whole medium stays; only what every such record says is said again.
+    const [standing] = !output && this.earlier ? this.store.records({ kind: "media", media: this.info.id }) : [];
+    const keep = standing !== undefined || (!output && this.keeps);
+    await this.recorder.commit("media", interval, output?.from ?? [], done, fields, keep);
+    if (standing && !this.keeps && !this.whole) await this.recorder.amend(standing, fields);
   }
 
   /** How earlier records that stay are read. */

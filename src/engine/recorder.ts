@@ -1,4 +1,4 @@
-import type { Interval, PlanNode, SceneCut } from "../contracts/index.js";
+import type { FlowRecord, Interval, PlanNode, SceneCut } from "../contracts/index.js";
 import { DigestBuilder, recordMemoKey } from "../store/index.js";
 import type { Evaluated } from "./evaluate.js";
 import type { GridStream } from "./grid.js";
@@ -17,8 +17,8 @@ export class Recorder {
     this.nodes = new Map(context.plan.nodes.map((n) => [n.name, n]));
   }
 
-  /** @throws FlowError STORE_WRITE_FAILED */
-  async commit(kind: "scene" | "media", interval: Interval & Partial<SceneCut>, from: readonly string[], done: ReadonlyMap<string, Evaluated>, more: Record<string, unknown> = {}): Promise<void> {
+  /** `keep`: an earlier record stays; the digest says the same as where there is none. @throws FlowError STORE_WRITE_FAILED */
+  async commit(kind: "scene" | "media", interval: Interval & Partial<SceneCut>, from: readonly string[], done: ReadonlyMap<string, Evaluated>, more: Record<string, unknown> = {}, keep = false): Promise<void> {
     const { info, store, whole } = this.context;
     if (whole) return;
     const joined: Record<string, unknown> = {};
@@ -43,12 +43,19 @@ export class Recorder {
     Object.assign(built.record.fields, more);
     if (kind === "scene") this.scenes.add(built.record.id);
     this.digest.addRecord(built.record, built.vectors);
+    if (keep) return;
     // What the record holds now, not what it ever held: another configuration may have written it since.
     const key = recordMemoKey(built.record.id);
     const held = digestValue([built.record, Object.values(built.vectors).map(digestValue), inputs]);
     const memo = store.getMemo(key);
     if (memo?.kind === "done" && memo.value === held && store.getRecord(built.record.id)) return;
     await store.commitRecord({ record: built.record, vectors: built.vectors, blobs: built.blobs, memo: [{ key, outcome: { kind: "done", value: held } }] });
+  }
+
+  /** Says `fields` again in a record that otherwise stays. What it held is not what it holds now: whoever makes it next writes it. */
+  async amend(before: FlowRecord, fields: Record<string, unknown>): Promise<void> {
+    const record = { ...before, fields: { ...before.fields, ...fields } };
+    await this.context.store.commitRecord({ record, vectors: {}, memo: [{ key: recordMemoKey(record.id), outcome: { kind: "done", value: digestValue(record) } }] });
   }
 
   /** The digests of all records and of what the streams hold, which is read block by block. */

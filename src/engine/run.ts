@@ -4,6 +4,7 @@ import { from, lastValueFrom, mergeMap, toArray } from "rxjs";
 import { EXIT, FlowError, toFlowError, type FlowErrorData, type NodeCounts, type Plan } from "../contracts/index.js";
 import { combineDigests, type Store } from "../store/index.js";
 import { blockKey } from "./decode-plan.js";
+import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MediumRun } from "./medium-run.js";
@@ -102,7 +103,9 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         },
       });
       try {
-        void store.putStarted(source.info.id, plan.hash);
+        const row = store.getMedium(source.info.id);
+        // What was begun on a medium stays so while a run of part of the graph only passes by: `gc` keeps what it needs.
+        if (!row || !keepsStanding(plan, row)) void store.putStarted(source.info.id, plan.hash);
         const result = await run.run();
         if (result.status === "done") mediaDone += 1;
         return result;

@@ -169,7 +169,10 @@ interface Live {
 }
 
 function liveOf(row: MediumRow, note: PlanNote | undefined): Live {
-  const nodes = note?.nodes ?? (row.complete && row.nodes ? Object.values(row.nodes).map(({ key }) => ({ key: key.split("~")[0]!, blockKey: key, level: "" })) : null);
+  // Records that a run of part of the graph left stand on nodes that its plan does not have.
+  const noted = new Set(note?.nodes.map((node) => node.blockKey));
+  const standing = row.complete && row.nodes ? Object.values(row.nodes).filter(({ key }) => !noted.has(key)).map(({ key }) => ({ key: key.split("~")[0]!, blockKey: key, level: "" })) : null;
+  const nodes = note || standing ? [...(note?.nodes ?? []), ...(standing ?? [])] : null;
   const scenes = row.complete && (row.outputs ?? []).some((output) => output.kind === "scene");
   return {
     complete: row.complete,

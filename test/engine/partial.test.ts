@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
-import type { RunGraphOptions, Store } from "../../src/index.js";
+import { Store, type RunGraphOptions } from "../../src/index.js";
 import { behaviour } from "./operators/test.note.js";
 import { HEAD, SCENES, Workbench, balanced } from "./small-graph.js";
 
@@ -96,4 +97,58 @@ describe("a run of part of the graph", () => {
       assert.equal(whole.framesDecoded, 0);
       assert.ok(whole.records["scene"]! > 3);
     }));
+
+  for (const selection of [...SELECTIONS, { until: "scene" }]) {
+    test(`${JSON.stringify(selection)} has one digest, whether the medium is new or indexed`, () =>
+      Workbench.with(async (bench) => {
+        const fresh = await bench.run(graph("one"), { ...selection, store: join(bench.dir, "fresh") });
+        await bench.run(graph("one"));
+        const indexed = await bench.run(graph("one"), selection);
+        assert.deepEqual([indexed.digest, indexed.digestNumbers], [fresh.digest, fresh.digestNumbers]);
+      }));
+  }
+
+  test("that amended the medium's record is amended back by the whole graph", () =>
+    Workbench.with(async (bench) => {
+      await bench.run(graph("one"));
+      const records = (store: Store): unknown => [...store.records()];
+      const before = await bench.read(records);
+      const part = await bench.run(graph("one", 60), { until: "scene" });
+      const [medium] = await bench.read((store) => [...store.records({ kind: "media" })]);
+      assert.equal(medium!.fields["scenes"], part.records["scene"]);
+      await bench.run(graph("one"));
+      assert.deepEqual(await bench.read(records), before);
+    }));
+
+  test("takes nothing from the records that stay when the store is collected", () =>
+    Workbench.with(async (bench) => {
+      const other = graph("one").replace("  scene: { op: join, by: scene, in: { note: note.text } }", "  other: { op: test.note, in: { scenes: scenes }, with: { tag: other } }\n  scene: { op: join, by: scene, in: { note: note.text, other: other.text } }");
+      const whole = await bench.run(other);
+      await bench.run(other, { until: "medium" });
+      await collect(bench);
+      const again = await bench.run(other);
+      assert.deepEqual([again.nodes["other"]?.done, again.digest], [0, whole.digest]);
+    }));
+
+  test("takes nothing from an interrupted run of the whole graph when the store is collected", () =>
+    Workbench.with(async (bench) => {
+      const stop = new AbortController();
+      behaviour.note = (tag, { interval }) => {
+        if (interval.startUs > 30e6) stop.abort();
+        return { text: tag };
+      };
+      const broken = await bench.run(graph("one"), { stop: stop.signal });
+      assert.equal(broken.status, "interrupted");
+      const kept = broken.nodes["note"]!.done;
+      assert.ok(kept > 2);
+      await bench.run(graph("one"), { until: "scores" });
+      await collect(bench);
+      const again = await bench.run(graph("one"));
+      assert.ok(again.nodes["note"]!.cached >= kept);
+    }));
 });
+
+async function collect(bench: Workbench): Promise<void> {
+  await using store = await Store.open(bench.store);
+  await store.collect({ dryRun: false, missing: false, isGone: () => false });
+}
