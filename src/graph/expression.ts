@@ -36,14 +36,13 @@ interface ExpressionFault {
   summary?: string;
 }
 
-/** Compiles CEL, checking every variable and member against `variables` (null: lint has done so). `place`: where the text starts in `file`. */
-export function compileExpression(source: string, variables: Variables | null, file = "expression", place: Place = { line: 1, column: 1 }): CompiledExpression | { problem: Problem; problems: Problem[] } {
+/** Compiles CEL, checking every variable and member against `variables` (null: lint has done so). `place`: where a character of the text stands in `file`. */
+export function compileExpression(source: string, variables: Variables | null, file = "expression", place: (offset: number) => Place = (offset) => ({ line: 1, column: 1 + offset })): CompiledExpression | { problem: Problem; problems: Problem[] } {
   const report = reporter(file);
-  const at = (offset: number): Place => ({ line: place.line, column: place.column + offset });
   const refuse = (thrown: unknown): void => {
     const fault = thrown as ExpressionFault;
     const message = fault.summary ?? String(fault.message).split("\n")[0];
-    report.add("EXPRESSION", at(fault.range?.start ?? 0), `The expression is not valid: ${message}.`, { found: source, expected: "a CEL expression", hint: "Examples: media.info.hasAudio, scene.duration > 2.0, size(speech.text) > 0" });
+    report.add("EXPRESSION", place(fault.range?.start ?? 0), `The expression is not valid: ${message}.`, { found: source, expected: "a CEL expression", hint: "Examples: media.info.hasAudio, scene.duration > 2.0, size(speech.text) > 0" });
   };
   const reads: string[][] = [];
   let program: ReturnType<Environment["parse"]> | null = null;
@@ -52,7 +51,7 @@ export function compileExpression(source: string, variables: Variables | null, f
     visit(program.ast, new Set(), (path, node) => {
       reads.push(path);
       if (variables) checkPath(path, variables, (name, depth, among) =>
-        report.add("UNKNOWN_VARIABLE", at(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among }),
+        report.add("UNKNOWN_VARIABLE", place(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among }),
       );
     });
     const checked = program.check();

@@ -112,7 +112,7 @@ function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions
   }
   if (child(profiled, "outputs")) reportUnused(drafts, inactive, profiled, cutters, report);
   const root = { ...profiled, entries: new Map(profiled.entries) };
-  for (const [name, draft] of drafts) setNode(root, name, draft.tree);
+  setNodes(root, drafts);
   const title = child(profiled, "name");
   return {
     linked: {
@@ -382,9 +382,10 @@ function mentions(tree: Tree, param: string): boolean {
   return (tree.kind === "list" ? tree.items : [...tree.entries.values()].map((entry) => entry.value)).some((inner) => mentions(inner, param));
 }
 
-function setNode(root: MapTree, name: string, tree: MapTree): void {
+function setNodes(root: MapTree, drafts: ReadonlyMap<string, NodeDraft>): void {
   const nodes = root.entries.get("nodes");
   if (nodes?.value.kind !== "map") return;
-  const keyAt = nodes.value.entries.get(name)?.keyAt ?? tree.at;
-  root.entries.set("nodes", { ...nodes, value: { ...nodes.value, entries: new Map(nodes.value.entries).set(name, { keyAt, value: tree }) } });
+  const entries = new Map(nodes.value.entries);
+  for (const [name, { tree }] of drafts) entries.set(name, { keyAt: entries.get(name)?.keyAt ?? tree.at, value: tree });
+  root.entries.set("nodes", { ...nodes, value: { ...nodes.value, entries } });
 }

@@ -2,7 +2,7 @@ import type { Level, OperatorDefinition } from "../contracts/index.js";
 import { compileExpression, type Variables } from "./expression.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
-import { child } from "./tree.js";
+import { child, placeIn, type ScalarTree } from "./tree.js";
 import { MEDIA_VARIABLES, SCENE_VARIABLES } from "./when.js";
 
 /** `{port}` in template fields must be an input of the node. */
@@ -14,8 +14,7 @@ export function checkTemplates(draft: NodeDraft, op: OperatorDefinition, entries
     for (const match of tree.value.matchAll(/\{\{|\}\}|\{([^{}]*)\}/g)) {
       const name = match[1];
       if (name === undefined || entries.includes(name)) continue;
-      const at = { ...tree.at, column: tree.at.column + match.index + (tree.quoted ? 1 : 0) };
-      report.add("TEMPLATE_PORT", tree.at.from.startsWith("param:") ? tree.at : at, `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: `Add it: in: { ${name}: NODE }.` });
+      report.add("TEMPLATE_PORT", placeIn(tree, match.index), `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: `Add it: in: { ${name}: NODE }.` });
     }
   }
 }
@@ -26,8 +25,7 @@ export function checkExpressionFields(draft: NodeDraft, op: OperatorDefinition, 
     const tree = child(child(draft.tree, "with"), field);
     if (tree?.kind !== "scalar" || typeof tree.value !== "string" || tree.broken) continue;
     const variables: Variables = Object.fromEntries(names.map((name) => [name, true]));
-    const compiled = compileExpression(tree.value, variables, report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
-    if ("problems" in compiled) report.problems.push(...compiled.problems);
+    checkExpression(tree, variables, report);
   }
 }
 
@@ -48,8 +46,11 @@ export function checkWhen(draft: NodeDraft, level: Level, sources: readonly When
   }
   if (level === "scene") variables["scene"] = SCENE_VARIABLES;
   variables["media"] = MEDIA_VARIABLES;
-  const source = String(tree.value);
-  const compiled = compileExpression(source, variables, report.file, { line: tree.at.line, column: tree.at.column + (tree.quoted ? 1 : 0) });
-  if ("problems" in compiled) report.problems.push(...compiled.problems);
-  return source;
+  checkExpression(tree, variables, report);
+  return String(tree.value);
+}
+
+function checkExpression(tree: ScalarTree, variables: Variables, report: Reporter): void {
+  const compiled = compileExpression(String(tree.value), variables, report.file, (offset) => placeIn(tree, offset));
+  if ("problems" in compiled) report.take(compiled.problems);
 }

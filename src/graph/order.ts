@@ -3,29 +3,34 @@
  * `sources(n)`: what n reads. Nodes on a cycle are left out of the order, and so is what reads them.
  */
 export function topologicalOrder(names: readonly string[], sources: (name: string) => Iterable<string>): { order: string[]; cycles: string[][] } {
+  const known = new Set(names);
   const state = new Map<string, "open" | "done" | "bad">();
   const order: string[] = [];
   const cycles: string[][] = [];
-  const known = new Set(names);
-  const path: string[] = [];
-  const visit = (name: string): boolean => {
-    const seen = state.get(name);
-    if (seen === "done") return true;
-    if (seen === "bad") return false;
-    if (seen === "open") {
-      cycles.push([...path.slice(path.indexOf(name)), name]);
-      return false;
-    }
+  // A stack of its own: a chain of nodes may be longer than the call stack.
+  const path: { name: string; rest: string[]; good: boolean }[] = [];
+  const enter = (name: string): void => {
     state.set(name, "open");
-    path.push(name);
-    let good = true;
-    for (const source of new Set(sources(name))) if (known.has(source) && !visit(source)) good = false;
-    path.pop();
-    state.set(name, good ? "done" : "bad");
-    if (good) order.push(name);
-    return good;
+    path.push({ name, rest: [...new Set(sources(name))].filter((source) => known.has(source)).reverse(), good: true });
   };
-  for (const name of names) visit(name);
+  for (const start of names) {
+    if (!state.has(start)) enter(start);
+    for (let top = path.at(-1); top; top = path.at(-1)) {
+      const source = top.rest.pop();
+      if (source === undefined) {
+        path.pop();
+        state.set(top.name, top.good ? "done" : "bad");
+        if (top.good) order.push(top.name);
+        const reader = path.at(-1);
+        if (reader && !top.good) reader.good = false;
+        continue;
+      }
+      const seen = state.get(source);
+      if (seen === undefined) enter(source);
+      else if (seen !== "done") top.good = false;
+      if (seen === "open") cycles.push([...path.slice(path.findIndex(({ name }) => name === source)).map(({ name }) => name), source]);
+    }
+  }
   return { order, cycles };
 }
 

@@ -7,7 +7,7 @@ const warning = (meaning: string): { severity: Severity; meaning: string } => ({
 /** The closed table of what `flow lint` can say; the code is stable, the message is not. */
 export const PROBLEM_CODES = {
   YAML_SYNTAX: error("The text is not YAML 1.2."),
-  YAML_ALIAS_BOMB: error("Aliases expand to more values than any graph needs."),
+  YAML_ALIAS_BOMB: error("The file has, or its aliases expand to, more values or levels than any graph needs."),
   DUPLICATE_KEY: error("A mapping has the same key twice; YAML would silently keep one."),
   NOT_A_MAP: error("A mapping, list or text stands where another shape is needed."),
   FLOW_VERSION: error("`flow:` is missing or a major version this program does not know."),
@@ -82,22 +82,27 @@ export interface Reporter {
   readonly file: string;
   readonly problems: Problem[];
   add(code: ProblemCode, at: Place, message: string, details?: ProblemDetails): void;
+  /** Problems that another reporter of the same file made. */
+  take(problems: readonly Problem[]): void;
 }
 
 /** Collects problems instead of throwing, so that one run of lint reports all of them. */
 export function reporter(file: string): Reporter {
   const problems: Problem[] = [];
   const seen = new Set<string>();
+  const isNew = ({ code, line, column, message }: Pick<Problem, "code" | "line" | "column" | "message">): boolean => {
+    const id = `${code} ${line}:${column} ${message}`;
+    return !seen.has(id) && seen.add(id) !== undefined;
+  };
   return {
     file,
     problems,
+    take: (taken) => problems.push(...taken.filter(isNew)),
     add(code, at, message, { found, expected, among, hint } = {}) {
-      const id = `${code} ${at.line}:${at.column} ${message}`;
-      if (seen.has(id)) return;
-      seen.add(id);
+      if (!isNew({ code, line: at.line, column: at.column, message })) return;
       const names = among === undefined ? null : [...among];
       const near = names && found !== undefined ? nearestName(found, names) : null;
-      const wanted = expected ?? (names && names.length > 0 ? names.join(", ") : undefined);
+      const wanted = expected ?? (names && names.length > 0 ? listed(names) : undefined);
       problems.push({
         severity: PROBLEM_CODES[code].severity,
         file,
@@ -114,16 +119,24 @@ export function reporter(file: string): Reporter {
   };
 }
 
+const MAX_LISTED = 60;
+const listed = (names: readonly string[]): string => (names.length <= MAX_LISTED ? names.join(", ") : `${names.slice(0, MAX_LISTED).join(", ")}, … (${names.length} in all)`);
+
 /** What is missing from the records, or is in them in place of something better, for want of a model: a run's summary says it, with the command that adds it. */
 export const modelNotes = (problems: readonly Problem[]): string[] => problems.filter(({ code }) => code === "MODEL_LEFT_OUT" || code === "MODEL_ELSE").map(({ message, hint }) => `${message} ${hint}`);
 
 export const hasErrors = (problems: readonly Problem[]): boolean => problems.some((problem) => problem.severity === "error");
 
+const MAX_WORD = 100;
+
 /** The closest of `names` by edit distance, ties to the first; null when none is closer than half of the word. */
 export function nearestName(word: string, names: Iterable<string>): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.ceil(word.length / 2)) + 1;
+  // A longer word is no slip of the pen, and the table grows by the square.
+  if (word.length > MAX_WORD) return null;
   for (const name of names) {
+    if (Math.abs(name.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }

@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
-import type { Reporter } from "./problems.js";
-import { fromValue, type At, type ScalarTree, type Tree } from "./tree.js";
+import type { Place, Reporter } from "./problems.js";
+import { fromValue, placeIn, type At, type ScalarTree, type Tree } from "./tree.js";
 
 export interface Scope {
   /** Resolved parameters; null while parameters themselves are being resolved (defaults may read the environment only). */
@@ -29,21 +29,37 @@ export function substitute(tree: Tree, scope: Scope, report: Reporter): Tree {
   }
   let broken = false;
   let from = tree.at.from;
-  const value = text.replace(REFERENCE, (all: string, escape: string | undefined, inner: string | undefined, offset: number) => {
-    if (escape) return escape;
-    const found = resolve(inner ?? "", tree, offset, scope, report);
-    if (found === null) {
+  let value = "";
+  let done = 0;
+  /** Stretches of the result: where each begins, and in the written text. */
+  const pieces: { at: number; written: number; verbatim: boolean }[] = [];
+  const append = (piece: string, written: number, verbatim: boolean): void => {
+    if (piece !== "") pieces.push({ at: value.length, written, verbatim });
+    value += piece;
+  };
+  for (const { 0: all, 1: escape, 2: inner, index } of text.matchAll(REFERENCE)) {
+    append(text.slice(done, index), done, true);
+    done = index + all.length;
+    const found = escape ? null : resolve(inner ?? "", tree, index, scope, report);
+    if (escape) append(escape, index + 1, true);
+    else if (found === null) {
       broken = true;
-      return all;
+      append(all, index, true);
+    } else {
+      from = found.from;
+      append(typeof found.value === "object" ? JSON.stringify(found.value) : String(found.value), index, false);
     }
-    from = found.from;
-    return typeof found.value === "object" ? JSON.stringify(found.value) : String(found.value);
-  });
-  return { kind: "scalar", value, at: { ...tree.at, from }, ...(tree.quoted ? { quoted: true } : {}), ...(broken ? { broken } : {}) };
+  }
+  append(text.slice(done), done, true);
+  const placeOf = (offset: number): Place => {
+    const piece = pieces.findLast((known) => known.at <= offset);
+    return placeIn(tree, piece ? piece.written + (piece.verbatim ? offset - piece.at : 0) : 0);
+  };
+  return { kind: "scalar", value, at: { ...tree.at, from }, placeOf, ...(broken ? { broken } : {}) };
 }
 
 function resolve(reference: string, tree: ScalarTree, offset: number, scope: Scope, report: Reporter): { value: unknown; from: string } | null {
-  const at: At = { ...tree.at, column: tree.at.column + offset + (tree.quoted ? 1 : 0) };
+  const at: At = { ...tree.at, ...placeIn(tree, offset) };
   const param = /^params\.([A-Za-z_][\w-]*)$/.exec(reference.trim());
   if (param) {
     const name = param[1] ?? "";

@@ -11,8 +11,8 @@ export interface ScalarTree {
   kind: "scalar";
   value: string | number | boolean | null;
   at: At;
-  /** Written in quotes: the text starts one column after `at`. */
-  quoted?: boolean;
+  /** Place of a character of the text; absent where the text does not stand in the file as it is. */
+  placeOf?: (offset: number) => Place;
   /** Its substitution failed and is reported: what it would have been is unknown, so nobody should complain about it again. */
   broken?: boolean;
 }
@@ -32,6 +32,8 @@ export interface MapEntry {
 }
 
 export const scalar = (value: ScalarTree["value"], at: At): ScalarTree => ({ kind: "scalar", value, at });
+/** Where the character `offset` of a text stands, as far as that is known. */
+export const placeIn = (tree: ScalarTree, offset: number): Place => tree.placeOf?.(offset) ?? tree.at;
 export const emptyMap = (at: At): MapTree => ({ kind: "map", entries: new Map(), at });
 
 export function child(tree: Tree | null | undefined, key: string): Tree | null {

@@ -39,7 +39,7 @@ test("reads: every free variable with its members, not those a macro binds", () 
 });
 
 test("problems: place inside the text, nearest name, all at once", () => {
-  const compiled = compileExpression("media.info.hasAudoi && c", variables, "where", { line: 3, column: 10 });
+  const compiled = compileExpression("media.info.hasAudoi && c", variables, "where", (offset) => ({ line: 3, column: 10 + offset }));
   assert.ok("problems" in compiled);
   assert.deepEqual(compiled.problems.map(({ code, line, column, nearest }) => ({ code, line, column, nearest })), [
     { code: "UNKNOWN_VARIABLE", line: 3, column: 10, nearest: "hasAudio" },

@@ -18,13 +18,28 @@ interface Case {
 const SPEECH = `  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }`;
 const FRAMES = `  frames: { op: image.embed, in: media.frames, model: image }`;
 
+const TEXT = "  t:\n    op: text.embed\n    in: { transcript: speech.text }\n    model: text\n    with:\n      template: ";
+/** The ways of YAML to write a text over which columns could be lost. */
+const SPELLINGS = [
+  '"a \\" b\\n \\u00e9\\U0001f600 HERE"', "'it''s HERE'", '"one\n        two \\\n        three HERE"', "'one\n        two HERE'", "one\n        two HERE", "&text one HERE",
+  "|\n        one\n          two HERE\n", ">- # folded\n        one\n        two\n\n        three HERE\n", '"${env.NOT_SET_AT_ALL:-a longer text} HERE"', '"${params.input} HERE ${params.input}"', '"$${ HERE"',
+];
+
 const cases: Case[] = [
   { code: "YAML_SYNTAX", title: "unclosed", yaml: "flow: 1\nnodes:\n  a: { op: join }}‸\n".replace("}‸", "‸}") },
   { code: "YAML_SYNTAX", title: "tab", yaml: "flow: 1\nnodes:\n‸\ta: 1\n" },
   { code: "YAML_SYNTAX", title: "an alias without anchor", yaml: graph("  a: { op: scene.cut, in: ‸*scores }") },
+  { code: "YAML_SYNTAX", title: "a second document", yaml: `${graph("")}‸---\nflow: 1\n` },
+  { code: "YAML_SYNTAX", title: "a tag that nobody reads", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: ‸!env THRESHOLD } }") },
+  { code: "YAML_SYNTAX", title: "NUL", yaml: graph("  a: { op: ‸\u0000scene.cut, in: scores }") },
+  { code: "YAML_SYNTAX", title: "bytes that are not UTF-8", yaml: graph("  a: { op: ‸\ufffdscene.cut, in: scores }") },
+  { code: "YAML_ALIAS_BOMB", title: "deep", yaml: `flow: 1\nx-deep: ${"[".repeat(64)}‸${"[".repeat(5_000)}` },
+  { code: "YAML_ALIAS_BOMB", title: "deep by indentation", yaml: `flow: 1\nx-deep:\n${Array.from({ length: 64 }, (_, i) => `${" ".repeat(i + 1)}a:\n`).join("")}${" ".repeat(65)}‸b: 1\n` },
   { code: "YAML_ALIAS_BOMB", title: "an alias in itself", yaml: "flow: 1\nnodes: &n\n  a: ‸*n\n" },
   { code: "DUPLICATE_KEY", yaml: graph("  ‸scenes: { op: scene.cut, in: { scores: scores } }") },
   { code: "DUPLICATE_KEY", title: "inside with", yaml: graph("  more: { op: scene.cut, in: scores, with: { threshold: 1, ‸threshold: 2 } }") },
+  { code: "DUPLICATE_KEY", title: "in quotes", yaml: graph("", "x-note: { \"a b\": 1, ‸'a b': 2 }") },
+  { code: "NOT_SUPPORTED", title: "merge keys", yaml: graph("  a: { ‸<<: { op: scene.cut }, in: scores }") },
   { code: "NOT_A_MAP", title: "the file", yaml: "‸- flow: 1\n" },
   { code: "NOT_A_MAP", title: "a node", yaml: graph("  a: ‸scene.cut") },
   { code: "NOT_A_MAP", title: "with", yaml: graph("  a: { op: scene.cut, in: scores, with: ‸27 }") },
@@ -120,6 +135,12 @@ const cases: Case[] = [
   { code: "UNKNOWN_VARIABLE", title: "root", yaml: graph(SPEECH.replace(" } }", " }, when: \"true || ‸scen.duration > 1\" }")), nearest: "scene" },
   { code: "UNKNOWN_VARIABLE", title: "expression field", yaml: graph("  a: { op: speech.turns, in: media.info, model: { segmentation: lite-turns, embedding: sound }, with: { filter: ‸speakr == 1 } }"), nearest: "speaker" },
   { code: "TEMPLATE_PORT", yaml: graph(`${SPEECH}\n  t: { op: text.embed, in: { transcript: speech.text }, model: text, with: { template: "It says ‸{transcrip}" } }`), nearest: "transcript" },
+  ...SPELLINGS.map((text): Case => ({ code: "TEMPLATE_PORT", title: text, yaml: graph(`${SPEECH}\n${TEXT}${text.replace("HERE", "‸{transcrip}")}`), nearest: "transcript" })),
+  ...SPELLINGS.map((text): Case => ({ code: "UNKNOWN_PARAM", title: text, yaml: graph(`${SPEECH}\n${TEXT}${text.replace("HERE", "‸${params.inptu}")}`), nearest: "input" })),
+  { code: "UNKNOWN_VARIABLE", title: "behind escapes", yaml: graph(SPEECH.replace(" } }", ' }, when: "\\"\\u00e9\\" == \'x\' || ‸scen.duration > 1.0" }')), nearest: "scene" },
+  { code: "UNKNOWN_VARIABLE", title: "on a second line", yaml: graph(SPEECH.replace(" } }", " }, when: true ||\n    ‸scen.duration > 1.0 }")), nearest: "scene" },
+  { code: "UNKNOWN_VARIABLE", title: "behind a parameter", yaml: graph(SPEECH.replace(" } }", " }, when: \"'${params.input}' == 'x' || ‸scen.duration > 1.0\" }")), nearest: "scene" },
+  { code: "UNKNOWN_VARIABLE", title: "read by two", yaml: graph(`  a: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles }, when: &w "‸scen.duration > 1.0" }\n${SPEECH.replace(" } }", " }, when: *w }")}`), nearest: "scene" },
   { code: "SLOTS", yaml: graph(FRAMES, "runtime: { slots: ‸8 }") },
   { code: "MEMORY_LIMIT", yaml: graph(FRAMES, "runtime: { limits: { rss: ‸1KB } }") },
   { code: "UNUSED_NODE", yaml: graph(`  ‸levels: { op: audio.levels, in: media.audio }\n  j: { op: join, by: scene, in: { s: scenes } }`, "outputs: { scene: { from: j } }") },

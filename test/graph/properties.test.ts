@@ -3,6 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { formatDurationUs, parseDurationRangeUs, parseDurationUs } from "../../src/contracts/index.js";
 import { canonicalJson, nearestName, parseGraph } from "../../src/graph/index.js";
+import { topologicalOrder } from "../../src/graph/order.js";
 import { editDistance } from "../../src/graph/problems.js";
 import { ego, load, planOf } from "./fixtures/load.js";
 
@@ -20,6 +21,26 @@ test("text of any kind never throws, and every problem has a place inside the fi
     }),
     { numRuns: 400 },
   );
+});
+
+test("large files are refused or read in a time that grows with them", { timeout: 20_000 }, () => {
+  const keys = (count: number): string => `flow: 1\n${Array.from({ length: count }, (_, i) => `x-${i}: 1\n`).join("")}`;
+  assert.deepEqual(parseGraph({ path: "x.yaml", text: keys(40_000) }).problems, []);
+  assert.deepEqual(parseGraph({ path: "x.yaml", text: keys(200_000) }).problems.map((problem) => problem.code), ["YAML_ALIAS_BOMB"]);
+  assert.deepEqual(parseGraph({ path: "x.yaml", text: `flow: 1\nx-list: [${"1,".repeat(1_900_000)}1]\n` }).problems.map((problem) => problem.code), ["YAML_ALIAS_BOMB"]);
+  const name = (letter: string): string => `? ${letter.repeat(1_000_000)}`;
+  const long = load(`flow: 1\nnodes:\n  ${name("a")}\n  : { op: join, by: scene, in: { x: ${"b".repeat(1_000_000)} } }\n`);
+  assert.deepEqual(long.problems.map((problem) => problem.code), ["UNKNOWN_NODE"]);
+});
+
+test("a chain of thousands of nodes, written backwards, is put in order", () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => String(i));
+  const { order, cycles } = topologicalOrder(names, (name) => (name === "19999" ? [] : [String(Number(name) + 1)]));
+  assert.deepEqual([order.at(0), order.length, cycles.length], ["19999", 20_000, 0]);
+});
+
+test("a byte order mark is no column", () => {
+  assert.equal(parseGraph({ path: "x.yaml", text: "\ufeffflow: 2\n" }).problems[0]?.column, 7);
 });
 
 test("graphs of any shape never throw", () => {
