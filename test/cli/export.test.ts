@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { DiffDocument, ExportDocument, RunDocument, SearchDocument } from "../../src/cli/json.js";
+import type { DiffDocument, ErrorDocument, ExportDocument, RunDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import type { FlowRecord } from "../../src/contracts/index.js";
 import { flow } from "./spawn.js";
 
@@ -61,6 +62,25 @@ test("export: --where and --in select; an unknown format is refused", async () =
   assert.equal(written.records, 3);
   await json(["export", "--format", "csv", "--store", a], 2);
   await json(["export", "--format", "jsonl", "--kind", "scenes", "--store", a], 2);
+});
+
+test("export: vectors that the store has not are named; what is no file, a medium and the store are not written over", async () => {
+  const wrong = await json<ErrorDocument>(["export", "--format", "npz", "--vectors", "video,vidoe", "-o", join(dir, "v.npz"), "--store", a], 2);
+  assert.match(wrong.error.message, /no vectors vidoe/);
+  const [medium, own, link, pipe] = [join(dir, "medium.mp4"), join(dir, "own"), join(dir, "link.mp4"), join(dir, "pipe")];
+  copyFileSync("graphs/demo/clip.mp4", medium);
+  const bytes = readFileSync(medium);
+  await json<RunDocument>(["run", graph, medium, "--store", own]);
+  symlinkSync(medium, link);
+  execFileSync("mkfifo", [pipe]);
+  for (const out of [medium, link, join(own, "data.mdb"), dir, pipe, "-"]) {
+    for (const args of [["export", "--format", "jsonl"], ["report"], ...(out.endsWith(".mp4") ? [["clip", (await json<ShowDocument>(["show", "--kind", "scene", "--store", own])).records[0]!.id]] : [])]) {
+      const refused = await json<ErrorDocument>([...args, "-o", out, "--store", own], 2);
+      assert.equal(refused.error.code, "OUTPUT_REFUSED", `${args[0]} ${out}`);
+    }
+  }
+  assert.ok(readFileSync(medium).equals(bytes));
+  assert.ok(statSync(pipe).isFIFO());
 });
 
 test("diff: a store equals itself; other frame vectors differ, and a wide tolerance forgives them", async () => {

@@ -1,12 +1,12 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
-import type { DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
+import type { ClipDocument, DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 
@@ -37,6 +37,34 @@ describe("on a store with a clip and a picture", () => {
     const refused = await failure(["clip", picture.id, "-o", join(dir, "p.mp4")], 2);
     assert.deepEqual([refused.code, /picture/.test(refused.message)], ["CLIP_INVALID", true]);
     assert.equal((await failure(["clip", other.id, "-o", join(dir, "nowhere", "c.mp4")], 3)).code, "OUTPUT_UNWRITABLE");
+  });
+
+  test("a clip comes from the path that still holds the medium", async () => {
+    const [first, second, own] = [join(dir, "a.mp4"), join(dir, "b.mp4"), ["--store", join(dir, "twice")]];
+    for (const path of [first, second]) copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), path);
+    assert.equal((await flow(["run", graph, first, second, ...own])).code, 0);
+    const { records } = JSON.parse((await flow(["show", "--json", ...own])).stdout) as ShowDocument;
+    const { uri, uris } = records[0]!.fields as { uri: string; uris: string[] };
+    assert.deepEqual([...uris].sort(), [first, second]);
+    const cut = (): ReturnType<typeof flow> => flow(["clip", records[1]!.id, "-o", join(dir, "cut.mp4"), "--json", ...own]);
+    writeFileSync(uri, "other bytes");
+    const clip = await cut();
+    assert.equal(clip.code, 0, clip.stdout);
+    assert.notEqual((JSON.parse(clip.stdout) as ClipDocument).uri, uri);
+    for (const path of uris) rmSync(path);
+    assert.equal((JSON.parse((await cut()).stdout) as ErrorDocument).error.code, "MEDIA_NOT_FOUND");
+  });
+
+  test("a list of media alone counts no scenes", async () => {
+    assert.match((await flow(["show", ...at])).stdout, /, 9 scenes\n/);
+    assert.doesNotMatch((await flow(["show", "--kind", "media", ...at])).stdout, /scene/);
+    assert.doesNotMatch((await flow(["show", "--limit", "3", ...at])).stdout, /\d scenes/);
+  });
+
+  test("a condition that is none, or compares what cannot be compared: exit 2", async () => {
+    for (const where of ["duration", "1", '"night"', "kind > 5"]) assert.equal((await failure(["search", "--where", where], 2)).code, "BAD_WHERE", where);
+    const none = await flow(["search", "--where", "duration > 7.5", "--in", "red.png", ...at]);
+    assert.match(none.stdout, /is true of no record that the other filters let through/);
   });
 
   test("a condition that cannot be parsed is answered with conditions of records", async () => {

@@ -7,13 +7,25 @@ import type { IdentityCache } from "../../media/index.js";
 import type { ClipDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, print, printJson, size } from "../output.js";
+import { checkOutput } from "../output-file.js";
 import { findRecord } from "../records.js";
 
-/** Another file under the same path would give a clip that shows something else than the record says. */
-async function sameBytes(medium: string, uri: string, identities: IdentityCache): Promise<void> {
+/**
+ * The first of the medium's paths that still holds it; throws what is wrong with the first. Another file under the same path would give a clip that shows
+ * something else than the record says.
+ */
+async function whereItIs(medium: string, uris: readonly string[], identities: IdentityCache): Promise<string> {
   const { identify, isUrl } = await import("../../media/index.js");
-  if (isUrl(uri) || (await identify(uri, identities)).id === medium) return;
-  throw new FlowError("MEDIUM_CHANGED", `${uri} is not the file that the record was made from: its bytes have changed.`, { hint: "Put the old file back, or run the graph again and take a record of the new one.", exit: EXIT.failedItems });
+  let problem: unknown;
+  for (const uri of uris) {
+    try {
+      if (isUrl(uri) || (await identify(uri, identities)).id === medium) return uri;
+      problem ??= new FlowError("MEDIUM_CHANGED", `${uri} is not the file that the record was made from: its bytes have changed.`, { hint: "Put the old file back, or run the graph again and take a record of the new one.", exit: EXIT.failedItems });
+    } catch (cause) {
+      problem ??= cause;
+    }
+  }
+  throw problem;
 }
 
 export function command(): Command {
@@ -34,8 +46,8 @@ export function command(): Command {
       const row = store.getMedium(found.media);
       if (row?.info.kind === "image") throw new FlowError("CLIP_INVALID", `${row.info.uri} is a picture: there is nothing to cut out of it.`, { hint: "Take the file itself, or a record of a video or a sound.", exit: EXIT.badInput });
       if (!row) throw new FlowError("MEDIUM_NOT_FOUND", `The store does not know the medium of ${found.id}.`, { hint: "Run the graph again on it.", exit: EXIT.failedItems });
-      await sameBytes(found.media, row.info.uri, store.identities);
-      return { record: found, uri: row.info.uri, endsUs: row.info.durationUs };
+      checkOutput(options.out, store);
+      return { record: found, uri: await whereItIs(found.media, [...new Set([row.info.uri, ...row.uris])], store.identities), endsUs: row.info.durationUs };
     });
     const folder = dirname(resolve(options.out));
     if (!existsSync(folder)) throw new FlowError("OUTPUT_UNWRITABLE", `${options.out} cannot be written: there is no folder ${folder}.`, { hint: "Name a file in an existing folder with -o.", exit: EXIT.environment });

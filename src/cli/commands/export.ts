@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import type { ExportFormat, ExportOptions } from "../../store/index.js";
+import type { ExportFormat, ExportOptions, Store } from "../../store/index.js";
 import { act, define, names, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ExportDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { plural, print, printJson, size, table } from "../output.js";
+import { checkOutput } from "../output-file.js";
 import { findMedia, KIND_NAMES, recordKind } from "../records.js";
 import { whereFilter } from "../where.js";
 
@@ -13,11 +14,11 @@ const DEFAULT_FILES: Record<ExportFormat, string> = { jsonl: "records.jsonl", np
 
 /** Lines of Python that read the file. */
 const PYTHON: Record<ExportFormat, (file: string) => string[]> = {
-  jsonl: (file) => ["import json", `records = [json.loads(line) for line in open("${file}")]`],
-  npz: (file) => ["import numpy as np", `data = np.load("${file}")`, "print({name: data[name].shape for name in data.files})"],
-  parquet: (file) => ["import pandas as pd", `records = pd.read_parquet("${file}")`],
-  safetensors: (file) => ["from safetensors.numpy import load_file", `vectors = load_file("${file}")`],
-  webvtt: (file) => ["import webvtt", `captions = list(webvtt.read("${file}"))`],
+  jsonl: (file) => ["import json", `records = [json.loads(line) for line in open(${JSON.stringify(file)})]`],
+  npz: (file) => ["import numpy as np", `data = np.load(${JSON.stringify(file)})`, "print({name: data[name].shape for name in data.files})"],
+  parquet: (file) => ["import pandas as pd", `records = pd.read_parquet(${JSON.stringify(file)})`],
+  safetensors: (file) => ["from safetensors.numpy import load_file", `vectors = load_file(${JSON.stringify(file)})`],
+  webvtt: (file) => ["import webvtt", `captions = list(webvtt.read(${JSON.stringify(file)}))`],
 };
 
 interface Options extends StoreOptions {
@@ -56,9 +57,11 @@ export function command(): Command {
       const format = EXPORT_FORMATS.find((name) => name === options.format);
       if (!format) throw badArguments(`There is no format ${options.format}.`, `Formats: ${formats}.`);
       const request: ExportOptions = { format, out: options.out ?? DEFAULT_FILES[format], kind: recordKind(options.kind), text: options.text, vectors: options.vectors };
+      checkOutput(request.out, store);
       if (options.superseded) request.superseded = true;
       if (options.in !== undefined) request.media = findMedia(store, options.in, options);
       if (options.where !== undefined) request.where = await whereFilter(options.where, store);
+      if (options.vectors) knownVectors(options.vectors, store);
       const result: ExportDocument = await exportStore(store, request);
       if (options.json) return printJson(result);
       print(table(result.files.map(({ path, bytes }) => [path, size(bytes)]), { right: [1], indent: 0 }));
@@ -66,4 +69,11 @@ export function command(): Command {
       for (const line of PYTHON[format](result.files[0]?.path ?? request.out)) print(`  ${line}`);
     }),
   );
+}
+
+/** A mistyped name would leave its vectors out without a word. */
+function knownVectors(typed: readonly string[], store: Store): void {
+  const names = new Set([...store.records({ superseded: true })].flatMap((record) => Object.keys(record.vectors)));
+  const unknown = typed.filter((name) => !names.has(name));
+  if (unknown.length > 0) throw badArguments(`The store has no vectors ${unknown.join(", ")}.`, `Vectors: ${[...names].join(", ") || "none"}.`);
 }

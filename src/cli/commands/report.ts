@@ -8,6 +8,7 @@ import { installedModels } from "../open-graph.js";
 import type { WrittenDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson, size } from "../output.js";
+import { checkOutput } from "../output-file.js";
 
 export function command(): Command {
   const report = define("report", {
@@ -29,7 +30,10 @@ export async function writeReport(storeDir: string, out = join(storeDir, "report
   const [{ renderReport }, models] = await Promise.all([import("../../report/index.js"), installedModels()]);
   // Thresholds and calibration belong to the space, and so to the model that made it.
   const spaces = [...models.values()].flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
-  const html = await withStore(storeDir, (store) => renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() }));
+  const html = await withStore(storeDir, (store) => {
+    checkOutput(out, store);
+    return renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() });
+  });
   try {
     writeFileSync(out, html);
   } catch (cause) {
