@@ -28,7 +28,18 @@ export async function whereFilter(source: string, store: Store): Promise<(record
     const help = expected === "a CEL expression" ? [EXAMPLES] : [hint, expected && !hint.includes(expected) ? `Known here: ${expected}.` : ""];
     throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: ${message}`, { hint: help.filter(Boolean).join(" "), exit: EXIT.badInput });
   }
-  return (record) => compiled.evaluate(values(record)) === true;
+  return (record) => {
+    let value: unknown;
+    try {
+      value = compiled.evaluate(values(record));
+    } catch (cause) {
+      if (!(cause instanceof FlowError)) throw cause;
+      throw new FlowError("BAD_WHERE", `--where ${cause.message}`, { hint: cause.hint, exit: EXIT.badInput, cause });
+    }
+    // null: the record lacks a field.
+    if (value === null || typeof value === "boolean") return value === true;
+    throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)} is no condition: it gives ${JSON.stringify(value)}, not true or false.`, { hint: EXAMPLES, exit: EXIT.badInput });
+  };
 }
 
 function recordValues(record: FlowRecord, media: string, uri: string): Values {

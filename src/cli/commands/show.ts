@@ -38,13 +38,14 @@ export function command(): Command {
       for (const record of shownRecords(store, { superseded: options.superseded === true, ...(kind ? { kind } : {}) })) if (!media || media.has(record.media)) records.push(record);
       const shown = records.slice(0, options.limit);
       if (options.json) return printJson({ records: shown } satisfies ShowDocument);
-      printList(shown);
+      printList(shown, kind === undefined && shown.length === records.length);
       if (shown.length < records.length) print(colours.dim(`… and ${count(records.length - shown.length)} more`));
     }),
   );
 }
 
-function printList(records: readonly FlowRecord[]): void {
+/** `whole`: nothing was left out, so scenes can be counted. */
+function printList(records: readonly FlowRecord[], whole: boolean): void {
   if (records.length === 0) return print("no records");
   const media = [...new Set(records.map((record) => record.media))];
   for (const id of media) {
@@ -55,7 +56,7 @@ function printList(records: readonly FlowRecord[]): void {
       const { fields } = medium;
       const facts = [
         clock(Number(fields["durationUs"] ?? 0)), fields["width"] ? `${fields["width"]}×${fields["height"]}` : "", fields["fps"] ? `${fields["fps"]} frames/s` : "",
-        fields["hasAudio"] === false ? "no audio" : "", plural(others.filter((record) => record.kind === "scene").length, "scene"),
+        fields["hasAudio"] === false ? "no audio" : "", whole ? plural(others.filter((record) => record.kind === "scene").length, "scene") : "",
       ].filter(Boolean);
       const state = fields["supersededBy"] !== undefined ? `  ${colours.yellow("superseded: its file holds other content now")}` : fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
       print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}`);
