@@ -198,7 +198,7 @@ export interface HitDocument {
 /** `flow search`. No evidence: no hits and the reason. */
 export interface SearchDocument {
   hits: HitDocument[];
-  /** Words of the query that nothing could read, each with the reason. */
+  /** Words and phrases of the query, as typed, that no record has; empty when a model that knows their meaning read them. */
   notUnderstood: string[];
   /** Why there are no hits. */
   reason?: string;

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { describe, test } from "node:test";
+import sharp from "sharp";
 import { Store, runGraph, type RunSummary } from "../../src/index.js";
 import { needsBpe, qwen2Vl, vitGpt2 } from "../models/stand-ins/generative-models.js";
 import { needsClipVocabulary } from "../models/stand-ins/clip-tokenizer.js";
@@ -113,6 +114,7 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
         const found = await flow(["search", `something ${colour}`, "--store", store, "--json"], { env });
         assert.equal(found.code, 0, found.stdout + found.stderr);
         assert.ok(found.json.hits.length > 0, found.stdout);
+        assert.deepEqual(found.json.notUnderstood, [], "the space has read the words");
         best[colour] = found.json.hits[0].id;
       }
       // What the pictures say themselves: the scene whose vector leans most towards the colour.
@@ -121,6 +123,13 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
         const ranked = [...opened.records({ kind: "scene" })].map((record) => ({ id: record.id, value: opened.vector(record, "pictures")?.[c] ?? 0 })).sort((a, b) => b.value - a.value);
         assert.equal(best[colour], ranked[0]!.id, colour);
       }
+      // Words and a picture in one space: each has its own ranking, neither replaces the other.
+      const picture = join(dir, "blue.png");
+      await sharp({ create: { width: 64, height: 64, channels: 3, background: "blue" } }).png().toFile(picture);
+      const both = await flow(["search", "something red", "--image", picture, "--store", store, "--json"], { env });
+      assert.equal(both.code, 0, both.stdout + both.stderr);
+      const firsts = (both.json.hits as { id: string; spaces: { name: string; rank: number }[] }[]).flatMap(({ id, spaces }) => spaces.filter(({ rank }) => rank === 1).map(() => id));
+      assert.deepEqual(firsts.sort(), [best["red"], best["blue"]].sort());
       // Without the text half there is nothing that could read the word.
       const blind = await flow(["search", "red", "--store", store, "--json"], { env: { FLOW_MODELS_DIR: folders.join(delimiter) } });
       assert.equal(blind.json.hits.length, 0, blind.stdout + blind.stderr);

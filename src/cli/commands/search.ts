@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
-import type { SearchOptions, SearchResult, Store } from "../../store/index.js";
+import type { SearchOptions, SearchResult, Store, VectorQuery } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
 import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import { installedModels } from "../open-graph.js";
@@ -78,9 +78,11 @@ async function find(store: Store, text: string, options: Options): Promise<Searc
   const { fulltext, weights } = searchedOutputs(store);
   if (text.trim() !== "") filters.text = text;
   if (fulltext.length > 0) filters.fulltext = fulltext;
-  filters.vectors = await queryVectors(text, options, spaces);
-  for (const [name, query] of Object.entries(filters.vectors)) query.weight = weights.get(name) ?? 1;
-  return searchStore(store, filters);
+  const { vectors, wordsRead } = await queryVectors(text, options, spaces);
+  for (const [name, queries] of Object.entries(vectors)) for (const query of queries) query.weight = weights.get(name) ?? 1;
+  filters.vectors = vectors;
+  const result = searchStore(store, filters);
+  return wordsRead ? { ...result, notUnderstood: [] } : result;
 }
 
 /** What the plans behind the records say is searched, and with which weight; the first medium that names a vector decides. */
@@ -104,7 +106,7 @@ function listed(store: Store, { where, media, fromUs, toUs, superseded = media !
     const { id, kind, startUs, endUs } = record;
     if (hits.length < top) hits.push({ id, kind, media: record.media, uri: store.getMedium(record.media)?.info.uri ?? "", startUs, endUs, score: 1, spaces: [], why: source });
   }
-  return hits.length > 0 ? { hits, notUnderstood: [] } : { hits, notUnderstood: [], reason: `No record has ${source}.` };
+  return hits.length > 0 ? { hits, notUnderstood: [] } : { hits, notUnderstood: [], reason: `${source} is true of no record${media || fromUs !== undefined || toUs !== undefined ? " that the other filters let through" : ""}.` };
 }
 
 /** Vector name → kind of its records and the space it lies in. */
@@ -135,8 +137,14 @@ interface Reader {
   encode: (manifest: ModelManifest) => Promise<Float32Array | null>;
 }
 
+interface QueryVectors {
+  vectors: Record<string, VectorQuery[]>;
+  /** A model that knows what words mean read them: none of them is left unread. */
+  wordsRead: boolean;
+}
+
 /** The query as each space that can read it reads it, by the model that made the space. */
-async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<NonNullable<SearchOptions["vectors"]>> {
+async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<QueryVectors> {
   const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
   const models = [...(await installedModels()).values()];
   // Workers and decoders are loaded when a model is asked.
@@ -146,7 +154,7 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
   if (options.audio !== undefined) readers.push({ reads: "audio", encode: async (manifest) => (await encoders()).encodeAudio(options.audio!, manifest) });
   if (text.trim() !== "") readers.push({ reads: "text", encode: async (manifest) => (await encoders()).encodeText(text, manifest) });
 
-  const vectors: NonNullable<SearchOptions["vectors"]> = {};
+  const read: QueryVectors = { vectors: {}, wordsRead: false };
   for (const { reads, encode } of readers) {
     const encoded = new Map<string, Promise<Float32Array | null>>();
     let asking = 0;
@@ -159,13 +167,14 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
       if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
       const query = await encoded.get(manifest.id);
       // A silent sound has no direction: the search says so.
-      vectors[name] = { query: query ?? new Float32Array(manifest.output?.dims ?? 0), kind, calibration: manifest.space.calibration };
+      (read.vectors[name] ??= []).push({ query: query ?? new Float32Array(manifest.output?.dims ?? 0), kind, calibration: manifest.space.calibration });
+      if (reads === "text" && query && knowsMeaning(manifest)) read.wordsRead = true;
     }
     if (asking === 0 && reads !== "text") {
       throw badArguments(`No vectors of the store can be asked by ${reads === "image" ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);
     }
   }
-  return vectors;
+  return read;
 }
 
 function printHits(store: Store, { hits, notUnderstood, reason }: SearchResult, dir: string): void {

@@ -13,8 +13,8 @@ const DEPTH = 200;
 export interface SearchOptions {
   /** Words, "quoted phrases" (required), prefixes*. */
   text?: string;
-  /** Vector name → the query as that space reads it. */
-  vectors?: Record<string, VectorQuery>;
+  /** Vector name → the query as that space reads it; several (a picture and words in a space that reads both) are ranked each on its own. */
+  vectors?: Record<string, VectorQuery | readonly VectorQuery[]>;
   where?: (record: FlowRecord) => boolean;
   /** Content ids. */
   media?: readonly string[];
@@ -94,7 +94,7 @@ export function searchStore(store: Store, options: SearchOptions): SearchResult 
     lists.push(list);
     if (list.hits.length === 0) reasons.push(wordsReason(options.text, query.terms, query.stopWords, notUnderstood, result.hits.length));
   }
-  for (const [name, query] of Object.entries(options.vectors ?? {})) {
+  for (const [name, query] of Object.entries(options.vectors ?? {}).flatMap(([name, queries]) => [queries].flat().map((query) => [name, query] as const))) {
     if (!asked(name)) continue;
     const result = rankVectors(store, name, query, options.media);
     const list = ranked(name, query.weight ?? 1, result.hits, admit, depth);
