@@ -41,6 +41,7 @@ export interface MediumReport {
   name: string;
   uri: string;
   kind: string;
+  hasAudio: boolean;
   complete: boolean;
   durationUs: number;
   facts: string[];
@@ -156,6 +157,7 @@ function mediumReport(store: Store, row: MediumRow & { id: string }, index: numb
     name: info.name,
     uri: row.uris[0] ?? info.uri,
     kind: info.kind,
+    hasAudio: info.audio !== null,
     complete: row.complete,
     durationUs,
     facts: facts(row, fields),

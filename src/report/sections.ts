@@ -53,8 +53,8 @@ export function failures(data: ReportData): Part {
   if (data.failureCount === 0) return null;
   return html`<section class="panel" id="failures"><h2>Failed items</h2>
 <p class="note">${plural(data.failureCount, "item")} failed${data.failureCount > data.failures.length ? `; the first ${data.failures.length} are listed` : ""}. Again: <code>flow retry --store ${shellWord(data.store.argument)}</code></p>
-<div class="scroll"><table><thead><tr><th scope="col">Node</th><th scope="col">Item</th><th scope="col">Error</th></tr></thead><tbody>
-${data.failures.map(({ node, uri, startUs, endUs, error }) => html`<tr><th scope="row">${node}</th><td><span class="name">${uri}</span> <span class="time">${range(startUs, endUs)}</span></td><td><code>${error.code}</code> ${error.message} <span class="hint">${error.hint}</span></td></tr>
+<div class="scroll"><table class="failures"><thead><tr><th scope="col">Node</th><th scope="col">Item</th><th scope="col">Error</th></tr></thead><tbody>
+${data.failures.map(({ node, medium, uri, startUs, endUs, error }) => html`<tr><th scope="row">${node}</th><td><span class="name">${uri}</span> ${medium !== "" && html`<span class="time">${startUs === endUs ? clock(startUs) : range(startUs, endUs)}</span>`}</td><td><code>${error.code}</code> ${error.message} <span class="hint">${error.hint}</span></td></tr>
 `)}</tbody></table></div></section>
 `;
 }

@@ -129,7 +129,7 @@ tbody tr:last-child>*{border-bottom:0}
 .funnel td{vertical-align:middle}.operator code{color:var(--muted)}
 .shares{width:34%;padding-right:0}
 .state{font-weight:600;color:var(--good)}.state.look{color:var(--warn)}.state.none{color:var(--muted)}
-.checks th,.checks td:nth-child(2){overflow-wrap:normal}.checks td:nth-child(2){white-space:nowrap}.checks tr.clear td:last-child,.checks tr.none td{color:var(--muted)}
+.checks th,.checks td:nth-child(2),.failures th{overflow-wrap:normal}.failures td:nth-child(2){min-width:8.5em}.checks td:nth-child(2){white-space:nowrap}.checks tr.clear td:last-child,.checks tr.none td{color:var(--muted)}
 .spans{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:.86rem}
 ::highlight(filter){background:var(--hit);color:var(--hit-text)}
 footer{padding-block:28px 48px;color:var(--muted);font-size:.82rem}

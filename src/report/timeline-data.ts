@@ -88,7 +88,7 @@ function curveOf(store: Store, medium: string, node: { key: string; rate: string
   return carry(Array.from(sums, (sum, i) => (counts[i] === 0 ? null : fold === "max" ? sum : sum / counts[i]!)));
 }
 
-/** Where rows are rarer than bins, a value holds until the next, for at most the usual distance: a real gap stays open. */
+/** Where rows are rarer than bins, a value holds until the next, for at most the usual distance, and a bin more that rounding may add: a real gap stays open. */
 function carry(curve: Curve): Curve {
   const filled = curve.flatMap((value, i) => (value === null ? [] : [i]));
   const steps = filled.slice(1).map((at, i) => at - filled[i]!).sort((a, b) => a - b);
@@ -96,7 +96,7 @@ function carry(curve: Curve): Curve {
   let last = -Infinity;
   return curve.map((value, i) => {
     if (value !== null) last = i;
-    return value ?? (i - last < usual ? curve[last]! : null);
+    return value ?? (i - last <= usual ? curve[last]! : null);
   });
 }
 

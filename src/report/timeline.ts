@@ -22,7 +22,7 @@ export function timeline(medium: MediumReport): Html {
     data.change && lane("Change", "frame to frame", "change", 44, [cutLines(data), area(scaled(data.change, 0, Math.max(40, peak(data.change))), 44)]),
     data.motion && lane("Motion", "movement", "motion", 36, area(scaled(data.motion, 0, Math.max(0.02, 1.15 * quantile(data.motion, 0.96))), 36)),
     data.loudness && lane("Loudness", `${LOUDNESS_FLOOR} – 0 LUFS`.replace("-", "−"), "loudness", 48, [spanMarks(data.silence ?? [], data, "shade", "silence"), area(scaled(data.loudness, LOUDNESS_FLOOR, 0), 48)]),
-    data.silence && lane("Silence", "", "silence", 16, spanMarks(data.silence, data, "mark", "silence")),
+    medium.hasAudio && data.silence && lane("Silence", "", "silence", 16, spanMarks(data.silence, data, "mark", "silence")),
     medium.kind === "video" && (data.black || data.freeze) && lane("Black · frozen", "", "picture", 16, [spanMarks(data.black ?? [], data, "mark black", "black", [0, 50]), spanMarks(data.freeze ?? [], data, "mark freeze", "frozen picture", [50, 50])]),
     data.cues.length > 0 && lane(data.cuesFrom === "cues" ? "Subtitles" : "Transcript", data.cuesFrom === "cues" ? "" : "per scene", "cues", 24, cueMarks(data)),
     lane("", "", "axis", 20, ticks(data)),

@@ -128,6 +128,34 @@ describe("what a store may hold", () => {
     assert.match(html, /incomplete/);
   });
 
+  test("rows rarer than the lane's points leave no holes but where they are missing; no sound, no lane of silence", async () => {
+    await using store = await Store.open(join(dir, "sound"));
+    const durationUs = 5_960_000;
+    const audio = { index: 0, codec: "aac", sampleRate: 48_000, channels: 1, layout: "mono", startUs: 0, durationUs } as unknown as MediumInfo["audio"];
+    // A row each 100 ms; one second is missing.
+    const ptsUs = Float64Array.from({ length: 60 }, (_, i) => i * 100_000).filter((at) => at < 3_000_000 || at >= 4_000_000);
+    for (const [id, sound] of [["a", audio], ["b", null]] as const) {
+      await store.putMedium(id, { info: { ...medium(id, `${id}.m4a`), durationUs, audio: sound }, uris: [], complete: true, nodes: { levels: { op: "audio.levels", key: "k", rate: "all" } } });
+      await store.commitRecord({ record: record({ kind: "media", id: id.repeat(16), media: id, fields: { silence: [] } }), vectors: {} });
+    }
+    await store.putBlock("a", "k", 0, { ptsUs, width: 1, columns: ["momentaryLufs"], data: new Float32Array(ptsUs.length).fill(-23), rates: { all: "all" }, adler: null, failures: [] });
+    const { media } = reportData(store);
+    const curve = media[0]!.timeline!.loudness!;
+    const holes = curve.flatMap((value, i) => (value === null && curve[i - 1] !== null ? [Math.round((i / curve.length) * 60)] : []));
+    assert.deepEqual(holes, [30], "only the second without rows");
+    const lanes = (i: number): boolean => renderPage({ ...reportData(store), media: [media[i]!] }).includes('class="lane lane-silence"');
+    assert.deepEqual([lanes(0), lanes(1)], [true, false]);
+  });
+
+  test("a file that could not be opened is listed without a time", async () => {
+    await using store = await Store.open(join(dir, "unopened"));
+    const failure = { node: "media", operator: "media.open", uri: "/bad.mp4", error: { code: "MEDIA_UNREADABLE", message: "no", hint: "" }, permanent: false, atMs: 0 };
+    await store.putFailure({ ...failure, medium: "", startUs: 0, endUs: 0 });
+    assert.doesNotMatch(renderReport(store), /0:00\.0/);
+    await store.putFailure({ ...failure, medium: "a", node: "scene", startUs: 61_000_000, endUs: 61_000_000 });
+    assert.match(renderReport(store), /<span class="time">1:01\.0<\/span>/);
+  });
+
   test("a long store: bounded cards, evenly over the media, and the page says so", async () => {
     await using store = await Store.open(join(dir, "long"));
     const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(30_000)]);
