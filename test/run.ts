@@ -1,6 +1,7 @@
 /** The test command: every *.test.js below this folder (or those whose path contains one of the arguments), one process per file. */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,5 +16,8 @@ if (files.length === 0) {
   process.exit(2);
 }
 for (const name of ["FLOW_MODELS_DIR", "FLOW_MEDIA_DIR"]) if (!process.env[name]) console.log(`${name} is not set: tests that need it are skipped and say so`);
-const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit" });
+// A test that is killed cannot clean up behind itself.
+const temporary = mkdtempSync(join(tmpdir(), "flow-test-"));
+const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit", env: { ...process.env, TMPDIR: temporary } });
+rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
 process.exitCode = status ?? 1;
