@@ -101,7 +101,7 @@ function gridState(node: PlanNode, known: Known, state: (name: State, why: strin
   const key = blockKey(node, plan.runtime.blockUs);
   const blocks = store.listBlocks(id, key).length;
   const end = store.getGridEnd(id, key, rate);
-  if (end) return state("cached", `${end.blocks} blocks`, end.blocks);
-  if (blocks > 0) return state("partial", `${blocks} blocks of ${plan.runtime.blockUs / 1e6} s are stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, blocks);
+  if (end) return state("cached", `${end.blocks} ${end.blocks === 1 ? "block" : "blocks"}`, end.blocks);
+  if (blocks > 0) return state("partial", `${blocks} ${blocks === 1 ? "block" : "blocks"} of ${plan.runtime.blockUs / 1e6} s ${blocks === 1 ? "is" : "are"} stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, blocks);
   return isOther(node, known) ? state("stale", "its settings or its model changed") : state("new", "nothing stored under this configuration");
 }
