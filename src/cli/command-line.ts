@@ -24,9 +24,12 @@ export function repeatArguments(graph: string, inputs: readonly string[], option
 }
 
 /** The command that runs this, or goes on with it. */
-export const runCommand = (graph: string, inputs: readonly string[], options: Repeatable & { store: string }): string => ["flow", "run", ...repeatArguments(graph, inputs, options), ...storeWords(options.store)].map((word) => shellWord(word)).join(" ");
+export const runCommand = (graph: string, inputs: readonly string[], options: Repeatable & { store: string }): string => ["flow", "run", ...repeatArguments(undashed(graph), inputs.map(undashed), options), ...storeWords(options.store)].map((word) => shellWord(word)).join(" ");
 
-const storeWords = (store: string): string[] => (store === "./.flow" ? [] : ["--store", store]);
+/** A file whose name begins with a dash, so that it is not read as an option. */
+const undashed = (file: string): string => (file.startsWith("-") ? `./${file}` : file);
+
+const storeWords = (store: string): string[] => (store === "./.flow" && !process.env["FLOW_STORE"] ? [] : ["--store", store]);
 
 /** ` --store DIR` for a suggested command; nothing for the default store. */
 export const storeOption = (store: string): string => storeWords(store).map((word) => ` ${shellWord(word)}`).join("");

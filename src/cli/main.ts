@@ -2,6 +2,7 @@
 /** argv → one command. Only the named command's module is loaded; the exit code is set, never forced, so that handles can close. */
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { EXIT, FlowError } from "../contracts/errors.js";
 import { commands, type CommandEntry } from "./commands/index.js";
 import { packageVersion } from "./environment.js";
 import { badArguments, reportFailure } from "./failure.js";
@@ -50,14 +51,23 @@ function dashHint(message: string, argv: readonly string[]): string[] {
   return [`A file whose name begins with a dash goes behind --: \`${line}\`.`];
 }
 
+/** A full disk under `> file`. Said once, on stderr: stdout is what cannot be written. The work itself goes on to its end. */
+function outputFailed(error: Error): void {
+  process.stdout.removeAllListeners("error").on("error", () => undefined);
+  const { log } = format(process.argv);
+  const exit = reportFailure(new FlowError("OUTPUT_FAILED", `stdout cannot be written: ${error.message}`, { hint: "Free space, or send the output elsewhere; what is in the store stays.", exit: EXIT.environment }), { log });
+  process.once("exit", () => (process.exitCode = exit));
+}
+
 /** How a failure is to be told, for command lines that could not be parsed. */
 const format = (argv: readonly string[]): { json: boolean; log?: string } => ({ json: argv.includes("--json"), ...(argv.includes("--log=json") || (argv.includes("--log") && argv[argv.indexOf("--log") + 1] === "json") ? { log: "json" } : {}) });
 
-// `flow show | head` closes our stdout: that is the reader's right, not an error.
+// `flow show | head` closes our stdout: that is the reader's right, not an error, and does not change how the command ends.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exitCode = 0;
+  if (error.code !== "EPIPE") outputFailed(error);
 });
+// Nobody is left to be told; the work goes on.
+process.stderr.on("error", () => undefined);
 await main(process.argv.slice(2)).catch((thrown: unknown) => {
   process.exitCode = reportFailure(thrown, format(process.argv));
 });

@@ -3,10 +3,12 @@ import pc from "picocolors";
 
 type Colours = ReturnType<typeof pc.createColors>;
 
-/** Colours for a stream: only on a terminal, never with NO_COLOR (https://no-color.org). */
+/** Colours for a stream: on a terminal or with FORCE_COLOR (but 0 and false), never with NO_COLOR (https://no-color.org). */
 export function coloursFor(stream: NodeJS.WriteStream): Colours {
-  const off = Boolean(process.env["NO_COLOR"]) || process.env["TERM"] === "dumb";
-  return pc.createColors(!off && stream.isTTY === true);
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  if (NO_COLOR) return pc.createColors(false);
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== "") return pc.createColors(FORCE_COLOR !== "0" && FORCE_COLOR !== "false");
+  return pc.createColors(TERM !== "dumb" && stream.isTTY === true);
 }
 
 export const colours = coloursFor(process.stdout);

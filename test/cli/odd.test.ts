@@ -1,7 +1,7 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -82,6 +82,33 @@ describe("on a store with a clip and a picture", () => {
     child.stdout.once("data", () => child.stdout.destroy());
     const code = await new Promise((resolve) => child.once("close", resolve));
     assert.deepEqual([code, noise], [0, ""]);
+  });
+
+  test("a full disk under stdout is told in one place, with exit 3", { skip: !existsSync("/dev/full") && "no /dev/full here" }, async () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      for (const args of [["show", "--json"], ["show", "nobody", "--json"]]) {
+        const child = spawn(process.execPath, [MAIN, ...args, ...at], { stdio: ["ignore", full, "pipe"] });
+        let noise = "";
+        child.stderr!.on("data", (text) => (noise += String(text)));
+        const code = await new Promise((resolve) => child.once("close", resolve));
+        assert.equal(code, 3);
+        assert.match(noise, /^error OUTPUT_FAILED stdout cannot be written: ENOSPC.*\nhint: [^\n]+\n$/);
+      }
+    } finally {
+      closeSync(full);
+    }
+  });
+
+  test("a run whose messages nobody can read any more goes on to its end", { skip: !existsSync("/dev/full") && "no /dev/full here" }, async () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const child = spawn(process.execPath, [MAIN, "run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--log", "json", ...at], { stdio: ["ignore", "pipe", full] });
+      child.stdout!.resume();
+      assert.equal(await new Promise((resolve) => child.once("close", resolve)), 0);
+    } finally {
+      closeSync(full);
+    }
   });
 
   test("no colours without a terminal or with NO_COLOR", async () => {

@@ -6,17 +6,26 @@ import { ProgressBar } from "../../src/cli/progress.js";
 
 const stream = (isTTY: boolean): NodeJS.WriteStream => ({ isTTY, columns: 80, write: () => true }) as unknown as NodeJS.WriteStream;
 
-test("colours only on a terminal, never with NO_COLOR", () => {
+test("colours on a terminal or with FORCE_COLOR, never with NO_COLOR", () => {
   const before = process.env["NO_COLOR"];
   const term = process.env["TERM"];
+  const forced = process.env["FORCE_COLOR"];
   try {
     process.env["TERM"] = "xterm";
     delete process.env["NO_COLOR"];
+    delete process.env["FORCE_COLOR"];
     assert.notEqual(coloursFor(stream(true)).red("x"), "x");
     assert.equal(coloursFor(stream(false)).red("x"), "x");
+    process.env["FORCE_COLOR"] = "1";
+    assert.notEqual(coloursFor(stream(false)).red("x"), "x");
+    process.env["FORCE_COLOR"] = "0";
+    assert.equal(coloursFor(stream(true)).red("x"), "x");
+    process.env["FORCE_COLOR"] = "1";
     process.env["NO_COLOR"] = "1";
     assert.equal(coloursFor(stream(true)).red("x"), "x");
   } finally {
+    if (forced === undefined) delete process.env["FORCE_COLOR"];
+    else process.env["FORCE_COLOR"] = forced;
     if (before === undefined) delete process.env["NO_COLOR"];
     else process.env["NO_COLOR"] = before;
     process.env["TERM"] = term;

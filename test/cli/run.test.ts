@@ -133,6 +133,20 @@ test("a medium that cannot be read beside one that can: exit 1, named by errors,
   assert.deepEqual((await json<ErrorsDocument>(["errors", "--store", failing])).failures, []);
 });
 
+test("retry goes back to the runs before, until nothing is left undone", async () => {
+  const failing = join(dir, "failing-twice");
+  const noises = ["one.mp4", "two.mp4"].map((name) => join(dir, name));
+  for (const noise of noises) {
+    writeFileSync(noise, "this is no video");
+    await json<RunDocument>(["run", graph, noise, "--store", failing], 1);
+  }
+  for (const noise of noises) copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), noise);
+  for (const left of [1, 0]) {
+    assert.equal((await json<RunDocument>(["retry", "--store", failing])).status, "done");
+    assert.equal((await json<ErrorsDocument>(["errors", "--store", failing])).failures.length, left);
+  }
+});
+
 test("Ctrl-C: exit 130, one document, the resume command; the same command then ends like an uninterrupted run", async () => {
   const cut = join(dir, "cut");
   const child = spawn(process.execPath, [MAIN, "run", graph, "--store", cut, "--json", "--log", "json"], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });

@@ -18,8 +18,9 @@ export function command(): Command {
     const { last, failures } = await withStore(options.store, (store) => {
       const failed = [...store.failures()];
       const runs = [...store.runs()];
-      // The newest run may be of other inputs and have gone well.
-      const behind = failed.length > 0 ? runs.find((run) => run.status !== "done") : undefined;
+      // The newest run may be of other inputs and have gone well; a run that went well since when it was repeated left nothing behind.
+      const well = new Set<string>();
+      const behind = runs.find((run) => (run.status === "done" ? void well.add(JSON.stringify(run.args)) : failed.length > 0 && !well.has(JSON.stringify(run.args))));
       return { last: behind ?? runs[0], failures: failed.length };
     });
     if (!last) throw new FlowError("NO_RUN", `The store ${options.store} has no run to repeat.`, { hint: "Start one with `flow run GRAPH INPUT`.", exit: EXIT.badInput });
