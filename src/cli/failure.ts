@@ -1,7 +1,7 @@
 import { EXIT, FlowError, toFlowError, type ExitCode, type Problem } from "../contracts/index.js";
 import type { ErrorDocument } from "./json.js";
 import { logError, logLine } from "./log.js";
-import { coloursFor, note, printJson } from "./output.js";
+import { coloursFor, note, printJson, shellWord } from "./output.js";
 import { problemLines } from "./problems.js";
 
 /** A graph that cannot be planned: all its problems travel with the error. */
@@ -9,10 +9,12 @@ export class GraphError extends FlowError {
   constructor(
     file: string,
     readonly problems: Problem[],
+    /** Without -p, --profile, --only and their like the graph has no problem. */
+    commandLine = false,
   ) {
     const errors = problems.filter((p) => p.severity === "error");
     super("BAD_GRAPH", `${file}: ${errors.length === 1 ? "1 problem" : `${errors.length} problems`}`, {
-      hint: `Correct the graph and check it with \`flow lint ${file}\`.`,
+      hint: commandLine ? "The graph itself is right: correct the command line, as the problems say." : `Correct the graph and check it with \`flow lint ${shellWord(file)}\`.`,
       exit: EXIT.badInput,
     });
   }

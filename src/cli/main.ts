@@ -36,10 +36,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return;
     const help = wanted !== undefined && wanted in commands ? `flow ${wanted} --help` : "flow --help";
-    const [message = "", ...more] = thrown.message.replace(/^error: /, "").split("\n");
+    // `flow help WORD` of no command ends in commander's own general help.
+    const said = thrown.code === "commander.help" && asked[0] === "help" && wanted !== undefined ? await unknownCommand(wanted) : thrown.message;
+    const [message = "", ...more] = said.replace(/^error: /, "").split("\n");
     const error = badArguments(message, [...more.map((line) => line.replace(/^\(|\)$/g, "")), ...dashHint(message, argv), `See \`${help}\`.`].join(" "));
     process.exitCode = reportFailure(error, format(argv));
   }
+}
+
+async function unknownCommand(word: string): Promise<string> {
+  const { nearestName } = await import("../graph/problems.js");
+  const near = nearestName(word, Object.keys(commands));
+  return `unknown command '${word}'${near === null ? "" : `\n(Did you mean ${near}?)`}`;
 }
 
 /** A file whose name begins with a dash is taken for an option, unless it stands behind `--`. */

@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import type { Plan, Problem } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { GraphSource } from "../graph/index.js";
+import { hasErrors } from "../graph/problems.js";
 import { cacheFolder } from "../models/store/folders.js";
 import { graphFile, modelFolders } from "./environment.js";
 import { GraphError } from "./failure.js";
@@ -56,6 +57,7 @@ export async function loadPlan(typed: string, request: GraphRequest): Promise<{ 
 /** The plan, or GraphError with all problems. */
 export async function requirePlan(typed: string, request: GraphRequest): Promise<{ file: string; plan: Plan; problems: Problem[] }> {
   const { file, plan, problems } = await loadPlan(typed, request);
-  if (!plan || problems.some((problem) => problem.severity === "error")) throw new GraphError(file, problems);
-  return { file, plan, problems };
+  if (plan && !hasErrors(problems)) return { file, plan, problems };
+  const { inputs, mock } = request;
+  throw new GraphError(file, problems, !hasErrors((await loadPlan(typed, { inputs, mock })).problems));
 }

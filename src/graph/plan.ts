@@ -105,11 +105,23 @@ function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Se
   let targets = ends.length > 0 ? ends : [...linked.nodes.keys()];
   if (options.only && options.only.length > 0) targets = options.only.filter((name) => known(name, "only"));
   if (options.until !== undefined) targets = known(options.until, "until") ? [options.until] : [];
+  const absent = targets.filter((name) => !linked.nodes.has(name));
+  targets = targets.filter((name) => linked.nodes.has(name));
+  const nothing = (message: string, found: readonly string[], expected: string, hint: string): void => report.add("NOTHING_SELECTED", { line: 1, column: 1 }, message, { found: found.join(", "), expected, hint });
+  if (targets.length === 0 && absent.length > 0 && (options.only?.length || options.until !== undefined)) {
+    nothing(`${absent.join(", ")}: disabled or left out, so there is nothing to run.`, absent, "a node that is enabled and has its model", `See \`flow plan ${linked.file}\`.`);
+  }
   if (options.from !== undefined && known(options.from, "from")) {
     const first = options.from;
-    targets = targets.filter((name) => reach([name], sources).has(first));
+    const all = targets;
+    const after = (name: string): boolean => reach([name], sources).has(first);
+    targets = targets.filter(after);
+    if (all.length > 0 && targets.length === 0) {
+      const behind = [...linked.nodes.keys()].filter(after);
+      nothing(`--from ${first}: nothing to run, ${all.join(", ")} ${all.length === 1 ? "does" : "do"} not come after it.`, all, behind.length > 0 ? behind.join(", ") : "a node that is enabled and has its model", behind.length > 0 ? `End at a node behind ${first}, or leave out --from.` : `See \`flow plan ${linked.file}\`.`);
+    }
   }
-  return reach(targets.filter((name) => linked.nodes.has(name)), sources);
+  return reach(targets, sources);
 }
 
 function nodeRuntime({ draft, op, models }: LinkedNode, linked: LinkedGraph, report: Reporter): NodeRuntime {

@@ -176,3 +176,11 @@ test("flow doctor: a model that nobody installed is a note, one that is damaged 
   const broken = await doctor();
   assert.deepEqual([broken.ok, broken.checks.find(({ name }) => name === "model lite-text")?.ok], [false, false]);
 });
+
+test("a mistake on the command line is not blamed on the graph; help of no command names the nearest", async () => {
+  const wrong = await failure(["run", graph, "--until", "scens"], 2);
+  assert.deepEqual([wrong.code, /command line/.test(wrong.hint), /flow lint/.test(wrong.hint)], ["BAD_GRAPH", true, false]);
+  const lost = await flow(["help", "shwo"]);
+  assert.deepEqual([lost.code, lost.stdout], [2, ""]);
+  assert.match(lost.stderr, /unknown command 'shwo'\nhint: Did you mean show\?/);
+});

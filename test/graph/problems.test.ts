@@ -93,6 +93,8 @@ const cases: Case[] = [
   { code: "UNKNOWN_NODE", title: "in an output", yaml: graph("  j: { op: join, by: scene, in: { s: scenes } }", "outputs: { scene: { from: ‸jj } }"), nearest: "j" },
   { code: "UNKNOWN_NODE", title: "in a profile", yaml: graph("", "profiles: { full: { nodes: { ‸score: { with: { detector: hash } } } } }"), nearest: "scores" },
   { code: "UNKNOWN_NODE", title: "--only", yaml: `‸${graph("")}`, options: { only: ["scens"] }, nearest: "scenes" },
+  { code: "NOTHING_SELECTED", title: "--from behind --until", yaml: `‸${graph("")}`, options: { from: "scenes", until: "scores" } },
+  { code: "NOTHING_SELECTED", title: "--until a disabled node", yaml: `‸${graph("  levels: { op: audio.levels, enabled: false, in: media.audio }")}`, options: { until: "levels" } },
   { code: "UNKNOWN_PORT", title: "output", yaml: graph("  a: { op: scene.scores, in: ‸media.frame }"), nearest: "frames" },
   { code: "UNKNOWN_PORT", title: "input", yaml: graph("  a: { op: scene.cut, in: { scores: scores, ‸level: scores } }"), nearest: "levels" },
   { code: "UNKNOWN_CASE", yaml: graph("  a: { switch: ‸measurd, cases: { measured: { op: scene.cut, in: scores } } }"), nearest: "measured" },
