@@ -1,5 +1,6 @@
 import type { Attribute, FlowRecord, Interval } from "../contracts/index.js";
 import type { Store } from "../store/index.js";
+import { clock, decimal, range } from "./format.js";
 import { plainObject } from "./quality-checks.js";
 
 export interface KeyframePicture {
@@ -86,11 +87,24 @@ export function sceneReport(record: FlowRecord, place: { number: number; anchor:
     vectors: record.vectors,
     other: Object.entries(fields).flatMap(([name, value]): [string, string][] => {
       if (KNOWN.has(name) || value === null || value === undefined) return [];
-      const short = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+      const short = spoken(value);
       return short === "" ? [] : [[name, short.length > OTHER_CHARACTERS ? `${short.slice(0, OTHER_CHARACTERS)}…` : short]];
     }),
     mediumId: record.media,
   };
+}
+
+/** A value for people: labelled things by label and score, spans as times, an empty list "none", anything else by its members. */
+function spoken(value: unknown): string {
+  if (typeof value === "number") return decimal(value, 4);
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(spoken).join(", ");
+  const entry = plainObject(value);
+  if (!entry) return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  const { label, score, startUs, endUs } = entry;
+  if (typeof label === "string" && label !== "") return typeof score === "number" ? `${label} ${decimal(score, 2)}` : label;
+  if (typeof startUs === "number" && typeof endUs === "number" && Object.keys(entry).length === 2) return range(startUs, endUs);
+  const members = Object.entries(entry).filter(([, member]) => member !== null && member !== undefined);
+  return members.map(([name, member]) => (name.endsWith("Us") && typeof member === "number" ? `${name.slice(0, -2)} ${clock(member)}` : `${name} ${spoken(member)}`)).join(" · ");
 }
 
 /** Pictures as data URIs until the budget ends: main pictures first, then the second, third … of every scene. */

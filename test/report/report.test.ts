@@ -147,6 +147,14 @@ describe("what a store may hold", () => {
     assert.deepEqual([lanes(0), lanes(1)], [true, false]);
   });
 
+  test("fields without a place of their own are words, not JSON", async () => {
+    await using store = await Store.open(join(dir, "fields"));
+    await store.putMedium("a", { info: medium("a", "a.mp4"), uris: [], complete: true });
+    const objects = [{ label: "bird", kind: "animal", frames: 9, score: 0.9063, box: [1, 2, 3, 4] }, { label: "cat" }];
+    await store.commitRecord({ record: record({ fields: { objects, faces: [], speech: { seconds: 1.23456, bestUs: 61_000_000, who: null }, spans: [{ startUs: 0, endUs: 2_000_000 }], sure: true } }), vectors: {} });
+    assert.deepEqual(reportData(store).media[0]!.scenes[0]!.other, [["objects", "bird 0.91, cat"], ["faces", "none"], ["speech", "seconds 1.2346 · best 1:01.0"], ["spans", "0:00.0 – 0:02.0"], ["sure", "true"]]);
+  });
+
   test("a file that could not be opened is listed without a time", async () => {
     await using store = await Store.open(join(dir, "unopened"));
     const failure = { node: "media", operator: "media.open", uri: "/bad.mp4", error: { code: "MEDIA_UNREADABLE", message: "no", hint: "" }, permanent: false, atMs: 0 };
