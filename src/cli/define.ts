@@ -81,7 +81,11 @@ function parameter(text: string, before: Record<string, string> = {}): Record<st
 }
 
 /** `a,b` and repetition both add to the list. */
-export const names = (text: string, before: string[] = []): string[] => [...before, ...text.split(",").map((name) => name.trim()).filter(Boolean)];
+export function names(text: string, before: string[] = []): string[] {
+  const found = text.split(",").map((name) => name.trim()).filter(Boolean);
+  if (found.length === 0) throw new InvalidArgumentError("Expected names, as in a,b.");
+  return [...before, ...found];
+}
 
 /** A whole number of at least `min`. */
 export function wholeNumber(min: number): (text: string) => number {

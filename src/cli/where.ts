@@ -28,6 +28,7 @@ export async function whereFilter(source: string, store: Store): Promise<(record
     const help = expected === "a CEL expression" ? [EXAMPLES] : [hint, expected && !hint.includes(expected) ? `Known here: ${expected}.` : ""];
     throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: ${message}`, { hint: help.filter(Boolean).join(" "), exit: EXIT.badInput });
   }
+  if (compiled.type !== "bool" && compiled.type !== "dyn") throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: a condition is true or false; this one gives ${compiled.type}.`, { hint: EXAMPLES, exit: EXIT.badInput });
   return (record) => {
     let value: unknown;
     try {

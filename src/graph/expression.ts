@@ -1,3 +1,4 @@
+import { createContext, Script, type Context } from "node:vm";
 import { Environment, type ASTNode } from "@marcbachmann/cel-js";
 import { FlowError, type Problem } from "../contracts/index.js";
 import { reporter, type Place } from "./problems.js";
@@ -10,9 +11,11 @@ export interface Variables {
 export interface CompiledExpression {
   /** Paths that the expression reads, `["media", "info", "hasAudio"]`. */
   reads: string[][];
+  /** What it gives, as CEL names it: bool, string, dyn (known only with the values), … */
+  type: string;
   /**
    * Value for one set of variables; integers come back as numbers. A member that is absent makes the result null (unknown), as in a
-   * record without that field. Throws FlowError EXPRESSION_FAILED for anything else (a text compared with a number).
+   * record without that field. Throws FlowError EXPRESSION_FAILED for anything else (a text compared with a number, more than a second of work).
    */
   evaluate(variables: Record<string, unknown>): unknown;
 }
@@ -28,6 +31,7 @@ for (const [sign, apply] of [
   environment.registerOperator(`double ${sign} int`, (a: unknown, b: unknown) => apply(Number(a), Number(b)));
   environment.registerOperator(`int ${sign} double`, (a: unknown, b: unknown) => apply(Number(a), Number(b)));
 }
+for (const [left, right] of [["double", "int"], ["int", "double"], ["double", "double"]] as const) environment.registerOperator(`${left} % ${right}`, (a: unknown, b: unknown) => Number(a) % Number(b));
 
 interface ExpressionFault {
   message: string;
@@ -45,6 +49,8 @@ export function compileExpression(source: string, variables: Variables | null, f
     report.add("EXPRESSION", place(fault.range?.start ?? 0), `The expression is not valid: ${message}.`, { found: source, expected: "a CEL expression", hint: "Examples: media.info.hasAudio, scene.duration > 2.0, size(speech.text) > 0" });
   };
   const reads: string[][] = [];
+  let type = "dyn";
+  let slow = false;
   let program: ReturnType<Environment["parse"]> | null = null;
   try {
     program = environment.parse(source);
@@ -54,7 +60,10 @@ export function compileExpression(source: string, variables: Variables | null, f
         report.add("UNKNOWN_VARIABLE", place(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among }),
       );
     });
+    slow = mayBeSlow(program.ast);
+    for (const pattern of patterns(program.ast)) checkPattern(pattern, (message) => report.add("EXPRESSION", place(pattern.range.start), `The expression is not valid: ${message}.`, { found: String(pattern.args), expected: "a regular expression", hint: "Letters that have a meaning of their own are written with a backslash before them." }));
     const checked = program.check();
+    type = String(checked.type ?? "dyn");
     if (!checked.valid && report.problems.length === 0) refuse(checked.error);
   } catch (thrown) {
     refuse(thrown);
@@ -64,16 +73,53 @@ export function compileExpression(source: string, variables: Variables | null, f
   const run = program;
   return {
     reads,
+    type,
     evaluate(values) {
       try {
-        return plain(run(values));
+        return plain(slow ? bounded(() => run(values)) : run(values));
       } catch (thrown) {
         const fault = thrown as ExpressionFault;
+        if (fault.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw new FlowError("EXPRESSION_FAILED", `${source}: it was not done after ${LIMIT_MS / 1_000} s`, { hint: "Loops inside loops and patterns like (a+)+ take time by a power of their input: write it without.", cause: thrown });
         if (fault.code === "no_such_key" || fault.code === "unknown_variable") return null;
         throw new FlowError("EXPRESSION_FAILED", `${source}: ${fault.summary ?? String(fault.message).split("\n")[0]}`, { hint: "Compare values of one type; has(x.y) asks whether a member is there.", cause: thrown });
       }
     },
   };
+}
+
+const LIMIT_MS = 1_000;
+let sandbox: { context: Context; script: Script } | null = null;
+
+/** Ends `work` after LIMIT_MS, a regular expression too: the watchdog of node:vm stops whatever is called from a script. Costs 0.1 ms. */
+function bounded(work: () => unknown): unknown {
+  sandbox ??= { context: createContext({}), script: new Script("work()") };
+  sandbox.context["work"] = work;
+  return sandbox.script.runInContext(sandbox.context, { timeout: LIMIT_MS });
+}
+
+/** A loop in a loop, or a pattern: what takes more time than its input is long. */
+function mayBeSlow(node: ASTNode, inLoop = false): boolean {
+  if (node.op === "rcall") {
+    const [name, on, given] = node.args;
+    const loop = MACROS.has(name) && given.length >= 2;
+    if (name === "matches" || (loop && inLoop)) return true;
+    return mayBeSlow(on, inLoop) || given.some((inner) => mayBeSlow(inner, inLoop || loop));
+  }
+  return [...nodesIn(node.args)].some((inner) => mayBeSlow(inner, inLoop));
+}
+
+/** Texts that `matches` is given as they stand. */
+function* patterns(node: ASTNode): Generator<ASTNode> {
+  if (node.op === "rcall" && node.args[0] === "matches" && node.args[2][0]?.op === "value" && typeof node.args[2][0].args === "string") yield node.args[2][0];
+  for (const inner of nodesIn(node.args)) yield* patterns(inner);
+}
+
+function checkPattern(pattern: ASTNode, refuse: (message: string) => void): void {
+  try {
+    new RegExp(String(pattern.args));
+  } catch (thrown) {
+    refuse((thrown as Error).message);
+  }
 }
 
 const plain = (value: unknown): unknown => (typeof value === "bigint" ? Number(value) : Array.isArray(value) ? value.map(plain) : value);

@@ -1,5 +1,6 @@
 import type { Level, OperatorDefinition } from "../contracts/index.js";
 import { compileExpression, type Variables } from "./expression.js";
+import { NAME } from "./inputs.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
 import { child, placeIn, type ScalarTree } from "./tree.js";
@@ -14,7 +15,7 @@ export function checkTemplates(draft: NodeDraft, op: OperatorDefinition, entries
     for (const match of tree.value.matchAll(/\{\{|\}\}|\{([^{}]*)\}/g)) {
       const name = match[1];
       if (name === undefined || entries.includes(name)) continue;
-      report.add("TEMPLATE_PORT", placeIn(tree, match.index), `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: `Add it: in: { ${name}: NODE }.` });
+      report.add("TEMPLATE_PORT", placeIn(tree, match.index), `The template reads {${name}}, and ${draft.name} has no input ${name}.`, { found: name, among: entries, hint: NAME.test(name) ? `Add it: in: { ${name}: NODE }.` : "Braces of the text itself are written twice: {{ }}." });
     }
   }
 }
@@ -46,11 +47,17 @@ export function checkWhen(draft: NodeDraft, level: Level, sources: readonly When
   }
   if (level === "scene") variables["scene"] = SCENE_VARIABLES;
   variables["media"] = MEDIA_VARIABLES;
-  checkExpression(tree, variables, report);
+  const type = checkExpression(tree, variables, report);
+  if (type !== null && type !== "bool" && type !== "dyn") {
+    report.add("EXPRESSION", tree.at, `A condition is true or false; this one gives ${type}.`, { found: String(tree.value), expected: "true or false", hint: "Compare it with something: scene.duration > 2.0, size(speech.text) > 0." });
+  }
   return String(tree.value);
 }
 
-function checkExpression(tree: ScalarTree, variables: Variables, report: Reporter): void {
+/** The type of its value; null when it is wrong. */
+function checkExpression(tree: ScalarTree, variables: Variables, report: Reporter): string | null {
   const compiled = compileExpression(String(tree.value), variables, report.file, (offset) => placeIn(tree, offset));
-  if ("problems" in compiled) report.take(compiled.problems);
+  if (!("problems" in compiled)) return compiled.type;
+  report.take(compiled.problems);
+  return null;
 }

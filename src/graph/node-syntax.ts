@@ -68,20 +68,23 @@ function readOperator(name: string, keyAt: At, tree: MapTree, catalogue: Readonl
     report.add("WRONG_TYPE", written.at, `\`op:\` is the name of an operator, not ${describe(written)}.`, { found: describe(written), expected: "an operator's name", hint: "flow list" });
     return null;
   }
-  const [wanted = "", pin] = written.value.split("@");
+  const [wanted = "", ...pins] = written.value.split("@");
+  const pin = pins.length > 0 ? pins.join("@") : undefined;
   const op = catalogue.get(wanted);
   if (!op) {
     report.add("UNKNOWN_OPERATOR", written.at, `There is no operator ${wanted}.`, { found: wanted, among: catalogue.keys(), expected: "an operator of `flow list`", hint: "flow list" });
     return null;
   }
   if (pin !== undefined && pin !== String(op.version)) {
-    report.add("OPERATOR_VERSION", written.at, `${wanted} is pinned to version ${pin}, and this program has version ${op.version}.`, { found: pin, expected: String(op.version), hint: `flow explain ${wanted}` });
+    report.add("OPERATOR_VERSION", written.at, `${wanted} is pinned to version ${pin || "nothing"}, and this program has version ${op.version}.`, { found: pin, expected: String(op.version), hint: `flow explain ${wanted}` });
     return null;
   }
   return op;
 }
 
 function readLevel(tree: MapTree, input: Tree | null, levelKeys: ReadonlySet<string>, report: Reporter): NodeDraft["levelOption"] {
+  const twice = tree.entries.get("over");
+  if (twice && tree.entries.has("by")) report.add("INPUT_TWICE", twice.keyAt, "`by:` and `over:` say the same: at which level the node runs.", { found: "by and over", expected: "one of them", hint: "Remove one of the two." });
   const written = child(tree, "by") ?? child(tree, "over") ?? [...levelKeys].map((key) => child(input, key)).find((found) => found !== null) ?? null;
   if (!written || (written.kind === "scalar" && written.broken)) return null;
   const word = written.kind === "scalar" ? String(written.value) : describe(written);

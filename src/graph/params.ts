@@ -54,6 +54,7 @@ function resolveParam(name: string, keyAt: At, spec: Tree, inputs: readonly stri
     return none();
   }
   for (const [key, { keyAt: at }] of spec.entries) if (!KEYS.includes(key)) report.add("UNKNOWN_KEY", at, `A parameter has no key ${key}.`, { found: key, among: KEYS });
+  checkOptions(name, spec, report);
   const types = readTypes(name, keyAt, spec, report);
   if (!types) return none();
   const positional = isTrue(child(spec, "positional"));
@@ -79,6 +80,22 @@ function resolveParam(name: string, keyAt: At, spec: Tree, inputs: readonly stri
   return check(toValue(value), value.at, value.at.from === "graph" ? "default" : value.at.from);
 }
 
+/** What would only be ignored if it were wrong. */
+function checkOptions(name: string, spec: MapTree, report: Reporter): void {
+  const check = (key: string, expected: string, fits: (tree: Tree) => boolean): void => {
+    const tree = child(spec, key);
+    if (tree && !fits(tree)) report.add("WRONG_TYPE", tree.at, `\`${key}:\` of the parameter ${name} cannot be ${describe(tree)}.`, { found: describe(tree), expected });
+  };
+  const value = (tree: Tree | null): unknown => (tree?.kind === "scalar" ? tree.value : undefined);
+  const isNumber = (tree: Tree): boolean => Number.isFinite(value(tree));
+  check("positional", "true or false", (tree) => typeof value(tree) === "boolean");
+  check("min", "a number", isNumber);
+  check("max", "a number", isNumber);
+  const [min, max] = [value(child(spec, "min")), value(child(spec, "max"))];
+  if (typeof min === "number" && typeof max === "number") check("max", `a number ≥ ${min}, as \`min:\` says`, () => max >= min);
+  check("of", "a list of words", (tree) => tree.kind === "list" && tree.items.every((item) => item.kind === "scalar" && item.value !== null));
+}
+
 function readTypes(name: string, keyAt: At, spec: MapTree, report: Reporter): string[] | null {
   const type = child(spec, "type");
   if (!type) {
@@ -93,6 +110,7 @@ function readTypes(name: string, keyAt: At, spec: MapTree, report: Reporter): st
     if (known) types.push(item.value as string);
     else report.add("WRONG_TYPE", item.at, `${describe(item)} is no type of parameter.`, { found: item.kind === "scalar" ? String(item.value) : describe(item), among: TYPES });
   }
+  if (items.length === 0) report.add("WRONG_TYPE", type.at, `The parameter ${name} has no type.`, { found: "an empty list", expected: TYPES.join(" | ") });
   if (types.length < items.length || types.length === 0) return null;
   if (types.includes("enum") && enumWords(spec).length === 0) {
     report.add("MISSING_KEY", keyAt, `The parameter ${name} is an enum without \`of: [word, …]\`.`, { expected: "of: [word, …]" });
@@ -103,7 +121,7 @@ function readTypes(name: string, keyAt: At, spec: MapTree, report: Reporter): st
 
 const isType = (word: string): word is ParamType => (TYPES as readonly string[]).includes(word);
 const isTrue = (tree: Tree | null): boolean => tree?.kind === "scalar" && tree.value === true;
-const show = (value: unknown, quote = true): string => (typeof value === "string" && !quote ? value : JSON.stringify(value));
+const show = (value: unknown, quote = true): string => ((typeof value === "string" && !quote) || typeof value === "number" ? String(value) : JSON.stringify(value));
 
 function enumWords(spec: MapTree): string[] {
   const of = child(spec, "of");

@@ -104,24 +104,33 @@ function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Se
   const ends = linked.outputs.flatMap((output) => output.from);
   let targets = ends.length > 0 ? ends : [...linked.nodes.keys()];
   if (options.only && options.only.length > 0) targets = options.only.filter((name) => known(name, "only"));
-  if (options.until !== undefined) targets = known(options.until, "until") ? [options.until] : [];
-  const absent = targets.filter((name) => !linked.nodes.has(name));
-  targets = targets.filter((name) => linked.nodes.has(name));
-  const nothing = (message: string, found: readonly string[], expected: string, hint: string): void => report.add("NOTHING_SELECTED", { line: 1, column: 1 }, message, { found: found.join(", "), expected, hint });
-  if (targets.length === 0 && absent.length > 0 && (options.only?.length || options.until !== undefined)) {
-    nothing(`${absent.join(", ")}: disabled or left out, so there is nothing to run.`, absent, "a node that is enabled and has its model", `See \`flow plan ${linked.file}\`.`);
+  if (options.until !== undefined && !known(options.until, "until")) targets = [];
+  else if (options.until !== undefined) {
+    const needed = reach([options.until], sources);
+    targets = options.only?.length ? targets.filter((name) => needed.has(name)) : [options.until];
   }
   if (options.from !== undefined && known(options.from, "from")) {
     const first = options.from;
-    const all = targets;
-    const after = (name: string): boolean => reach([name], sources).has(first);
-    targets = targets.filter(after);
-    if (all.length > 0 && targets.length === 0) {
-      const behind = [...linked.nodes.keys()].filter(after);
-      nothing(`--from ${first}: nothing to run, ${all.join(", ")} ${all.length === 1 ? "does" : "do"} not come after it.`, all, behind.length > 0 ? behind.join(", ") : "a node that is enabled and has its model", behind.length > 0 ? `End at a node behind ${first}, or leave out --from.` : `See \`flow plan ${linked.file}\`.`);
-    }
+    targets = targets.filter((name) => reach([name], sources).has(first));
   }
-  return reach(targets, sources);
+  const left = targets.filter((name) => linked.nodes.has(name));
+  if (left.length === 0 && report.problems.length === 0) reportEmpty(linked, options, targets, report);
+  return reach(left, sources);
+}
+
+/** A choice that leaves nothing would run nothing and call it done. */
+function reportEmpty({ disabled, names, nodes }: LinkedGraph, { only = [], from, until }: PlanOptions, targets: readonly string[], report: Reporter): void {
+  const named = [...only, ...(until === undefined ? [] : [until]), ...(from === undefined ? [] : [from])];
+  // A node that is neither there nor disabled is broken, which is reported.
+  if (named.length === 0 || [...targets, ...named].some((name) => names.has(name) && !nodes.has(name) && !disabled.has(name))) return;
+  const off = named.filter((name) => disabled.has(name));
+  const wanted = only.join(", ");
+  const why =
+    off.length > 0 ? `${off.join(", ")} ${off.length > 1 ? "are" : "is"} disabled here`
+    : only.length > 0 && until !== undefined ? `${until} does not need ${wanted}${from === undefined ? "" : `, or that does not need ${from}`}`
+    : `${only.length > 0 ? wanted : (until ?? "what the outputs read")} does not need ${from}`;
+  const choice = [only.length > 0 ? `--only ${only.join(",")}` : "", from === undefined ? "" : `--from ${from}`, until === undefined ? "" : `--until ${until}`].filter(Boolean).join(" ");
+  report.add("NOTHING_CHOSEN", { line: 1, column: 1 }, `${choice} leaves no node to run: ${why}.`, { found: choice, expected: "enabled nodes that need each other", hint: "flow graph FILE draws which node needs which." });
 }
 
 function nodeRuntime({ draft, op, models }: LinkedNode, linked: LinkedGraph, report: Reporter): NodeRuntime {

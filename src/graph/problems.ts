@@ -26,7 +26,6 @@ export const PROBLEM_CODES = {
   UNKNOWN_OPERATOR: error("No operator has this name."),
   OPERATOR_VERSION: error("The operator is pinned to a version this program does not have."),
   UNKNOWN_NODE: error("An input, an output or an option names a node that the graph does not have."),
-  NOTHING_SELECTED: error("--only, --until and --from together leave no node to run."),
   UNKNOWN_PORT: error("The operator has no input or output port of this name."),
   UNKNOWN_CASE: error("The switch's value is not among its cases."),
   UNKNOWN_ROLE: error("`model:` names a role that the graph's `models:` does not have, or that the operator does not know."),
@@ -37,7 +36,7 @@ export const PROBLEM_CODES = {
   ELSE_MISFIT: error("A role's model and that of its `else:` do not both fit what reads them, so the graph would depend on what is installed."),
   MODEL_MISSING: error("The operator needs a model and the node names none."),
   INPUT_MISSING: error("A required input is not connected."),
-  INPUT_TWICE: error("One input port is fed twice."),
+  INPUT_TWICE: error("One input port is fed twice, or the level is said twice."),
   CYCLE: error("Nodes feed each other in a circle."),
   KIND_MISMATCH: error("The output is of another kind than the input takes."),
   LEVEL_MISMATCH: error("The output's level does not fit the input's, and neither grouping nor broadcast bridges it."),
@@ -59,6 +58,7 @@ export const PROBLEM_CODES = {
   MEMORY_LIMIT: error("The rings and models of the plan need more memory than `runtime.limits` allows, whatever is made smaller."),
   TIMEOUT_NEEDS_PROCESS: error("A timeout is given for workers that are threads, which nobody can end."),
   UNUSED_NODE: warning("No output reaches this node, so it never runs."),
+  NOTHING_CHOSEN: error("`--only`, `--from` and `--until` leave no node to run."),
   DISABLED_UPSTREAM: warning("The node vanishes because an input it cannot do without is disabled."),
   OUTPUT_FIELD: error("An output names a field or vector that its record does not have."),
 } as const satisfies Record<string, { severity: Severity; meaning: string }>;
@@ -139,7 +139,7 @@ export function nearestName(word: string, names: Iterable<string>): string | nul
   for (const name of names) {
     if (Math.abs(name.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+    if (distance < bestDistance && distance < Math.max(word.length, name.length)) [best, bestDistance] = [name, distance];
   }
   return best;
 }

@@ -119,7 +119,7 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
       report.add("INPUT_MISSING", draft.tree.entries.get("in")?.keyAt ?? draft.keyAt, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: `flow explain ${op.name}` });
       sound = false;
     }
-  } else if (draft.refs.length === 0) {
+  } else if (draft.refs.length === 0 && (draft.ok || !draft.tree.entries.has("in"))) {
     report.add("INPUT_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs at least one input.`, { found: "nothing", expected: "in: { NAME: NODE, … }", hint: `flow explain ${op.name}` });
     sound = false;
   }

@@ -15,6 +15,7 @@ test("values: comparison, arithmetic over whole and broken numbers, text, lists"
   assert.equal(evaluate("a + 1", { a: 2 }), 3);
   assert.equal(evaluate("1 + a * 2 - 0.5", { a: 2 }), 4.5);
   assert.equal(evaluate("2 + 3"), 5);
+  assert.equal(evaluate("a % 2 == 1", { a: 5 }), true);
   assert.equal(evaluate("a.contains('night') || b", { a: "day", b: true }), true);
   assert.equal(evaluate("a.exists(x, x.label == 'night' && x.value > 0.5)", { a: [{ label: "night", value: 0.9 }] }), true);
   assert.equal(evaluate("media.info.hasAudio", { media: { info: { hasAudio: false } } }), false);
@@ -32,6 +33,19 @@ test("a comparison of unlike things is an error with a hint, not false", () => {
   assert.throws(() => evaluate("a + 1", { a: "x" }), (thrown: unknown) => thrown instanceof FlowError && thrown.code === "EXPRESSION_FAILED" && thrown.hint !== "");
 });
 
+test("patterns and loops that would take hours end after a second, with a hint", () => {
+  const ends = (source: string, values: Record<string, unknown>): void => assert.throws(() => evaluate(source, values), (thrown: unknown) => thrown instanceof FlowError && thrown.code === "EXPRESSION_FAILED" && /1 s/.test(thrown.message));
+  ends("a.matches('^(a+)+$')", { a: `${"a".repeat(60)}!` });
+  const inner = Array.from({ length: 12 }, (_, i) => `a.all(x${i}, `).join("");
+  ends(`${inner}true${")".repeat(12)}`, { a: Array.from({ length: 20 }, (_, i) => i) });
+  assert.equal(evaluate("a.matches('^n.*t$') && b.exists(x, b.exists(y, x == y))", { a: "night", b: [1] }), true);
+});
+
+test("the type of an expression, as far as its text tells", () => {
+  const typeOf = (source: string): string => (compileExpression(source, variables) as { type: string }).type;
+  assert.deepEqual(["a > 1", "a", "'x'", "media.info.hasAudio"].map(typeOf), ["bool", "dyn", "string", "dyn"]);
+});
+
 test("reads: every free variable with its members, not those a macro binds", () => {
   const compiled = compileExpression("a.exists(x, x.y == b) && media.info.hasAudio", variables);
   assert.ok("reads" in compiled);
@@ -43,7 +57,7 @@ test("problems: place inside the text, nearest name, all at once", () => {
   assert.ok("problems" in compiled);
   assert.deepEqual(compiled.problems.map(({ code, line, column, nearest }) => ({ code, line, column, nearest })), [
     { code: "UNKNOWN_VARIABLE", line: 3, column: 10, nearest: "hasAudio" },
-    { code: "UNKNOWN_VARIABLE", line: 3, column: 33, nearest: "a" },
+    { code: "UNKNOWN_VARIABLE", line: 3, column: 33, nearest: undefined },
   ]);
   for (const bad of ["", "a ==", "a === b", "foo(a)", "1 ? 2 : 3", "(".repeat(500)]) assert.ok("problem" in compileExpression(bad, variables), bad);
 });

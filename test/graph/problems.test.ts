@@ -79,6 +79,8 @@ const cases: Case[] = [
   { code: "NOT_SUPPORTED", title: "crop", yaml: graph("  frames: { op: image.embed, in: { frames: { from: media.frames, ‸crop: [0, 0, 8, 8] } }, model: image }") },
   { code: "UNKNOWN_PARAM", yaml: graph("  a: { op: scene.cut, in: scores, with: { detector: ‸\"${params.inptu}\" } }").replace("‸\"", "\"‸"), nearest: "input" },
   { code: "UNKNOWN_PARAM", title: "given", yaml: graph("").replace("params: {", "params: ‸{"), options: { params: { inptu: "b.mp4" } }, nearest: "input" },
+  ...["positional: ‸yes", "min: ‸low", "max: ‸{}", "min: 5, max: ‸4", "of: ‸word"].map((option): Case => ({ code: "WRONG_TYPE", title: option, yaml: graph("").replace("} }\nmodels", `}, d: { type: string, default: a, ${option} } }\nmodels`), also: ["UNUSED_PARAM"] })),
+  { code: "WRONG_TYPE", title: "no type", yaml: graph("").replace("} }\nmodels", "}, d: { type: ‸[], default: a } }\nmodels"), also: ["UNUSED_PARAM"] },
   { code: "PARAM_TYPE", yaml: graph("").replace("} }\nmodels", "}, d: { type: enum, of: [content, hash], default: ‸contnet } }\nmodels"), nearest: "content", also: ["UNUSED_PARAM"] },
   { code: "PARAM_TYPE", title: "given", yaml: graph("").replace("} }\nmodels", "}, ‸k: { type: integer, default: 2 } }\nmodels"), options: { params: { k: "two" } }, also: ["UNUSED_PARAM"] },
   { code: "PARAM_MISSING", yaml: graph("").replace("input: { type: media, default: a.mp4,", "‸input: { type: media,") },
@@ -93,8 +95,7 @@ const cases: Case[] = [
   { code: "UNKNOWN_NODE", title: "in an output", yaml: graph("  j: { op: join, by: scene, in: { s: scenes } }", "outputs: { scene: { from: ‸jj } }"), nearest: "j" },
   { code: "UNKNOWN_NODE", title: "in a profile", yaml: graph("", "profiles: { full: { nodes: { ‸score: { with: { detector: hash } } } } }"), nearest: "scores" },
   { code: "UNKNOWN_NODE", title: "--only", yaml: `‸${graph("")}`, options: { only: ["scens"] }, nearest: "scenes" },
-  { code: "NOTHING_SELECTED", title: "--from behind --until", yaml: `‸${graph("")}`, options: { from: "scenes", until: "scores" } },
-  { code: "NOTHING_SELECTED", title: "--until a disabled node", yaml: `‸${graph("  levels: { op: audio.levels, enabled: false, in: media.audio }")}`, options: { until: "levels" } },
+  ...[{ only: ["scores"], from: "scenes" }, { until: "scores", from: "scenes" }, { only: ["scenes"], until: "scores" }, { only: ["off"] }].map((options): Case => ({ code: "NOTHING_CHOSEN", title: JSON.stringify(options), yaml: `‸${graph("  off: { op: scene.cut, in: scores, enabled: false }")}`, options })),
   { code: "UNKNOWN_PORT", title: "output", yaml: graph("  a: { op: scene.scores, in: ‸media.frame }"), nearest: "frames" },
   { code: "UNKNOWN_PORT", title: "input", yaml: graph("  a: { op: scene.cut, in: { scores: scores, ‸level: scores } }"), nearest: "levels" },
   { code: "UNKNOWN_CASE", yaml: graph("  a: { switch: ‸measurd, cases: { measured: { op: scene.cut, in: scores } } }"), nearest: "measured" },
@@ -113,6 +114,9 @@ const cases: Case[] = [
   { code: "INPUT_MISSING", yaml: graph("  k: { op: scene.keyframes, ‸in: { scenes: scenes } }") },
   { code: "INPUT_MISSING", title: "no in", yaml: graph("  ‸a: { op: scene.scores }") },
   { code: "INPUT_TWICE", yaml: graph("  a: { op: join, by: scene, in: { x: [scenes, scenes.scenes, ‸scenes.scenes] } }") },
+  { code: "INPUT_TWICE", title: "by and over", yaml: graph("  a: { op: join, by: scene, ‸over: media, in: { s: scenes } }") },
+  { code: "WRONG_TYPE", title: "the only input of a join", yaml: graph("  a: { op: join, by: scene, in: { s: ‸3 } }") },
+  { code: "OPERATOR_VERSION", title: "pinned twice", yaml: graph("  a: { op: ‸scene.cut@1@2, in: scores }") },
   { code: "CYCLE", yaml: graph("  ‸a: { op: text.embed, in: { x: b }, model: text, with: { template: \"{x}\" } }\n  b: { op: text.embed, in: { x: a }, model: text, with: { template: \"{x}\" } }") },
   { code: "KIND_MISMATCH", yaml: graph("  a: { op: scene.keyframes, in: { scenes: scenes, vectors: ‸scores } }") },
   { code: "KIND_MISMATCH", title: "pixels into join", yaml: graph("  j: { op: join, by: scene, in: { x: ‸media.frames } }") },
@@ -133,6 +137,8 @@ const cases: Case[] = [
   { code: "LINK_REFUSED", yaml: graph(`${FRAMES}\n  ‸r: { op: vectors.refuse, in: frames }`) },
   { code: "SCENES_AMBIGUOUS", yaml: graph("  other: { op: scene.cut, in: scores, with: { detector: hash } }\n  levels: { op: audio.levels, in: media.audio }\n  ‸loud: { op: audio.loudness, over: scene, in: levels }") },
   { code: "EXPRESSION", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.hasAudio &&‸\" }")) },
+  { code: "EXPRESSION", title: "no condition", yaml: graph(SPEECH.replace(" } }", " }, when: ‸\"'yes'\" }")) },
+  { code: "EXPRESSION", title: "a pattern", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.name.matches(‸'(')\" }")) },
   { code: "UNKNOWN_VARIABLE", title: "member", yaml: graph(SPEECH.replace(" } }", " }, when: ‸media.info.hasAudoi }")), nearest: "hasAudio" },
   { code: "UNKNOWN_VARIABLE", title: "root", yaml: graph(SPEECH.replace(" } }", " }, when: \"true || ‸scen.duration > 1\" }")), nearest: "scene" },
   { code: "UNKNOWN_VARIABLE", title: "expression field", yaml: graph("  a: { op: speech.turns, in: media.info, model: { segmentation: lite-turns, embedding: sound }, with: { filter: ‸speakr == 1 } }"), nearest: "speaker" },
@@ -189,6 +195,18 @@ test("YAML that does not parse is one problem, and ${…} without quotes is told
   const { problems } = load(graph("  a: { op: scene.cut, in: scores, with: { threshold: ${params.t} } }\n  b: { op: join }"));
   assert.deepEqual(problems.map((problem) => problem.code), ["YAML_SYNTAX"]);
   assert.match(problems[0]?.hint ?? "", /needs quotes/);
+});
+
+test("what is not finite is named, not called null", () => {
+  const { problems } = load(graph("").replace("} }\nmodels", "}, k: { type: number, default: 2 } }\nmodels"), { params: { k: ".nan" } });
+  assert.equal(problems.find((problem) => problem.code === "PARAM_TYPE")?.found, "NaN");
+});
+
+test("a long list of names is cut, and a name that shares no letter is not the nearest", () => {
+  const many = Array.from({ length: 500 }, (_, i) => `  n${i}: { op: join, by: scene, in: { s: scenes } }`).join("\n");
+  const { problems } = load(graph(`${many}\n  z: { op: join, by: scene, in: { s: ff } }`));
+  assert.match(problems[0]?.expected ?? "", /^media, .*, … \(\d+ in all\)$/);
+  assert.equal(problems[0]?.nearest, undefined);
 });
 
 test("a cycle is shown as a path", () => {
