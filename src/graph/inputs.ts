@@ -79,6 +79,11 @@ function readSize(tree: Tree | undefined, report: Reporter): InputRef["size"] {
     const [width, height] = tree.items.map(side);
     if (width != null && height != null) return { value: [width, height], at: tree.at };
   }
+  // Of two sides one would only be ignored.
+  if (tree.kind === "map" && tree.entries.size > 1) {
+    for (const [key, { keyAt }] of [...tree.entries].slice(1)) report.add("UNKNOWN_KEY", keyAt, `A size with two keys: ${key} is one too many.`, { found: key, expected: "{ longest: side } or { shortest: side }" });
+    return null;
+  }
   const longest = side(tree.kind === "map" ? tree.entries.get("longest")?.value : tree);
   if (longest !== null) return { value: { longest }, at: tree.at };
   const shortest = side(tree.kind === "map" ? tree.entries.get("shortest")?.value : undefined);

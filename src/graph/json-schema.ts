@@ -1,5 +1,11 @@
-import { DEVICES, type OperatorDefinition } from "../contracts/index.js";
+import { DEVICES, LEVELS, type OperatorDefinition } from "../contracts/index.js";
 import { configSchema, type ConfigSchema } from "./config.js";
+
+const text = { type: ["string", "number"] };
+/** A name, or several. */
+const words = { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] };
+/** Pixels. */
+const side = orReference({ type: "integer", minimum: 16, maximum: 8192 });
 
 /**
  * JSON Schema (draft 2020-12) of a graph file for editors: completion and hover text for every key and every operator's options.
@@ -18,8 +24,8 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
     patternProperties: { "^x-": true },
     properties: {
       flow: { const: 1, description: "Version of the language." },
-      name: { type: "string" },
-      description: { type: "string" },
+      name: text,
+      description: text,
       params: { type: "object", additionalProperties: { $ref: "#/$defs/param" }, description: "Values that -p, the environment or a profile can change; used as ${params.NAME}." },
       models: { $ref: "#/$defs/models" },
       runtime: { $ref: "#/$defs/runtime" },
@@ -42,8 +48,8 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
         anyOf: [{ enum: ["auto", ...DEVICES] }, { type: "array", minItems: 1, uniqueItems: true, items: { enum: [...DEVICES] } }, { $ref: "#/$defs/reference" }],
         description: "What models run on: a device (then the CPU), or a list in order of preference; auto: the best that this machine has.",
       },
-      check: { anyOf: [{ type: "number", minimum: 0, maximum: 1 }, { const: "off" }], description: "How far another device may differ from the CPU; 0.001 unless given." },
-      isolation: { enum: ["thread", "process"], description: "process: a crash or a call that never ends costs one item." },
+      check: { anyOf: [{ type: "number", minimum: 0, maximum: 1 }, { const: "off" }, { $ref: "#/$defs/reference" }], description: "How far another device may differ from the CPU; 0.001 unless given." },
+      isolation: { anyOf: [{ enum: ["thread", "process"] }, { $ref: "#/$defs/reference" }], description: "process: a crash or a call that never ends costs one item." },
       param: {
         type: "object",
         required: ["type"],
@@ -53,7 +59,7 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
           of: { type: "array", items: { type: ["string", "number"] }, description: "Words of an enum." },
           default: {},
           positional: { type: "boolean", description: "The one parameter that inputs on the command line fill." },
-          description: { type: "string" },
+          description: text,
           min: { type: "number" },
           max: { type: "number" },
         },
@@ -67,13 +73,13 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
         type: "object",
         additionalProperties: false,
         properties: Object.fromEntries([
-          ...["workers", "media_in_flight", "scenes_in_flight", "slots"].map((key) => [key, orReference({ type: "integer", minimum: 1 })]),
+          ...Object.entries({ workers: 256, media_in_flight: 64, scenes_in_flight: 4096, slots: 65_536 }).map(([key, maximum]) => [key, orReference({ type: "integer", minimum: 1, maximum })]),
           ["block", { $ref: "#/$defs/duration" }],
           ["limits", { type: "object", additionalProperties: false, properties: { rss: { type: ["string", "integer"] }, vram: { type: ["string", "integer"] } } }],
           ["device", { $ref: "#/$defs/device" }],
           ["check", { $ref: "#/$defs/check" }],
-          ["pools", { type: "object", additionalProperties: false, properties: { inference: { type: "object", additionalProperties: false, properties: { workers: { type: "integer", minimum: 1 }, isolation: { $ref: "#/$defs/isolation" }, timeout: { $ref: "#/$defs/duration" } } } } }],
-          ["schedule", { enum: ["auto", "stream", "stages"], description: "stages: in passes, a model's nodes at a time; auto: when the limits ask for it." }],
+          ["pools", { type: "object", additionalProperties: false, properties: { inference: { type: "object", additionalProperties: false, properties: { workers: orReference({ type: "integer", minimum: 1, maximum: 256 }), isolation: { $ref: "#/$defs/isolation" }, timeout: { $ref: "#/$defs/duration" } } } } }],
+          ["schedule", { ...orReference({ enum: ["auto", "stream", "stages"] }), description: "stages: in passes, a model's nodes at a time; auto: when the limits ask for it." }],
         ]),
       },
       source: {
@@ -84,9 +90,9 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
             required: ["from"],
             additionalProperties: false,
             properties: {
-              from: { type: "string" },
-              fps: orReference({ anyOf: [{ type: "number", exclusiveMinimum: 0 }, { const: "all" }] }),
-              size: orReference({ anyOf: [{ type: "array", items: { type: "integer" }, minItems: 2, maxItems: 2 }, { type: "integer" }, { type: "object", properties: { longest: { type: "integer" }, shortest: { type: "integer" } } }] }),
+              from: words,
+              fps: orReference({ anyOf: [{ type: "number", exclusiveMinimum: 0, maximum: 1000 }, { const: "all" }] }),
+              size: orReference({ anyOf: [{ type: "array", items: side, minItems: 2, maxItems: 2 }, side, { type: "object", properties: { longest: side, shortest: side }, additionalProperties: false, minProperties: 1, maxProperties: 1 }] }),
             },
           },
         ],
@@ -102,10 +108,10 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
         required: ["from"],
         additionalProperties: false,
         properties: {
-          from: { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] },
-          vectors: { type: "object", additionalProperties: { type: "object", additionalProperties: false, properties: { weight: { type: "number", minimum: 0, maximum: 100 } } } },
-          fulltext: { type: "array", items: { type: "string" } },
-          index: { type: "array", items: { type: "string" } },
+          from: words,
+          vectors: { type: "object", additionalProperties: { type: ["object", "null"], additionalProperties: false, properties: { weight: orReference({ type: "number", minimum: 0, maximum: 100 }) } } },
+          fulltext: words,
+          index: words,
           retain: { type: "null" },
         },
       },
@@ -113,7 +119,9 @@ export function graphJsonSchema(catalogue: ReadonlyMap<string, OperatorDefinitio
   };
 }
 
-const orReference = (schema: Record<string, unknown>): Record<string, unknown> => ({ anyOf: [schema, { $ref: "#/$defs/reference" }] });
+function orReference(schema: Record<string, unknown>): Record<string, unknown> {
+  return { anyOf: [schema, { $ref: "#/$defs/reference" }] };
+}
 
 function nodeSchema(operators: readonly OperatorDefinition[]): Record<string, unknown> {
   return {
@@ -130,8 +138,8 @@ function nodeSchema(operators: readonly OperatorDefinition[]): Record<string, un
       with: { type: "object", description: "Options of the operator." },
       model: { anyOf: [{ type: "string" }, { type: "object", additionalProperties: { type: "string" } }], description: "Role of the graph's `models:`; several: { role of the operator: role of the graph }." },
       batch: { type: "object", additionalProperties: false, properties: { size: orReference({ type: "integer", minimum: 1, maximum: 1024 }), wait: { $ref: "#/$defs/duration" } } },
-      queue: { type: "object", additionalProperties: false, properties: { max: orReference({ type: "integer", minimum: 1 }), policy: { type: "string" } } },
-      on_error: { type: "object", additionalProperties: false, properties: { retry: orReference({ type: "integer", minimum: 0 }), backoff: { type: "string", description: "1s..10s" }, then: { enum: ["dead_letter", "fail"] } } },
+      queue: { type: "object", additionalProperties: false, properties: { max: orReference({ type: "integer", minimum: 1, maximum: 100_000 }), policy: orReference({ type: "string", pattern: "^(block|drop-oldest|drop-newest|latest|sample\\(\\d+\\))$" }) } },
+      on_error: { type: "object", additionalProperties: false, properties: { retry: orReference({ type: "integer", minimum: 0, maximum: 100 }), backoff: { type: ["string", "number"], description: "1s..10s" }, then: orReference({ enum: ["dead_letter", "fail"] }) } },
       runtime: {
         type: "object",
         additionalProperties: false,
@@ -140,12 +148,12 @@ function nodeSchema(operators: readonly OperatorDefinition[]): Record<string, un
       },
       enabled: orReference({ type: "boolean" }),
       when: { type: ["string", "boolean"], description: "CEL, asked per item; variables: media.info, scene, and the nodes that `in` names." },
-      by: { enum: ["media", "scene", "frame"] },
-      over: { enum: ["media", "scene", "frame"] },
+      by: orReference({ enum: [...LEVELS] }),
+      over: orReference({ enum: [...LEVELS] }),
       missing: { type: "null" },
       switch: { type: ["string", "number", "boolean"] },
       cases: { type: "object", additionalProperties: { anyOf: [{ $ref: "#/$defs/node" }, { type: "null" }] } },
-      description: { type: "string" },
+      description: text,
     },
     allOf: operators.map((op) => ({
       if: { properties: { op: { const: op.name } }, required: ["op"] },

@@ -1,5 +1,6 @@
 import type { ModelManifest, OperatorDefinition, Problem } from "../contracts/index.js";
 import { NAME, NAME_RULE } from "./inputs.js";
+import { checkText } from "./text.js";
 import { readNode, type NodeDraft } from "./node-syntax.js";
 import { reach, topologicalOrder } from "./order.js";
 import { readOutputs, type LinkedOutput } from "./outputs.js";
@@ -117,7 +118,7 @@ function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions
   return {
     linked: {
       file: syntax.file,
-      name: title?.kind === "scalar" && typeof title.value === "string" ? title.value : (syntax.file.split("/").pop() ?? "graph").replace(/\.ya?ml$/, ""),
+      name: title?.kind === "scalar" && (typeof title.value === "string" || typeof title.value === "number") ? String(title.value) : (syntax.file.split("/").pop() ?? "graph").replace(/\.ya?ml$/, ""),
       profile: options.profile ?? null,
       root,
       params,
@@ -155,6 +156,7 @@ function checkRoot(root: MapTree, report: Reporter): void {
     // x-… holds anchors, as in other YAML formats.
     else if (!ROOT_KEYS.includes(key) && !key.startsWith("x-")) report.add("UNKNOWN_KEY", entry.keyAt, `A graph has no key ${key}.`, { found: key, among: ROOT_KEYS });
   }
+  for (const key of ["name", "description"]) checkText(child(root, key), key, report);
   const profiles = child(root, "profiles");
   if (!profiles) return;
   if (profiles.kind !== "map") {

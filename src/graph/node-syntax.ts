@@ -2,6 +2,7 @@ import { LEVELS, parseDurationRangeUs, parseDurationUs, type ErrorPolicy, type L
 import { parseConfig } from "./config.js";
 import { readInputs, type InputRef } from "./inputs.js";
 import type { Reporter } from "./problems.js";
+import { checkText } from "./text.js";
 import { readNodeRuntime, type WorkerSyntax } from "./runtime.js";
 import { child, describe, type At, type ScalarTree, type Tree, type MapTree } from "./tree.js";
 
@@ -34,6 +35,7 @@ export function readNode(name: string, keyAt: At, tree: MapTree, catalogue: Read
     if (key === "use") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`use:`) come later.", { found: "use", hint: "Write the nodes out." });
     else if (!NODE_KEYS.includes(key)) report.add("UNKNOWN_KEY", entry.keyAt, `A node has no key ${key}.`, { found: key, among: NODE_KEYS });
   }
+  checkText(child(tree, "description"), "description", report);
   const op = readOperator(name, keyAt, tree, catalogue, report);
   const declared = op && op.inputs !== "map" ? op.inputs : {};
   const levelKeys = new Set(["by", "over"].filter((key) => !Object.hasOwn(declared, key)));
@@ -140,7 +142,7 @@ function readQueue(tree: Tree | null, report: Reporter): number | null {
     policy: ({ value, at }) => {
       const word = /^sample\(\d+\)$/.test(String(value)) ? "sample" : String(value);
       if (!POLICIES.includes(word)) return `${POLICIES.slice(0, -1).join(", ")} or sample(n)`;
-      if (word !== "block") report.add("NOT_SUPPORTED", at, `The policy ${word} belongs to live sources, which come later.`, { found: word, expected: "block", hint: "Put it into the profile `live`, or write policy: block." });
+      if (word !== "block") report.add("NOT_SUPPORTED", at, `The policy ${word} belongs to live sources, which come later.`, { found: word, expected: "block", hint: at.from === "profile:live" ? "Leave --profile live out: it is for live sources." : "Put it into the profile `live`, or write policy: block." });
       return null;
     },
   }, report);

@@ -2,6 +2,7 @@ import { parseDurationUs } from "../contracts/index.js";
 import { NAME, NAME_RULE } from "./inputs.js";
 import { coreScalar, substitute, type Scope } from "./substitute.js";
 import type { Reporter } from "./problems.js";
+import { checkText } from "./text.js";
 import { child, describe, toValue, type At, type MapTree, type Tree } from "./tree.js";
 
 const TYPES = ["media", "number", "integer", "boolean", "string", "enum", "duration"] as const;
@@ -88,6 +89,7 @@ function checkOptions(name: string, spec: MapTree, report: Reporter): void {
   };
   const value = (tree: Tree | null): unknown => (tree?.kind === "scalar" ? tree.value : undefined);
   const isNumber = (tree: Tree): boolean => Number.isFinite(value(tree));
+  checkText(child(spec, "description"), "description", report);
   check("positional", "true or false", (tree) => typeof value(tree) === "boolean");
   check("min", "a number", isNumber);
   check("max", "a number", isNumber);

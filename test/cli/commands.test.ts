@@ -156,6 +156,13 @@ describe("graph commands", () => {
     assert.equal((await flow(["show", "--store", store])).code, 2, "plan makes no store");
   });
 
+  test("explain refuses a version that is not here; list says when nothing is found", async () => {
+    const pinned = await flow(["explain", "scene.cut@99", "--json"]);
+    assert.equal(pinned.code, 2);
+    assert.equal((JSON.parse(pinned.stdout) as { error: { code: string } }).error.code, "OPERATOR_VERSION");
+    assert.match((await flow(["list", "zzzz"])).stdout, /No operator and no model mentions "zzzz"/);
+  });
+
   test("plan --resolved names where a value came from", async () => {
     const { stdout } = await flow(["plan", good, "-p", "input=./graphs/demo/clip.mp4", "--resolved", "--json"]);
     const { resolved } = JSON.parse(stdout) as { resolved: { path: string; value: unknown; origin: { from: string } }[] };

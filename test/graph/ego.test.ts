@@ -135,6 +135,8 @@ test("editor schema: covers every operator and every key that lint knows", () =>
   assert.deepEqual(schema.$defs.node.allOf.map((rule) => rule.if.properties.op.const).sort(), [...catalogue.keys()].sort());
   for (const key of ["op", "in", "with", "model", "batch", "queue", "on_error", "enabled", "when", "by", "over", "missing", "switch", "cases"]) assert.ok(key in schema.$defs.node.properties, key);
   assert.deepEqual(JSON.parse(JSON.stringify(schema)), schema, "plain JSON");
+  const { output } = (schema as unknown as { $defs: { output: { properties: Record<string, { anyOf: { type: string }[] }> } } }).$defs;
+  for (const key of ["from", "fulltext", "index"]) assert.deepEqual(output.properties[key]?.anyOf.map(({ type }) => type), ["string", "array"], `${key}: a word or a list, as lint reads it`);
 });
 
 test("graphs/flow.schema.json is fresh", real, () => {

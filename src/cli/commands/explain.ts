@@ -17,11 +17,14 @@ export function command(): Command {
   return act<JsonOptions>(withJson(explain), async ([name], options) => {
     const { catalogue: operators } = await linkEnvironment();
     const { explainOperator, nearestName } = await import("../../graph/index.js");
-    const typed = String(name).split("@")[0] ?? "";
+    const [typed = "", ...pin] = String(name).split("@");
     const operator = operators.get(typed);
     if (!operator) {
       const near = nearestName(typed, operators.keys());
       throw new FlowError("UNKNOWN_OPERATOR", `There is no operator ${typed}.`, { hint: near ? `Did you mean ${near}? (flow explain ${near})` : "`flow list` names them all.", exit: EXIT.badInput });
+    }
+    if (pin.length > 0 && pin.join("@") !== String(operator.version)) {
+      throw new FlowError("OPERATOR_VERSION", `${typed} has version ${operator.version} here, not ${pin.join("@") || "none"}.`, { hint: `flow explain ${typed}`, exit: EXIT.badInput });
     }
     if (options.json) return printJson(describe(operator));
     print(explainOperator(operator).trimEnd());

@@ -26,12 +26,16 @@ export function command(): Command {
         .map((model) => ({ id: model.id, task: model.task, summary: model.summary, dims: model.output?.dims ?? null, space: model.space?.name ?? null, file: model.file })),
     };
     if (options.json) return printJson(document);
-    print(table(document.operators.map((op) => [colours.cyan(op.name), op.level, op.summary]), { head: ["operator", "level", "what it does"] }));
+    if (document.operators.length + document.models.length === 0) {
+      print(`No operator and no model mentions ${JSON.stringify(word)}. ${colours.dim("next:")} flow list`);
+      return;
+    }
+    if (document.operators.length > 0) print(table(document.operators.map((op) => [colours.cyan(op.name), op.level, op.summary]), { head: ["operator", "level", "what it does"] }));
     if (document.models.length > 0) {
-      print();
+      if (document.operators.length > 0) print();
       print(table(document.models.map((model) => [colours.cyan(model.id), model.task, model.dims === null ? "" : `${model.dims}-d`, model.summary]), { head: ["model", "task", "gives", "what it is"], right: [2] }));
     }
     print();
-    print(`${plural(document.operators.length, "operator")}, ${plural(document.models.length, "model")}. ${colours.dim("next:")} flow explain ${document.operators[0]?.name ?? "OP"}`);
+    print(`${plural(document.operators.length, "operator")}, ${plural(document.models.length, "model")}. ${colours.dim("next:")} ${document.operators[0] ? `flow explain ${document.operators[0].name}` : `flow models show ${document.models[0]?.id}`}`);
   });
 }
