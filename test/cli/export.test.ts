@@ -106,3 +106,14 @@ test("search --image: a frame of a scene finds the scene; a sound finds nothing 
   await json(["search", "--audio", "graphs/demo/clip.mp4", "--store", a], 2);
   await json(["search", "--image", graph, "--store", a], 2);
 });
+
+test("search --image: the model that made the space is not installed: exit 3 and the command that adds it", async () => {
+  const [file, store] = [join(dir, "clip.yaml"), join(dir, "mocked")];
+  const env = { FLOW_MODELS_DIR: "", FLOW_CACHE_DIR: join(dir, "cache") };
+  writeFileSync(file, GRAPH.replace("image: lite-image", "image: clip-vit-base-patch32"));
+  assert.equal((await flow(["run", file, "--mock-models", "--store", store], { env })).code, 0);
+  const asked = await flow(["search", "--image", join(dir, "car.png"), "--store", store, "--json"], { env });
+  assert.equal(asked.code, 3, asked.stdout);
+  const { error } = JSON.parse(asked.stdout) as ErrorDocument;
+  assert.deepEqual([error.code, error.hint], ["MODEL_MISSING", "flow models pull clip-vit-base-patch32"]);
+});

@@ -133,5 +133,6 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
       // Without the text half there is nothing that could read the word.
       const blind = await flow(["search", "red", "--store", store, "--json"], { env: { FLOW_MODELS_DIR: folders.join(delimiter) } });
       assert.equal(blind.json.hits.length, 0, blind.stdout + blind.stderr);
+      assert.deepEqual(blind.json.notUnderstood, ["red"]);
     }));
 });

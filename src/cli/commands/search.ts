@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { EXIT, FlowError } from "../../contracts/errors.js";
 import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store, VectorQuery } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
@@ -157,18 +158,27 @@ async function queryVectors(text: string, options: Options, spaces: ReturnType<t
   const read: QueryVectors = { vectors: {}, wordsRead: false };
   for (const { reads, encode } of readers) {
     const encoded = new Map<string, Promise<Float32Array | null>>();
+    const missing = new Set<string>();
     let asking = 0;
     for (const [name, { kind, space }] of asked) {
       const manifest = readerOf(models, space, reads);
       if (!manifest?.space) continue;
       // Words are searched without it too.
       if (reads === "text" && !options.space && !(knowsMeaning(manifest) && manifest.installed)) continue;
+      if (!manifest.installed) {
+        missing.add(manifest.id);
+        continue;
+      }
       asking += 1;
       if (!encoded.has(manifest.id)) encoded.set(manifest.id, encode(manifest));
       const query = await encoded.get(manifest.id);
       // A silent sound has no direction: the search says so.
       (read.vectors[name] ??= []).push({ query: query ?? new Float32Array(manifest.output?.dims ?? 0), kind, calibration: manifest.space.calibration });
       if (reads === "text" && query && knowsMeaning(manifest)) read.wordsRead = true;
+    }
+    if (asking === 0 && missing.size > 0) {
+      const ids = [...missing].join(" ");
+      throw new FlowError("MODEL_MISSING", `The query cannot be read without the model that made the space: ${ids} is not installed.`, { hint: `flow models pull ${ids}`, exit: EXIT.environment });
     }
     if (asking === 0 && reads !== "text") {
       throw badArguments(`No vectors of the store can be asked by ${reads === "image" ? "a picture" : "a sound"}.`, `Spaces of the store: ${[...spaces].map(([name, { space }]) => `${name} (${space})`).join(", ") || "none"}.`);
