@@ -144,6 +144,16 @@ test("graphs/flow.schema.json is fresh", real, () => {
   assert.equal(text, `${JSON.stringify(graphJsonSchema(operators), null, 1)}\n`, "write it anew: npm run generate");
 });
 
+test("ego full: whatever embeds the scenes, CLIP's pictures stand beside it, so that words find them", real, () => {
+  for (const video of ["qwen2-vl", "xclip", "frames"]) {
+    const { plan, problems } = loadGraph({ path: "graphs/ego.yaml", text: ego }, realEnv, { profile: "full", params: { video } });
+    assert.deepEqual(problems.filter(({ severity }) => severity === "error"), []);
+    assert.equal(nodeOf(plan!, "pictures").inputs["vectors"]?.node, "frames");
+    assert.equal(nodeOf(plan!, "frames").models["image"]?.id, "clip-vit-base-patch32");
+    assert.ok("pictures" in plan!.outputs.find(({ kind }) => kind === "scene")!.vectors);
+  }
+});
+
 test("graphs/OPERATORS.md is fresh", real, () => {
   const text = readFileSync(new URL("graphs/OPERATORS.md", root), "utf8");
   assert.equal(text, `${operatorReference(operators).trimEnd()}\n`, "write it anew: npm run generate");
