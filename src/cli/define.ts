@@ -47,7 +47,7 @@ export interface LogOptions {
 export const withJson = (command: Command): Command =>
   command.options.some((option) => option.long === "--json") ? command : command.option("--json", "print one JSON document on stdout (shapes: src/cli/json.ts)");
 
-export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", process.env["FLOW_STORE"] ?? DEFAULT_STORE));
+export const withStore = (command: Command): Command => withJson(command.option("--store <dir>", "folder of the store", folder, process.env["FLOW_STORE"] || DEFAULT_STORE));
 
 /** For commands that read records: those of a file that has been replaced since are left out, unless asked for. */
 export const withSuperseded = (command: Command): Command => command.option("--superseded", "also results of files whose content has changed since, until `flow gc`");
@@ -73,6 +73,12 @@ export const storeFor = ({ mockModels, store }: MockOptions & StoreOptions): str
 
 export const withLog = (command: Command): Command =>
   command.addOption(new Option("--log <format>", "text: progress on stderr, summary on stdout; json: everything as JSON lines on stderr (shapes: src/cli/json.ts)").choices(["text", "json"]).default("text")).option("--quiet", "no progress and no summary: errors only");
+
+/** An empty one is a variable that is not set, not the current folder. */
+function folder(text: string): string {
+  if (text === "") throw new InvalidArgumentError("Expected a folder.");
+  return text;
+}
 
 function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf("=");

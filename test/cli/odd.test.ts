@@ -178,8 +178,10 @@ test("flow doctor: a model that nobody installed is a note, one that is damaged 
 });
 
 test("a mistake on the command line is not blamed on the graph; help of no command names the nearest", async () => {
-  const wrong = await failure(["run", graph, "--until", "scens"], 2);
+  const wrong = await failure(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--until", "scens"], 2);
   assert.deepEqual([wrong.code, /command line/.test(wrong.hint), /flow lint/.test(wrong.hint)], ["BAD_GRAPH", true, false]);
+  const nowhere = await flow(["show", "--store", "", "--json"]);
+  assert.match((JSON.parse(nowhere.stdout) as ErrorDocument).error.message, /--store.*Expected a folder/);
   const lost = await flow(["help", "shwo"]);
   assert.deepEqual([lost.code, lost.stdout], [2, ""]);
   assert.match(lost.stderr, /unknown command 'shwo'\nhint: Did you mean show\?/);
