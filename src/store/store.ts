@@ -3,7 +3,7 @@
  * tells when one is durable in the sense of LMDB (visible to readers, whole after kill -9).
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
@@ -177,8 +177,9 @@ export class Store implements AsyncDisposable {
       }
       try {
         makeFolder(path);
+        for (const place of exists ? [path, file] : [path]) accessSync(place, constants.W_OK);
       } catch (cause) {
-        throw new FlowError("STORE_UNWRITABLE", `The store folder ${dir} cannot be made: ${(cause as Error).message}`, { hint: "Check the path and its permissions, or give another --store.", cause, exit: EXIT.environment });
+        throw new FlowError("STORE_UNWRITABLE", `The store ${dir} cannot be ${existsSync(path) ? "written" : "made"}: ${(cause as Error).message}`, { hint: "Check the path and its permissions, or give another --store.", cause, exit: EXIT.environment });
       }
     }
     const lock = options.readOnly ? null : await lockWriter(path);

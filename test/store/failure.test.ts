@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { chmod, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { open } from "lmdb";
 import { FlowError } from "../../src/contracts/index.js";
 import { Store } from "../../src/store/index.js";
+
+const index = JSON.stringify(new URL("../../src/store/index.js", import.meta.url).href);
 
 async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "flow-store-"));
@@ -56,7 +58,6 @@ test("a second writer is told the pid of the first", () => inFolder(async (dir) 
 }));
 
 test("a write that is lost surfaces at flushed and close, even if nobody awaited it", { skip: process.platform === "win32" ? "needs ulimit" : false }, () => inFolder(async (dir) => {
-  const index = JSON.stringify(new URL("../../src/store/index.js", import.meta.url).href);
   const script = `import { Store } from ${index};
     const store = await Store.open(${JSON.stringify(join(dir, "s"))});
     for (let i = 0; i < 40; i++) void store.putMemo("k" + i, { kind: "done", value: new Float32Array(50000) });
@@ -83,4 +84,20 @@ test("a store path that is a file or cannot be made is refused with a typed erro
   await assert.rejects(Store.open(join(dir, "file")), code("STORE_UNWRITABLE"));
   await assert.rejects(Store.open(join(dir, "file", "below")), code("STORE_UNWRITABLE"));
   if (process.platform === "linux") await assert.rejects(Store.open("/proc/flow-store/below"), code("STORE_UNWRITABLE"));
+}));
+
+test("a store that may be read and not written is refused to writers only", { skip: process.platform === "win32" && "no permissions here" }, () => inFolder(async (dir) => {
+  const store = join(dir, "s");
+  await (await Store.open(store)).close();
+  await chmod(dir, 0o755);
+  for (const name of await readdir(store)) await chmod(join(store, name), 0o444);
+  await chmod(store, 0o555);
+  const script = `import { Store } from ${index};
+    await Store.open(${JSON.stringify(store)}).catch((e) => console.log(e.code, e.exit));
+    await (await Store.open(${JSON.stringify(store)}, { readOnly: true })).close();
+    console.log("read");`;
+  // Root may write anywhere.
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}) });
+  await chmod(store, 0o755);
+  assert.equal(child.stdout, "STORE_UNWRITABLE 3\nread\n", child.stderr);
 }));

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
@@ -94,7 +94,8 @@ async function natives(): Promise<Check[]> {
 
 async function store(dir: string): Promise<Check> {
   const path = resolve(dir);
-  if (!existsSync(path)) {
+  // A folder that is still empty is a store to come.
+  if (!existsSync(path) || (statSync(path).isDirectory() && readdirSync(path).length === 0)) {
     const writable = canWrite(nearestFolder(path));
     return { name: "store", ok: writable, value: `${dir}: none yet`, ...(writable ? {} : { hint: `${nearestFolder(path)} cannot be written; name another folder with --store.` }) };
   }
