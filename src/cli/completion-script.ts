@@ -9,7 +9,7 @@ export interface CommandWords {
   subcommands: Omit<CommandWords, "subcommands">[];
 }
 
-/** A script that completes command names, their options and file names; made from the commands themselves. */
+/** A script that completes command names, their options and file names; made from the commands themselves. What a graph or a store knows it asks `flow completion words`. */
 export function completionScript(shell: Shell, commands: readonly CommandWords[]): string {
   return shell === "bash" ? bash(commands) : shell === "zsh" ? zsh(commands) : fish(commands);
 }
@@ -20,7 +20,7 @@ const below = ({ subcommands }: CommandWords): string => subcommands.map(({ name
 function bash(commands: readonly CommandWords[]): string {
   return `# flow: bash completion
 _flow() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" options=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" options="" found
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${commands.map((c) => c.name).join(" ")} help --help --version" -- "$word"))
     return
@@ -29,25 +29,37 @@ _flow() {
 ${commands.filter((c) => c.subcommands.length > 0).map((c) => `    ${c.name}) if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "${below(c)}" -- "$word")); return; fi ;;`).join("\n")}
   esac
   case "$command" in
-${commands.map((c) => `    ${c.name}) options="${longs(c, ...c.subcommands)}" ;;`).join("\n")}
+${commands.map((c) => (c.subcommands.length > 0 ? `    ${c.name})\n      case "\${COMP_WORDS[2]}" in\n${c.subcommands.map((sub) => `        ${sub.name}) options="${longs(sub)}" ;;`).join("\n")}\n        *) options="${longs(c)}" ;;\n      esac ;;` : `    ${c.name}) options="${longs(c)}" ;;`)).join("\n")}
     help) COMPREPLY=($(compgen -W "${commands.map((c) => c.name).join(" ")}" -- "$word")); return ;;
   esac
   case "$word" in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    *)
+      [ "$word" = "=" ] && word=""
+      # No answer: bash completes files by itself, whatever is in their names.
+      COMPREPLY=()
+      while IFS= read -r found; do COMPREPLY+=("$found"); done < <(flow completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD-1}" "$word" 2>/dev/null)
+      case "\${COMPREPLY[0]}" in *=) compopt -o nospace 2>/dev/null ;; esac ;;
   esac
 }
-complete -o filenames -F _flow flow`;
+complete -o bashdefault -o default -F _flow flow`;
 }
 
 function zsh(commands: readonly CommandWords[]): string {
   const text = (summary: string): string => summary.replaceAll("'", "'\\''").replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
-  const option = ({ long, summary, takesValue }: CommandWords["options"][number]): string => `'${long}${takesValue ? "=" : ""}[${text(summary)}]${takesValue ? ":value:_files" : ""}'`;
+  const option = ({ long, summary, takesValue }: CommandWords["options"][number]): string => `'${long}${takesValue ? "=" : ""}[${text(summary)}]${takesValue ? ":value:_flow_words" : ""}'`;
   // One list for the command and what follows it: an option of several subcommands is named once.
   const all = (c: CommandWords): CommandWords["options"] => [...new Map([...c.options, ...c.subcommands.flatMap(({ options }) => options)].map((each) => [each.long, each])).values()];
   return `#compdef flow
+_flow_words() {
+  local -a found
+  found=("\${(@f)$(flow completion words -- "\${(@)line_so_far}" "\${words[CURRENT]}" 2>/dev/null)}")
+  found=(\${found:#})
+  if (( \${#found} )); then compadd -- "\${found[@]}"; else _files; fi
+}
 _flow() {
-  local -a commands
+  local -a commands line_so_far
+  line_so_far=("\${(@)words[2,CURRENT-1]}")
   commands=(
 ${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
   )
@@ -59,7 +71,7 @@ ${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
   shift words
   (( CURRENT-- ))
   case "$command" in
-${commands.map((c) => `    ${c.name}) _arguments ${[...all(c).map(option), "'--help[show the help]'", ...(c.subcommands.length > 0 ? [`'1:subcommand:(${below(c)})'`] : []), "'*:file:_files'"].join(" ")} ;;`).join("\n")}
+${commands.map((c) => `    ${c.name}) _arguments ${[...all(c).map(option), "'--help[show the help]'", ...(c.subcommands.length > 0 ? [`'1:subcommand:(${below(c)})'`] : []), "'*:file:_flow_words'"].join(" ")} ;;`).join("\n")}
   esac
 }
 if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
@@ -67,12 +79,13 @@ if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
 
 function fish(commands: readonly CommandWords[]): string {
   const text = (summary: string): string => `'${summary.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const lines = ["# flow: fish completion"];
+  const words = "'(flow completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'";
+  const lines = ["# flow: fish completion", `complete -c flow -n 'not __fish_use_subcommand' -a ${words}`];
   for (const c of commands) {
     lines.push(`complete -c flow -n __fish_use_subcommand -f -a ${c.name} -d ${text(c.summary)}`);
     for (const sub of c.subcommands) lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}; and not __fish_seen_subcommand_from ${below(c)}' -f -a ${sub.name} -d ${text(sub.summary)}`);
     for (const [name, { options }] of [[c.name, c] as const, ...c.subcommands.map((sub) => [sub.name, sub] as const)]) for (const option of options) {
-      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}${name === c.name ? "" : `; and __fish_seen_subcommand_from ${name}`}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? " -r" : ""} -d ${text(option.summary)}`);
+      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}${name === c.name ? "" : `; and __fish_seen_subcommand_from ${name}`}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? ` -r -a ${words}` : ""} -d ${text(option.summary)}`);
     }
   }
   return lines.join("\n");

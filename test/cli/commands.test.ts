@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { commands } from "../../src/cli/commands/index.js";
-import type { ErrorDocument, LintDocument, ListDocument, PlanDocument } from "../../src/cli/json.js";
-import { flow } from "./spawn.js";
+import type { ErrorDocument, LintDocument, ListDocument, PlanDocument, ShowDocument } from "../../src/cli/json.js";
+import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
 after(() => rmSync(dir, { recursive: true }));
@@ -192,5 +193,40 @@ describe("completion", () => {
       for (const option of ["until", "profile", "tolerance"]) assert.ok(stdout.includes(option), option);
     });
   }
+  test("what a graph, a store or the catalogue knows", async () => {
+    const store = join(dir, "completed");
+    assert.equal((await flow(["run", good, join(ROOT, "graphs/demo/clip.mp4"), "--until", "media", "--store", store])).code, 0);
+    const [medium] = (JSON.parse((await flow(["show", "--store", store, "--json"])).stdout) as ShowDocument).records;
+    const id = medium!.id.slice(0, 8);
+    for (const [line, ...words] of [
+      ["run graphs/ego.yaml a.mp4 --until scene", "scenes", "scene"],
+      ["run graphs/ego.yaml --until = scenes", "scenes"],
+      ["run --store x graphs/ego.yaml --only scenes,tex", "scenes,text"],
+      ["plan graphs/ego.yaml -p thr", "threshold="],
+      ["explain scene.c", "scene.cut"],
+      ["models show lite-i", "lite-image"],
+      ["export --format np", "npz"],
+      ["run --log j", "json"],
+      [`show --store ${store} ${id.slice(0, 3)}`, id],
+      [`clip --pad 1 --store ${store} ${id.slice(0, 3)}`, id],
+      ["run graphs/eg"], ["run nothing.yaml --until s"], ["show --store nothing 1"], ["nothing x"], [""],
+    ] as string[][]) {
+      const { code, stdout, stderr } = await flow(["completion", "words", "--", ...line!.split(" ")]);
+      assert.deepEqual([code, stdout.split("\n").filter(Boolean), stderr], [0, words, ""], line);
+    }
+  });
+
+  test("bash asks for them, and leaves files to bash", { skip: spawnSync("bash", ["--version"]).status !== 0 && "no bash here" }, async () => {
+    const { stdout: script } = await flow(["completion", "bash"]);
+    const complete = (...words: string[]): string[] => {
+      const shell = `flow() { '${process.execPath}' '${MAIN}' "$@"; }\n${script}\nCOMP_WORDS=(flow "$@"); COMP_CWORD=$#; _flow 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return spawnSync("bash", ["-c", shell, "bash", ...words], { cwd: ROOT, encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+    };
+    assert.deepEqual(complete("ru"), ["run", "runs"]);
+    assert.deepEqual(complete("models", "where", "--"), ["--json", "--help"]);
+    assert.deepEqual(complete("run", "graphs/ego.yaml", "--from", "caption"), ["caption", "captionvec"]);
+    assert.deepEqual(complete("run", "graphs/e"), []);
+  });
+
   test("another shell: exit 2", async () => assert.equal((await flow(["completion", "tcsh"])).code, 2));
 });

@@ -12,8 +12,15 @@ export function command(): Command {
       ["flow completion zsh > ~/.zfunc/_flow", "zsh; ~/.zfunc must be in fpath"],
       ["flow completion fish > ~/.config/fish/completions/flow.fish", "fish"],
     ],
-  }).argument("<shell>", SHELLS.join(", "));
-  return act(completion, async ([shell]) => {
+  })
+    .argument("<shell>", SHELLS.join(", "))
+    .argument("[line...]", "for the scripts themselves: `flow completion words -- LINE` prints how its last word may go on");
+  return act(completion, async ([shell, line]) => {
+    if (shell === "words") {
+      const { completionWords } = await import("../completion-words.js");
+      for (const word of await completionWords((line ?? []) as string[])) print(word);
+      return;
+    }
     const known = SHELLS.find((name) => name === shell);
     if (!known) throw badArguments(`No completion for ${String(shell)}.`, `Shells: ${SHELLS.join(", ")}.`);
     print(completionScript(known, await describe()));
