@@ -262,8 +262,12 @@ export class MediumRun implements MediumContext {
     const { plan, info, store, uris, ledger, earlier } = this;
     this.digests = this.recorder.finish(this.streams.values());
     if (!plan.omitted.includes("scene")) await store.removeRecords(info.id, "scene", this.recorder.scenes);
-    if (this.keeps) await store.putMedium(info.id, { ...earlier!, info, uris });
-    else {
+    if (this.keeps) {
+      const { plan: standing, ...row } = earlier!;
+      // What failed here the run of the whole graph tries again: its done mark does not speak for it any more.
+      const failed = Object.values(ledger.snapshot()).some((counts) => counts.failed > 0);
+      await store.putMedium(info.id, { ...row, info, uris, ...(failed || standing === undefined ? {} : { plan: standing }) });
+    } else {
       const { outputs = [], nodes = {} } = this.reading();
       await store.putMedium(info.id, {
         // Scenes that stay are all there are only if they were so before.

@@ -120,6 +120,21 @@ describe("a run of part of the graph", () => {
       assert.deepEqual(await bench.read(records), before);
     }));
 
+  test("that fails is made good by the next run of the whole graph", () =>
+    Workbench.with(async (bench) => {
+      const whole = await bench.run(graph("one"));
+      const failures = (store: Store): number => [...store.failures()].length;
+      behaviour.note = () => {
+        throw new Error("out of order");
+      };
+      const part = await bench.run(graph("one"), { until: "note", force: ["note"] });
+      assert.equal(part.status, "failed-items");
+      assert.ok((await bench.read(failures)) > 3);
+      behaviour.note = (tag) => ({ text: tag });
+      const again = await bench.run(graph("one"));
+      assert.deepEqual([again.status, again.digest, again.framesDecoded, await bench.read(failures)], ["done", whole.digest, 0, 0]);
+    }));
+
   test("takes nothing from the records that stay when the store is collected", () =>
     Workbench.with(async (bench) => {
       const other = graph("one").replace("  scene: { op: join, by: scene, in: { note: note.text } }", "  other: { op: test.note, in: { scenes: scenes }, with: { tag: other } }\n  scene: { op: join, by: scene, in: { note: note.text, other: other.text } }");
