@@ -41,6 +41,10 @@ interface Issue {
   values?: unknown[];
   errors?: Issue[][];
   expected?: string;
+  origin?: string;
+  minimum?: number;
+  maximum?: number;
+  inclusive?: boolean;
 }
 
 /** `with:` → the operator's config, every zod issue as a problem at the value (or key) it is about. */
@@ -84,6 +88,9 @@ function expectation(issue: Issue): string {
     const parts = new Set(issue.errors.flatMap((alternative) => alternative.slice(0, 1).map(expectation)));
     if (parts.size > 0) return [...parts].join(" or ");
   }
+  const { origin = "value", minimum, maximum, inclusive = true } = issue;
+  const bound = issue.code === "too_small" ? `${inclusive ? "≥" : ">"} ${minimum}` : issue.code === "too_big" ? `${inclusive ? "≤" : "<"} ${maximum}` : null;
+  if (bound !== null) return origin === "string" ? `a text of a length ${bound}` : origin === "array" ? `a list of a length ${bound}` : `a number ${bound}`;
   return issue.message.replace(/^Invalid (input|option|string): /, "").replace(/^expected /, "").replace(/, received .*$/, "").replace(/ expected$/, "");
 }
 

@@ -57,7 +57,7 @@ export function compileExpression(source: string, variables: Variables | null, f
     visit(program.ast, new Set(), (path, node) => {
       reads.push(path);
       if (variables) checkPath(path, variables, (name, depth, among) =>
-        report.add("UNKNOWN_VARIABLE", place(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among }),
+        report.add("UNKNOWN_VARIABLE", place(node.range.start), `The expression reads ${path.join(".")}, but ${depth === 0 ? `there is no ${name}` : `${path.slice(0, depth).join(".")} has no ${name}`} here.`, { found: name, among, ...(depth === 0 && (name === "params" || name === "env") ? { hint: `Parameters and variables are put in beforehand: \${${path.join(".")}}.` } : {}) }),
       );
     });
     slow = mayBeSlow(program.ast);

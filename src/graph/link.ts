@@ -290,7 +290,10 @@ function readNodes(tree: Tree | null, root: MapTree, scope: Scope, catalogue: Op
     if (on === null) continue;
     if (!on) nodes.disabled.add(name);
     for (const variant of readSwitch(name, keyAt, value, scope, report)) {
-      const active = on && variant.chosen;
+      const caseOn = on && variant.chosen && variant.tree !== null && variant.tree !== value ? readEnabled(name, variant.tree, scope, report) : true;
+      if (caseOn === null) continue;
+      if (!caseOn) nodes.disabled.add(name);
+      const active = on && variant.chosen && caseOn;
       if (variant.tree === null) {
         if (active) nodes.disabled.add(name);
         continue;
@@ -344,6 +347,11 @@ function readSwitch(name: string, keyAt: At, node: MapTree, scope: Scope, report
     if (entry.value.kind === "scalar" && entry.value.value === null) return [{ tree: null, keyAt: entry.keyAt, chosen }];
     if (entry.value.kind !== "map") {
       report.add("NOT_A_MAP", entry.value.at, `The case ${key} of ${name} is a node, not ${describe(entry.value)}.`, { found: describe(entry.value), expected: "{ op: … } or null" });
+      return [];
+    }
+    const again = entry.value.entries.get("switch") ?? entry.value.entries.get("cases");
+    if (again) {
+      report.add("NOT_SUPPORTED", again.keyAt, `The case ${key} of ${name} cannot be a switch itself.`, { found: "switch", expected: "{ op: … } or null", hint: "Give the inner switch a node of its own and read that." });
       return [];
     }
     return [{ tree: (overlay(common, entry.value) ?? emptyMap(entry.value.at)) as MapTree, keyAt: entry.keyAt, chosen }];

@@ -53,7 +53,7 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
   let unknown = false;
   for (const { tree: item, value } of words(written, report)) {
     if (!scope.names.has(value)) {
-      report.add("UNKNOWN_NODE", item.at, `The graph has no node ${value}.`, { found: value, among: scope.names });
+      report.add("UNKNOWN_NODE", item.at, `The graph has no node ${value}.`, { found: value, among: scope.names, ...(value.includes(".") ? { hint: "An output names a node, not one of its ports: a join by: scene or media puts ports into a record." } : {}) });
       unknown = true;
       continue;
     }
@@ -84,7 +84,7 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
   if (vectorTree && vectorTree.kind !== "map") report.add("NOT_A_MAP", vectorTree.at, `\`vectors:\` is a mapping of name to options, not ${describe(vectorTree)}.`, { found: describe(vectorTree), expected: "{ NAME: {} }" });
   for (const [name, entry] of vectorTree?.kind === "map" ? vectorTree.entries : []) {
     if (!known(name, entry.keyAt, "vector", [], [...fields].flatMap(([field, type]) => (type === "vector" ? [field] : [])))) continue;
-    if (fields.get(name) !== "vector") report.add("OUTPUT_FIELD", entry.keyAt, `${name} is ${fields.get(name)}, not a vector.`, { found: String(fields.get(name)), expected: "vector" });
+    if (fields.get(name) !== "vector") report.add("OUTPUT_FIELD", entry.keyAt, `${name} is ${fields.get(name)}, not a vector.`, { found: String(fields.get(name)), expected: "a vector", hint: `Take ${name} out of \`vectors:\`; words are searched by \`fulltext:\`.` });
     vectors[name] = { weight: readWeight(entry.value, report) };
   }
   const list = (key: string): { tree: Tree; value: string }[] => {

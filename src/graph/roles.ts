@@ -67,7 +67,12 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
       continue;
     }
     if (written.kind === "scalar" && written.broken) return null;
-    const name = written.kind === "scalar" ? String(written.value) : describe(written);
+    if (written.kind !== "scalar") {
+      report.add("WRONG_TYPE", written.at, `\`model:\` names one role of the graph for each role of ${op.name}, not ${describe(written)}.`, { found: describe(written), expected: wanted.length > 1 ? `{ ${wanted.map(([name]) => `${name}: ROLE`).join(", ")} }` : "ROLE", hint });
+      good = false;
+      continue;
+    }
+    const name = String(written.value);
     const known = roles.get(name);
     const manifest = known ? known.manifest : models.get(name);
     if (manifest === null) return null; // the role is there; its manifest is reported under `models:`

@@ -106,6 +106,9 @@ const cases: Case[] = [
   { code: "UNKNOWN_ROLE", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸imgae }"), nearest: "image" },
   { code: "UNKNOWN_ROLE", title: "of the operator", yaml: graph("  a: { op: speech.turns, in: media.info, model: { ‸segmentaton: lite-turns, embedding: sound } }"), nearest: "segmentation", also: ["MODEL_MISSING"] },
   { code: "UNKNOWN_ROLE", title: "no model wanted", yaml: graph("  a: { op: scene.cut, in: scores, model: ‸image }") },
+  { code: "WRONG_TYPE", title: "a list of models", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸[image] }") },
+  { code: "NOT_SUPPORTED", title: "a switch in a case", yaml: graph("  a: { switch: x, cases: { x: { ‸switch: y, cases: { y: { op: scene.cut, in: scores } } } } }") },
+  { code: "DISABLED_UPSTREAM", title: "enabled inside a case", yaml: graph("  f: { switch: x, cases: { x: { op: image.embed, enabled: false, in: media.frames, model: image } } }\n  ‸k: { op: scene.keyframes, in: { scenes: scenes, vectors: f } }") },
   { code: "UNKNOWN_MODEL", yaml: graph("").replace("image: lite-image", "image: ‸lite-imag"), nearest: "lite-image" },
   { code: "MODEL_TASK", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸sound }") },
   { code: "MODEL_MISSING", yaml: graph("  ‸frames: { op: image.embed, in: media.frames }") },
@@ -211,6 +214,11 @@ test("a long list of names is cut, and a name that shares no letter is not the n
   const { problems } = load(graph(`${many}\n  z: { op: join, by: scene, in: { s: ff } }`));
   assert.match(problems[0]?.expected ?? "", /^media, .*, … \(\d+ in all\)$/);
   assert.equal(problems[0]?.nearest, undefined);
+});
+
+test("a bound is told as a bound", () => {
+  const { problems } = load(graph("  a: { op: scene.cut, in: scores, with: { threshold: 999 } }"));
+  assert.match(problems[0]?.expected ?? "", /^a number ≤ \d+$/);
 });
 
 test("a cycle is shown as a path", () => {
