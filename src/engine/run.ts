@@ -172,7 +172,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked: mockedModels(plan),
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes],
+      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes, ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
@@ -191,6 +191,11 @@ function mockNotes(plan: Plan): string[] {
 function omittedNotes({ omitted }: Plan): string[] {
   if (omitted.length === 0) return [];
   return [`only part of the graph ran: no ${omitted.join(" and no ")} record was written and none was removed; a run of the whole graph finds these results computed`];
+}
+
+/** A run without records is easily taken for one that found nothing. */
+function outputNotes({ outputs, omitted }: Plan): string[] {
+  return outputs.length + omitted.length > 0 ? [] : ["no record was written, for no output is enabled: outputs: { scene: { from: NODE } } says which node makes the records"];
 }
 
 /** Whether this machine is what is missing something; from a worker an error comes without its exit code. */

@@ -144,6 +144,13 @@ test("a graph whose input has no default can be linted and drawn; another value 
   assert.equal((await flow(["graph", needy])).code, 2);
 });
 
+test("a graph without outputs says why there are no records", async () => {
+  const silent = join(dir, "silent.yaml");
+  writeFileSync(silent, readFileSync(graph, "utf8").replace(/^outputs:.*$/m, ""));
+  const ran = JSON.parse((await flow(["run", silent, join(ROOT, "graphs/demo/clip.mp4"), ...at, "--json"])).stdout) as RunDocument;
+  assert.match(ran.notes.join(), /no record was written.*outputs:/);
+});
+
 test("a list says what is wrong with it, and what of it is not read", async () => {
   const list = join(dir, "list.json");
   writeFileSync(list, "[]");
