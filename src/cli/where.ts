@@ -30,16 +30,12 @@ export async function whereFilter(source: string, store: Store): Promise<(record
   }
   if (compiled.type !== "bool" && compiled.type !== "dyn") throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)}: a condition is true or false; this one gives ${compiled.type}.`, { hint: EXAMPLES, exit: EXIT.badInput });
   return (record) => {
-    let value: unknown;
     try {
-      value = compiled.evaluate(values(record));
+      return compiled.holds(values(record));
     } catch (cause) {
       if (!(cause instanceof FlowError)) throw cause;
       throw new FlowError("BAD_WHERE", `--where ${cause.message}`, { hint: cause.hint, exit: EXIT.badInput, cause });
     }
-    // null: the record lacks a field.
-    if (value === null || typeof value === "boolean") return value === true;
-    throw new FlowError("BAD_WHERE", `--where ${JSON.stringify(source)} is no condition: it gives ${JSON.stringify(value)}, not true or false.`, { hint: EXAMPLES, exit: EXIT.badInput });
   };
 }
 

@@ -295,5 +295,5 @@ class ItemFailure {
 function compileCondition(node: PlanNode): Condition {
   const compiled = compileExpression(node.when!, null);
   if ("problem" in compiled) throw new FlowError(compiled.problem.code, compiled.problem.message, { node: node.name, hint: compiled.problem.hint, exit: EXIT.badInput });
-  return (variables) => compiled.evaluate(variables) === true;
+  return (variables) => compiled.holds(variables);
 }

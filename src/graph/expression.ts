@@ -18,6 +18,8 @@ export interface CompiledExpression {
    * record without that field. Throws FlowError EXPRESSION_FAILED for anything else (a text compared with a number, more than a second of work).
    */
   evaluate(variables: Record<string, unknown>): unknown;
+  /** The same for a condition: unknown is false, and what is neither true nor false throws as well. */
+  holds(variables: Record<string, unknown>): boolean;
 }
 
 const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false, limits: { maxAstNodes: 2_000, maxDepth: 64 } });
@@ -71,20 +73,22 @@ export function compileExpression(source: string, variables: Variables | null, f
   const [first] = report.problems;
   if (first || !program) return { problem: first as Problem, problems: report.problems };
   const run = program;
-  return {
-    reads,
-    type,
-    evaluate(values) {
-      try {
-        return plain(slow ? bounded(() => run(values)) : run(values));
-      } catch (thrown) {
-        const fault = thrown as ExpressionFault;
-        if (fault.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw new FlowError("EXPRESSION_FAILED", `${source}: it was not done after ${LIMIT_MS / 1_000} s`, { hint: "Loops inside loops and patterns like (a+)+ take time by a power of their input: write it without.", cause: thrown });
-        if (fault.code === "no_such_key" || fault.code === "unknown_variable") return null;
-        throw new FlowError("EXPRESSION_FAILED", `${source}: ${fault.summary ?? String(fault.message).split("\n")[0]}`, { hint: "Compare values of one type; has(x.y) asks whether a member is there.", cause: thrown });
-      }
-    },
+  const evaluate = (values: Record<string, unknown>): unknown => {
+    try {
+      return plain(slow ? bounded(() => run(values)) : run(values));
+    } catch (thrown) {
+      const fault = thrown as ExpressionFault;
+      if (fault.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw new FlowError("EXPRESSION_FAILED", `${source}: it was not done after ${LIMIT_MS / 1_000} s`, { hint: "Loops inside loops and patterns like (a+)+ take time by a power of their input: write it without.", cause: thrown });
+      if (fault.code === "no_such_key" || fault.code === "unknown_variable") return null;
+      throw new FlowError("EXPRESSION_FAILED", `${source}: ${fault.summary ?? String(fault.message).split("\n")[0]}`, { hint: "Compare values of one type; has(x.y) asks whether a member is there.", cause: thrown });
+    }
   };
+  const holds = (values: Record<string, unknown>): boolean => {
+    const value = evaluate(values);
+    if (typeof value === "boolean" || value === null) return value === true;
+    throw new FlowError("EXPRESSION_FAILED", `${source}: a condition is true or false, and this gives ${Array.isArray(value) ? "a list" : typeof value === "object" ? "a mapping" : JSON.stringify(value)}`, { hint: "Compare it with something, as in x > 2.0; has(x.y) asks whether a member is there." });
+  };
+  return { reads, type, evaluate, holds };
 }
 
 const LIMIT_MS = 1_000;

@@ -33,6 +33,13 @@ export function substitute(tree: Tree, scope: Scope, report: Reporter): Tree {
   let done = 0;
   /** Stretches of the result: where each begins, and in the written text. */
   const pieces: { at: number; written: number; verbatim: boolean }[] = [];
+  /** Only behind the last reference can one be left open: another } would have closed it. */
+  const checkRest = (): void => {
+    const open = text.indexOf("${", done);
+    if (open < 0) return;
+    broken = true;
+    report.add("BAD_REFERENCE", placeIn(tree, open), "A reference begins here and has no end.", { found: text.slice(open, open + 40), expected: "${params.NAME}, ${env.NAME} or ${env.NAME:-default}", hint: "Close it with }, or write $${ for the characters themselves." });
+  };
   const append = (piece: string, written: number, verbatim: boolean): void => {
     if (piece !== "") pieces.push({ at: value.length, written, verbatim });
     value += piece;
@@ -50,6 +57,7 @@ export function substitute(tree: Tree, scope: Scope, report: Reporter): Tree {
       append(typeof found.value === "object" ? JSON.stringify(found.value) : String(found.value), index, false);
     }
   }
+  checkRest();
   append(text.slice(done), done, true);
   const placeOf = (offset: number): Place => {
     const piece = pieces.findLast((known) => known.at <= offset);

@@ -41,6 +41,13 @@ test("patterns and loops that would take hours end after a second, with a hint",
   assert.equal(evaluate("a.matches('^n.*t$') && b.exists(x, b.exists(y, x == y))", { a: "night", b: [1] }), true);
 });
 
+test("a condition that is neither true nor false is an error, unknown is false", () => {
+  const condition = compileExpression("a", variables);
+  assert.ok("holds" in condition);
+  assert.deepEqual([condition.holds({ a: true }), condition.holds({ a: false }), condition.holds({})], [true, false, false]);
+  for (const a of [1, "x", [], {}]) assert.throws(() => condition.holds({ a }), (thrown: unknown) => thrown instanceof FlowError && thrown.code === "EXPRESSION_FAILED");
+});
+
 test("the type of an expression, as far as its text tells", () => {
   const typeOf = (source: string): string => (compileExpression(source, variables) as { type: string }).type;
   assert.deepEqual(["a > 1", "a", "'x'", "media.info.hasAudio"].map(typeOf), ["bool", "dyn", "string", "dyn"]);

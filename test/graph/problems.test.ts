@@ -92,6 +92,7 @@ const cases: Case[] = [
   { code: "UNUSED_PARAM", yaml: graph("").replace("} }\nmodels", "}, spare: { type: integer, default: ‸2 } }\nmodels") },
   { code: "ENV_UNRESOLVED", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"‸${env.NOT_SET_ANYWHERE}\" } }") },
   { code: "BAD_REFERENCE", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"x‸${nodes.a}\" } }") },
+  { code: "BAD_REFERENCE", title: "left open", yaml: graph("  more: { op: media.open, with: { uri: \"$${ is text, ‸${params.input is not\" } }") },
   { code: "UNKNOWN_PROFILE", yaml: graph("", "profiles:\n  ‸full: {}"), options: { profile: "ful" }, nearest: "full" },
   { code: "UNKNOWN_OPERATOR", yaml: graph("  a: { op: ‸scene.cuts, in: scores }"), nearest: "scene.cut" },
   { code: "OPERATOR_VERSION", yaml: graph("  a: { op: ‸scene.cut@7, in: scores }") },

@@ -27,7 +27,9 @@ export const imageEmbed = defineOperator({
   batch: async (items, _config, { models }) => {
     const model = models["image"]!;
     const preprocess = imagePreprocess(model.manifest);
-    const input = preprocess.fit === "fill" && preprocess.layout === "nchw" ? exact(items, preprocess) : await imageInput(items.map(({ slot }) => rasterOf(slot)), preprocess, { scratch });
+    // `size` on the input asks for other frames than the model's own.
+    const fits = items.every(({ slot }) => slot.width === preprocess.size[0] && slot.height === preprocess.size[1]);
+    const input = fits && preprocess.fit === "fill" && preprocess.layout === "nchw" ? exact(items, preprocess) : await imageInput(items.map(({ slot }) => rasterOf(slot)), preprocess, { scratch });
     const outputs = await runRows(model, { [model.manifest.inputs[0]!.name]: { data: input.data, dims: input.dims } });
     return splitRows(outputs, model.manifest, items.length);
   },
