@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { stringify } from "yaml";
 import { formatDurationUs, parseDurationRangeUs, parseDurationUs } from "../../src/contracts/index.js";
 import { canonicalJson, nearestName, parseGraph } from "../../src/graph/index.js";
 import { topologicalOrder } from "../../src/graph/order.js";
 import { editDistance } from "../../src/graph/problems.js";
+import { child, placeIn } from "../../src/graph/tree.js";
 import { ego, load, planOf } from "./fixtures/load.js";
 
 const word = fc.constantFrom("flow", "nodes", "op", "in", "with", "a", "b", "media", "media.open", "join", "scene.cut", "by", "scene", "params", "type", "default", "${params.a}", "${env.X:-1}", "outputs", "from", "profiles", "switch", "cases", "model", "1", "null", "true", "&x", "*x", "<<", "__proto__", "constructor", "toString");
@@ -37,6 +39,23 @@ test("a chain of thousands of nodes, written backwards, is put in order", () => 
   const names = Array.from({ length: 20_000 }, (_, i) => String(i));
   const { order, cycles } = topologicalOrder(names, (name) => (name === "19999" ? [] : [String(Number(name) + 1)]));
   assert.deepEqual([order.at(0), order.length, cycles.length], ["19999", 20_000, 0]);
+});
+
+test("however YAML writes a text, the place of a character in it is the place of that character in the file", () => {
+  const part = fc.constantFrom("a", "word", " ", "  ", "\n", "\n\n", "\t", "'", '"', "\\", "é", "𝄞", "#", ": ", "{", "-", "\u0085", "\u00a0");
+  const style = fc.constantFrom("PLAIN", "QUOTE_DOUBLE", "QUOTE_SINGLE", "BLOCK_FOLDED", "BLOCK_LITERAL" as const);
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 20 }), fc.array(part, { maxLength: 20 }), style, fc.boolean(), (before, after, defaultStringType, crlf) => {
+      const value = `${before.join("")}‡${after.join("")}`;
+      const written = `flow: 1\n${stringify({ "x-text": { inner: value } }, { defaultStringType, lineWidth: 20 })}`;
+      const text = crlf ? written.replaceAll("\n", "\r\n") : written;
+      const inner = child(child(parseGraph({ path: "x.yaml", text }).syntax?.root, "x-text"), "inner");
+      assert.ok(inner?.kind === "scalar" && typeof inner.value === "string", text);
+      const { line, column } = placeIn(inner, inner.value.indexOf("‡"));
+      assert.ok(text.split("\n")[line - 1]?.slice(column - 1).startsWith("‡"), `${line}:${column}\n${text}`);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a byte order mark is no column", () => {
