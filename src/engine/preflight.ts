@@ -57,9 +57,16 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   if (wrong.length > 0) {
     throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
   }
+  return { sources: [...sources.values()], failures, notes: notes(items) };
+}
+
+function notes(items: readonly InputItem[]): string[] {
   const narrated = items.filter((item) => item.narration !== undefined).length;
-  const notes = narrated > 0 ? [`narration is given for ${narrated} of the inputs, and no operator reads it yet: transcripts come from subtitles`] : [];
-  return { sources: [...sources.values()], failures, notes };
+  const unread = new Set(items.flatMap((item) => item.unread ?? []));
+  return [
+    ...(narrated > 0 ? [`narration is given for ${narrated} of the inputs, and no operator reads it yet: transcripts come from subtitles`] : []),
+    ...(unread.size > 0 ? [`keys of the list that mean nothing here: ${[...unread].sort().join(", ")} (an entry has path, name, scenes, narration)`] : []),
+  ];
 }
 
 /**

@@ -24,7 +24,8 @@ async function walk(dir: string, parts: string[], found: Set<string>): Promise<v
   const expression = nameExpression(part);
   for (const entry of entries) {
     if (entry.name.startsWith(".") && !part.startsWith(".")) continue;
-    if (expression.test(entry.name)) await enter(join(dir, entry.name), rest, found);
+    // A name with brackets is found by itself, too.
+    if (entry.name === part || expression.test(entry.name)) await enter(join(dir, entry.name), rest, found);
   }
 }
 

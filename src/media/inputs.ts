@@ -1,5 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, extname, isAbsolute, join, resolve } from "node:path";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { Interval } from "../contracts/items.js";
@@ -14,6 +14,8 @@ export interface InputItem {
   name: string;
   scenes?: Interval[];
   narration?: string;
+  /** Keys of the list's entry that mean nothing here. */
+  unread?: string[];
 }
 
 const EXTENSIONS = new Set(
@@ -24,7 +26,8 @@ const GLOB = /[*?{}[\]]/;
 
 // Scenes in seconds, as everywhere where a person writes a time.
 const SCENE = z.object({ start: z.number().min(0), end: z.number().positive() }).refine((scene) => scene.end > scene.start, "end must lie after start");
-const LIST = z.array(z.union([z.string().min(1), z.object({ path: z.string().min(1), name: z.string().optional(), scenes: z.array(SCENE).optional(), narration: z.string().optional() })]));
+const ENTRY = z.object({ path: z.string().min(1), name: z.string().optional(), scenes: z.array(SCENE).optional(), narration: z.string().optional() });
+const LIST = z.array(z.preprocess((entry) => (typeof entry === "string" ? { path: entry } : entry), ENTRY.loose()));
 
 /**
  * Files, folders (recursive, known extensions), globs, JSON lists `[{path, name?, scenes?: [{start, end}], narration?}]` (seconds; paths relative to
@@ -36,12 +39,14 @@ export async function expandInputs(inputs: readonly string[], baseDir: string = 
   return items;
 }
 
-async function expand(input: string, baseDir: string): Promise<InputItem[]> {
+/** `lists`: the lists on the way here, none of which may come again. */
+async function expand(input: string, baseDir: string, lists: readonly string[] = []): Promise<InputItem[]> {
   if (isUrl(input)) return [{ uri: input, name: mediumName(input) }];
   const path = resolve(baseDir, localPath(input));
   const info = await stat(path).catch(() => null);
   if (info?.isDirectory()) return folder(input, path);
-  if (info !== null) return extname(path).toLowerCase() === ".json" ? list(input, path) : [{ uri: path, name: mediumName(path) }];
+  if (info?.isFile() === false) throw fail("INPUT_NOT_A_FILE", input, "is a pipe or a device", "A medium is read more than once: save it to a file first.");
+  if (info !== null) return extname(path).toLowerCase() === ".json" ? list(input, path, lists) : [{ uri: path, name: mediumName(path) }];
   if (GLOB.test(input)) return matches(input, baseDir);
   throw fail("INPUT_NOT_FOUND", input, "does not exist", `Check the path (looked for ${path}).`);
 }
@@ -50,7 +55,9 @@ async function folder(input: string, path: string): Promise<InputItem[]> {
   const found: string[] = [];
   for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
     const file = join(entry.parentPath, entry.name);
-    if ((entry.isFile() || entry.isSymbolicLink()) && isMedium(file)) found.push(file);
+    if (!isMedium(file) || isHidden(relative(path, file))) continue;
+    // A link to a folder is none of its files; one that leads nowhere is a medium that somebody misses.
+    if (entry.isFile() || (entry.isSymbolicLink() && (await stat(file).catch(() => null))?.isFile() !== false)) found.push(file);
   }
   if (found.length === 0) throw fail("INPUT_EMPTY", input, "holds no video, sound or picture", "Name the files themselves if they have unusual extensions.");
   return sorted(found);
@@ -62,10 +69,13 @@ async function matches(input: string, baseDir: string): Promise<InputItem[]> {
   return sorted(found);
 }
 
-async function list(input: string, path: string): Promise<InputItem[]> {
-  let parsed: unknown;
+async function list(input: string, path: string, lists: readonly string[]): Promise<InputItem[]> {
+  const real = await realpath(path);
+  if (lists.includes(real)) throw fail("INPUT_LIST_INVALID", input, "lists itself", LIST_HINT);
+   let parsed: unknown;
   try {
-    parsed = JSON.parse(await readFile(path, "utf8"));
+    // Windows editors put a byte order mark before it.
+    parsed = JSON.parse((await readFile(path, "utf8")).replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw fail("INPUT_LIST_INVALID", input, `is not valid JSON (${cause instanceof Error ? cause.message : String(cause)})`, LIST_HINT);
   }
@@ -76,9 +86,10 @@ async function list(input: string, path: string): Promise<InputItem[]> {
   }
   if (result.data.length === 0) throw fail("INPUT_EMPTY", input, "lists no media", LIST_HINT);
   const items: InputItem[] = [];
-  for (const [n, given] of result.data.entries()) {
-    const entry = typeof given === "string" ? { path: given } : given;
-    const expanded = await expand(isUrl(entry.path) || isAbsolute(entry.path) ? entry.path : resolve(dirname(path), localPath(entry.path)), dirname(path)).catch((cause: unknown) => {
+  for (const [n, entry] of result.data.entries()) {
+    const unread = Object.keys(entry).filter((key) => !(key in ENTRY.shape));
+    const named = isUrl(entry.path) || isAbsolute(entry.path) ? entry.path : resolve(dirname(path), localPath(entry.path));
+    const expanded = await expand(named, dirname(path), [...lists, real]).catch((cause: unknown) => {
       if (cause instanceof FlowError) throw fail(cause.code, input, `entry ${n + 1}: ${cause.message}`, cause.hint);
       throw cause;
     });
@@ -88,6 +99,7 @@ async function list(input: string, path: string): Promise<InputItem[]> {
         name: (expanded.length === 1 ? entry.name : undefined) ?? item.name,
         ...(entry.scenes ? { scenes: entry.scenes.map(({ start, end }) => ({ startUs: Math.round(start * 1e6), endUs: Math.round(end * 1e6) })) } : {}),
         ...(entry.narration === undefined ? {} : { narration: entry.narration }),
+        ...(unread.length > 0 || item.unread ? { unread: [...new Set([...unread, ...(item.unread ?? [])])] } : {}),
       });
     }
   }
@@ -95,6 +107,11 @@ async function list(input: string, path: string): Promise<InputItem[]> {
 }
 
 const LIST_HINT = 'A list looks like [{"path": "a.mp4", "name": "A", "scenes": [{"start": 0, "end": 4.5}]}].';
+
+/** Files of a dot folder, and those with a dot of their own (macOS leaves `._a.mp4` beside `a.mp4`): globs pass over them too. */
+function isHidden(path: string): boolean {
+  return path.split(sep).some((part) => part.startsWith("."));
+}
 
 function isMedium(path: string): boolean {
   return EXTENSIONS.has(extname(path).slice(1).toLowerCase());
