@@ -1,30 +1,42 @@
-import { execFile } from "node:child_process";
+import type { Readable } from "node:stream";
 import type { Cue } from "../contracts/items.js";
 import { FlowError } from "../contracts/errors.js";
 import type { MediumInfo } from "../contracts/media.js";
-import { binaryEnv, ffmpegPath } from "./binaries.js";
-import { ffmpegInput, protocolWhitelist, redactUri } from "./uri.js";
+import { ffmpegPath } from "./binaries.js";
+import { clipInput } from "./clip-packets.js";
+import { FIRST_OUTPUT_FD } from "./ffmpeg-args.js";
+import { spawnGuarded } from "./guard.js";
+import { redactUri } from "./uri.js";
 
 /** The cues of the first text subtitle stream, in time order, tags stripped, times from the medium's start. Pictures of text are ignored. */
 export async function readSubtitles(info: MediumInfo): Promise<Cue[]> {
   const stream = info.subtitles.find((subtitle) => subtitle.text);
   if (!stream) return [];
-  const text = await new Promise<string>((resolve, reject) => {
-    const args = ["-nostdin", "-v", "error", "-copyts", "-protocol_whitelist", protocolWhitelist(info.uri), "-i", ffmpegInput(info.uri)];
-    args.push("-map", `0:${stream.index}`, "-avoid_negative_ts", "disabled", "-f", "srt", "pipe:1");
-    execFile(ffmpegPath(), args, { maxBuffer: 256 << 20, env: binaryEnv() }, (error, stdout, stderr) => {
-      // Damaged media give what they have; only nothing at all is an error.
-      if (error === null || stdout !== "") resolve(stdout);
-      else
-        reject(
-          new FlowError("SUBTITLES_UNREADABLE", `The subtitles of ${redactUri(info.uri)} cannot be read: ${redactUri(stderr.trim().split("\n").pop() ?? "ffmpeg failed")}.`, {
-            hint: "Switch the subtitles node off, or extract them with another tool.",
-            item: info.uri,
-          }),
-        );
+  const { text, complaint } = await readText(info, stream.index);
+  // Damaged media give what they have; only nothing at all is an error.
+  if (text === "" && complaint !== null) {
+    throw new FlowError("SUBTITLES_UNREADABLE", `The subtitles of ${redactUri(info.uri)} cannot be read: ${complaint}.`, {
+      hint: "Switch the subtitles node off, or extract them with another tool.",
+      item: info.uri,
     });
-  });
+  }
   return parseSrt(text, info.startUs);
+}
+
+/** A subtitle stream as SubRip, and why it ended early if it did. ffmpeg reads the whole medium for it: guarded, it ends with this process. */
+async function readText(info: MediumInfo, index: number): Promise<{ text: string; complaint: string | null }> {
+  const args = [...clipInput(info, null), "-map", `0:${index}`, "-avoid_negative_ts", "disabled", "-f", "srt", `pipe:${FIRST_OUTPUT_FD}`];
+  const child = spawnGuarded(ffmpegPath(), args, 1);
+  const [, , stderr, guard, out] = child.stdio as unknown as (Readable | null)[];
+  let [text, said] = ["", ""];
+  stderr?.setEncoding("utf8").on("data", (chunk: string) => (said = (said + chunk).slice(-4000)));
+  out?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  for (const stream of [stderr, guard, out]) stream?.on("error", () => {});
+  const failed = await new Promise<string | null>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (code) => resolve(code === 0 ? null : `exit code ${code}`));
+  });
+  return { text, complaint: failed && redactUri(said.trim().split("\n").pop() || failed) };
 }
 
 /** Cues of a SubRip text; `startUs` is taken off every time. Empty cues are left out. */
