@@ -55,6 +55,7 @@ export interface VideoDemand {
 
 export interface AudioDemand {
   sampleRate: number;
+  /** 2: stereo, but one channel of a mono source (ffmpeg would spread it over two, each 3 dB lower). */
   channels: 1 | 2;
   /** Windows on the absolute grid: window k starts at k·hopUs and holds windowUs of samples (Float32, interleaved, −1..1). */
   windowUs: number;

@@ -167,6 +167,21 @@ test("sound that starts late and has a gap lies where its times say", async () =
   assert.ok(seen.health.some((message) => message.includes("gap")), seen.health.join());
 });
 
+test("mono sound is measured as it is, not spread over two channels 3 dB lower; equal channels measure the same peak and twice the power", async () => {
+  const levels = { key: "levels", tap: { module: new URL("../../src/operators/audio/audio.levels.tap.js", import.meta.url).href, export: "audioLevelsTap", config: null } };
+  const spec: DecodeSpec = { video: [], audio: [{ key: "sound", demand: { sampleRate: 48000, channels: 2, windowUs: 100_000, hopUs: 100_000 }, slots: 0, deliver: false, taps: [levels] }] };
+  const measured = await Promise.all(
+    ["mono", "stereo"].map(async (layout) => {
+      const path = join(dir, `${layout}.wav`);
+      ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.5*sin(2*PI*1000*t):s=48000:d=2", "-af", layout === "mono" ? "aformat=channel_layouts=mono" : "pan=stereo|c0=c0|c1=c0", path);
+      const rows = (await collect(await openMedium(path), spec)).rows["levels"] ?? [];
+      return rows[10]!.values.map((value) => Math.round(value * 10) / 10);
+    }),
+  );
+  // momentaryLufs, meanSquareK, rmsDb, truePeakDb of a sine of −6 dBFS at 1 kHz, which K-weighting raises by 0.7 dB.
+  assert.deepEqual(measured.map(([lufs, , rms, peak]) => [lufs, rms, peak]), [[-9, -9, -6], [-6, -9, -6]]);
+});
+
 test("a delayed container: times count from its start", async () => {
   const path = join(dir, "late.ts");
   ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-c:v", "mpeg2video", path);

@@ -5,9 +5,9 @@ import { LEVEL_COLUMNS, LEVEL_ROW_US } from "./audio.levels.columns.js";
 
 export const audioLevels = defineOperator({
   name: "audio.levels",
-  version: 1,
+  version: 2,
   summary: "Every 100 ms of sound: momentary loudness, K-weighted power, RMS and true peak (EBU R128).",
-  description: "Measured beside the decoder at 48 kHz stereo. The rows are all that audio.loudness, scene.cut, scene.attributes, audio.changes and quality.report need.",
+  description: "Measured beside the decoder at 48 kHz: mono as it is, more than two channels as ffmpeg's stereo mix of them. The rows are all that audio.loudness, scene.cut, scene.attributes, audio.changes and quality.report need.",
   module: new URL("./audio.levels.tap.js", import.meta.url).href,
   level: "frame",
   inputs: { audio: Audio.at("frame") },
