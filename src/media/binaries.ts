@@ -20,6 +20,8 @@ export interface Abilities {
   framecrc: boolean;
   encTimeBase: boolean;
   libx264: boolean;
+  /** Log lines can name their level. */
+  levels: boolean;
   /** What decoding cannot do without and this build lacks; empty for a usable one. */
   missing: string[];
 }
@@ -132,11 +134,15 @@ export async function requireAbilities(path: string = ffmpegPath()): Promise<Abi
 
 async function ask(path: string): Promise<Abilities> {
   try {
-    const [version, help, muxers, encoders] = await Promise.all([
+    const [version, help, muxers, encoders, levels] = await Promise.all([
       text(path, ["-version"]),
       text(path, ["-hide_banner", "-h", "long"]),
       text(path, ["-hide_banner", "-muxers"]),
       text(path, ["-hide_banner", "-encoders"]),
+      text(path, ["-v", "level+error", "-version"]).then(
+        () => true,
+        () => false,
+      ),
     ]);
     const muxer = (name: string): boolean => new RegExp(`^\\s*E\\s+${name}\\s`, "m").test(muxers);
     const option = (name: string): boolean => new RegExp(`^\\s*-${name}[\\s\\[]`, "m").test(help);
@@ -150,6 +156,7 @@ async function ask(path: string): Promise<Abilities> {
       framecrc: muxer("framecrc"),
       encTimeBase: option("enc_time_base"),
       libx264: /\slibx264\s/.test(encoders),
+      levels,
     };
     const missing: string[] = [];
     if (!found.tee) missing.push("the tee muxer");

@@ -40,6 +40,8 @@ export class Attempt {
   #failure: unknown = null;
   #turn: NodeJS.Immediate | null = null;
   #allRead = false;
+  /** ffmpeg says nothing any more: what it complained about is known before an output counts as ended. */
+  #allSaid = false;
   starvedMs = 0;
 
   constructor(
@@ -54,7 +56,14 @@ export class Attempt {
     const child = spawnGuarded(ffmpeg, args, jobs.length * 2);
     this.#child = child;
     const stdio = child.stdio as (Readable | null)[];
-    stdio[2]?.setEncoding("utf8").on("data", onStderr).on("error", ignore);
+    stdio[2]
+      ?.setEncoding("utf8")
+      .on("data", onStderr)
+      .on("error", ignore)
+      .on("close", () => {
+        this.#allSaid = true;
+        this.pumpAll();
+      });
     // The guard's pipe breaks when ffmpeg ends before us; that is its normal end.
     child.stdio[3]?.on("error", ignore);
     const ends = jobs.map((job, n) => this.#wire(tracks[n] as Track, stdio[job.crcFd], stdio[job.rawFd]));
@@ -186,10 +195,15 @@ export class Attempt {
       const { track, rawEnded, linesEnded, waiting } = wire;
       // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame. A seek that found no frame at all has
       // not come to the end of the medium: before the resume point is confirmed nothing ends.
-      const atEnd = rawEnded && linesEnded && !waiting && track.blocked !== "hold" && this.session.confirmed;
+      const atEnd = rawEnded && linesEnded && this.#allSaid && !waiting && track.blocked !== "hold" && this.session.confirmed;
       if (!atEnd && !this.#dead) continue;
       wire.closed = true;
-      if (!this.#dead) this.#guarded(() => track.end());
+      if (!this.#dead) {
+        this.#guarded(() => {
+          this.session.assertWhole();
+          track.end();
+        });
+      }
       wire.close();
     }
   }

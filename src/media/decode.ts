@@ -5,7 +5,7 @@ import type { DecodeEvent, DecodeSpec, Delivery, MediumInfo } from "../contracts
 import { ffmpegPath, requireAbilities } from "./binaries.js";
 import type { DecodeJob, TrackJob, WorkerMessage } from "./decode-protocol.js";
 import { newStats, onceReleased, type DecodeStats } from "./decode-stats.js";
-import { decodePipes, ffmpegArgs } from "./ffmpeg-args.js";
+import { decodePipes, ffmpegArgs, type ArgOptions } from "./ffmpeg-args.js";
 import { openImage } from "./image.js";
 import { createRing, releaseSlot } from "./ring.js";
 
@@ -67,9 +67,9 @@ class FfmpegDecode implements Decode {
 
   async #start(subscriber: Subscriber<DecodeEvent>): Promise<void> {
     const ffmpeg = ffmpegPath();
-    const { passthrough } = await requireAbilities(ffmpeg);
+    const { passthrough, levels } = await requireAbilities(ffmpeg);
     if (this.#stopped) return subscriber.complete();
-    const job = decodeJob(this.info, this.spec, ffmpeg, passthrough);
+    const job = decodeJob(this.info, this.spec, ffmpeg, { passthrough, levels });
     for (const output of [...this.spec.video, ...this.spec.audio]) {
       // An output the medium cannot feed is complete at once.
       if (!job.tracks.some((track) => track.output === output.key)) subscriber.next({ type: "end", output: output.key, endUs: 0, items: 0 });
@@ -149,7 +149,7 @@ function windowFrames(track: { windowUs: number; sampleRate: number }): number {
   return Math.round((track.windowUs * track.sampleRate) / 1e6);
 }
 
-function decodeJob(info: MediumInfo, spec: DecodeSpec, ffmpeg: string, passthrough: "-vsync" | "-fps_mode"): DecodeJob {
+function decodeJob(info: MediumInfo, spec: DecodeSpec, ffmpeg: string, abilities: Pick<ArgOptions, "passthrough" | "levels">): DecodeJob {
   const pipes = decodePipes(info, spec);
   const fps = info.video?.avgFps || info.video?.baseFps || 25;
   const tracks = pipes.map((pipe): TrackJob => {
@@ -178,7 +178,7 @@ function decodeJob(info: MediumInfo, spec: DecodeSpec, ffmpeg: string, passthrou
     ffmpeg,
     uri: info.uri,
     startUs: info.startUs,
-    attempts: seeks.map((seekUs) => ({ args: ffmpegArgs(info, spec, { passthrough, seekUs }).args, seekUs })),
+    attempts: seeks.map((seekUs) => ({ args: ffmpegArgs(info, spec, { ...abilities, seekUs }).args, seekUs })),
     tracks,
     fromUs,
     verify,

@@ -70,6 +70,12 @@ function makeTracks(session: Session): Track[] {
   });
 }
 
+/** How far ffmpeg has got, in the picture where there is one: a complaint is about what comes next. −1: not at all. */
+function writtenUs(tracks: Track[]): number {
+  const track = densest(tracks) ?? tracks[0];
+  return track === undefined || Number.isNaN(track.writtenUs) ? -1 : track.writtenUs;
+}
+
 function densest(tracks: Track[]): VideoTrack | null {
   let best: VideoTrack | null = null;
   for (const track of tracks) if (track instanceof VideoTrack && (best === null || track.frames > best.frames)) best = track;
@@ -81,7 +87,7 @@ async function attempt(index: number): Promise<"again" | "end"> {
   const last = index === job.attempts.length - 1;
   const health = new HealthLog(job.uri, (message) => {
     // A seek into the middle of references makes the decoder complain until the next key frame: not this medium's damage.
-    if (seekUs === null || session.confirmed) post({ type: "health", message, atUs: densest(tracks)?.lastUs || -1 });
+    if (seekUs === null || session.confirmed) post({ type: "health", message, atUs: writtenUs(tracks) });
   });
   const hasVideo = job.tracks.some((track) => track.kind === "video");
   const session: Session = {
@@ -92,6 +98,11 @@ async function attempt(index: number): Promise<"again" | "end"> {
       session.confirmed = true;
       // Not now: the confirming track is in the middle of its own pump.
       setImmediate(() => run.pumpAll());
+    },
+    assertWhole: () => {
+      if (!health.lost) return;
+      const atUs = writtenUs(tracks);
+      throw new FlowError("MEDIA_CONNECTION_LOST", `The connection was lost${atUs < 0 ? "" : ` ${(atUs / 1e6).toFixed(1)} s into the medium`}.`, { hint: "Run it again; it continues where it stopped." });
     },
     fromUs: job.fromUs,
     verify: job.verify,
@@ -144,7 +155,7 @@ async function attempt(index: number): Promise<"again" | "end"> {
     });
   }
   if (received === 0) post({ type: "health", message: "the decoder found no frame and no sound", atUs: -1 });
-  if (end.exitCode !== 0) post({ type: "health", message: `ffmpeg ended early (exit code ${end.exitCode ?? "none"})`, atUs: densest(tracks)?.lastUs || -1 });
+  if (end.exitCode !== 0) post({ type: "health", message: `ffmpeg ended early (exit code ${end.exitCode ?? "none"})`, atUs: writtenUs(tracks) });
   return "end";
 }
 

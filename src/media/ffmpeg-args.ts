@@ -1,6 +1,7 @@
 import type { AudioDemand, DecodeSpec, MediumInfo, VideoDemand } from "../contracts/media.js";
 import { outputSize } from "./output-size.js";
-import { ffmpegInput, isUrl, protocolWhitelist } from "./uri.js";
+import { RECONNECT_DELAY_MAX_S } from "./health-log.js";
+import { ffmpegInput, protocolWhitelist } from "./uri.js";
 
 /** First inherited descriptor of the outputs: 0–2 are the standard ones, 3 is the guard's (see guard.ts). */
 export const FIRST_OUTPUT_FD = 4;
@@ -39,6 +40,8 @@ export interface DecodeCommand {
 
 export interface ArgOptions {
   passthrough: "-vsync" | "-fps_mode";
+  /** Log lines can name their level: of a URL warnings are asked for as well, which tell that a connection was given up (health-log.ts). */
+  levels?: boolean;
   /** Seek of the video, microseconds on flow's timeline; null: from the start. Audio always runs from its start. */
   seekUs: number | null;
 }
@@ -60,7 +63,8 @@ export function decodePipes(info: MediumInfo, spec: DecodeSpec): (VideoPipes | A
   }
   for (const [index, { key, demand }] of spec.audio.entries()) {
     if (info.audio === null) continue;
-    pipes.push({ kind: "audio", index, key, demand, crcFd: fd++, rawFd: fd++ });
+    const channels = info.audio.channels === 1 ? 1 : demand.channels;
+    pipes.push({ kind: "audio", index, key, demand: { ...demand, channels }, crcFd: fd++, rawFd: fd++ });
   }
   return pipes;
 }
@@ -72,11 +76,12 @@ export function ffmpegArgs(info: MediumInfo, spec: DecodeSpec, options: ArgOptio
   const audio = pipes.filter((p) => p.kind === "audio");
   const twoInputs = options.seekUs !== null && video.length > 0 && audio.length > 0;
 
-  const args = ["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-filter_complex_threads", "1"];
+  const http = /^https?:/i.test(info.uri);
+  const args = ["-nostdin", "-hide_banner", "-v", http && options.levels ? "level+warning" : "error", "-copyts", "-filter_complex_threads", "1"];
   if (options.passthrough === "-vsync") args.push("-vsync", "0");
   const input = (before: string[]): void => {
     args.push(...before, "-protocol_whitelist", protocolWhitelist(info.uri));
-    if (isUrl(info.uri) && /^https?:/i.test(info.uri)) args.push("-reconnect", "1", "-reconnect_delay_max", "5", "-rw_timeout", "30000000");
+    if (http) args.push("-reconnect", "1", "-reconnect_delay_max", String(RECONNECT_DELAY_MAX_S), "-rw_timeout", "30000000");
     args.push("-threads", "1", "-i", ffmpegInput(info.uri));
   };
   const seek = options.seekUs === null ? [] : ["-ss", (options.seekUs / 1e6).toFixed(6)];

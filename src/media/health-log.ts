@@ -2,11 +2,17 @@ import { redactUri } from "./uri.js";
 
 const MAX_MESSAGES = 50;
 
+/** ffmpeg tries a lost connection again after 0, 1, 3, 7, … s, as long as that is no more than this. */
+export const RECONNECT_DELAY_MAX_S = 5;
+
 /** The decoder's complaints: one line each without addresses and credentials, repeated ones counted, bounded in number. */
 export class HealthLog {
   readonly #seen = new Map<string, number>();
   #text = "";
   #unsaid = 0;
+  #lastTry = false;
+  /** A connection was tried again for the last time, and reading failed after that: what came is not the whole medium. ffmpeg takes it for the end. */
+  lost = false;
   last = "";
 
   constructor(
@@ -21,10 +27,19 @@ export class HealthLog {
   }
 
   add(raw: string): void {
+    const level = /\[(panic|fatal|error|warning)\] /.exec(raw);
+    if (level?.[1] === "warning") {
+      const delay = /Will reconnect at \d+ in (\d+) second/.exec(raw)?.[1];
+      if (delay !== undefined) this.#lastTry = 1 + 2 * Number(delay) > RECONNECT_DELAY_MAX_S;
+      return;
+    }
+    this.lost ||= this.#lastTry;
     // "[h264 @ 0x5581]" differs from run to run.
-    const line = redactUri(raw.replaceAll(this.uri, "input").replace(/\s@\s0x[0-9a-f]+/g, "").trim()).slice(0, 300);
+    const line = redactUri(raw.replace(level?.[0] ?? "", "").replaceAll(this.uri, "input").replace(/\s@\s0x[0-9a-f]+/g, "").trim()).slice(0, 300);
     if (line === "") return;
     this.last = line;
+    // What a cut connection leaves is no damage of the medium.
+    if (this.lost) return;
     // The same complaint with other numbers is the same complaint.
     const kind = line.replace(/\d+/g, "#");
     const count = (this.#seen.get(kind) ?? 0) + 1;

@@ -20,6 +20,8 @@ export interface Session {
   /** Nothing at or after `fromUs` leaves before the resume point is confirmed. */
   confirmed: boolean;
   confirm(): void;
+  /** Throws when ffmpeg came to an end that is not the medium's. */
+  assertWhole(): void;
   fromUs: number;
   verify: { track: number; ptsUs: number; adler: number } | null;
   seeking: boolean;
@@ -47,6 +49,7 @@ export abstract class Track {
   readonly #lines: Line[] = [];
   #lineHead = 0;
   #partial = "";
+  #newestPts = NaN;
   #watermarkUs = -Infinity;
 
   constructor(
@@ -81,8 +84,19 @@ export abstract class Track {
       if (match) this.timeBase = [Number(match[1]), Number(match[2])];
     } else if (line !== "" && !line.startsWith("#")) {
       const fields = line.split(",");
-      this.#lines.push({ pts: Number(fields[2]), bytes: Number(fields[4]), adler: Number(fields[5]) | 0 });
+      this.#newestPts = Number(fields[2]);
+      this.#lines.push({ pts: this.#newestPts, bytes: Number(fields[4]), adler: Number(fields[5]) | 0 });
     }
+  }
+
+  /** Time of the newest packet that ffmpeg has written, however much of it still waits here; NaN before the first. */
+  get writtenUs(): number {
+    return this.usOf(this.#newestPts);
+  }
+
+  protected usOf(pts: number): number {
+    const [num, den] = this.timeBase;
+    return Math.round((pts * num * 1e6) / den) - this.session.startUs;
   }
 
   protected nextLine(): Line | null {

@@ -52,8 +52,7 @@ export class VideoTrack extends Track {
       return false;
     }
     const line = this.#line;
-    const [num, den] = this.timeBase;
-    const ptsUs = Math.round((line.pts * num * 1e6) / den) - this.session.startUs;
+    const ptsUs = this.usOf(line.pts);
     if (!this.session.confirmed) this.#confirm(ptsUs, line.adler);
     const wanted = ptsUs >= this.session.fromUs;
     if (wanted && !this.session.confirmed) {
