@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
+import { redactUri } from "../contracts/redact.js";
 
 type Colours = ReturnType<typeof pc.createColors>;
 
@@ -13,19 +14,24 @@ export function coloursFor(stream: NodeJS.WriteStream): Colours {
 
 export const colours = coloursFor(process.stdout);
 
-/** A line on stdout. */
+/** A line on stdout. No line shows the credentials of a URL. */
 export function print(text = ""): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${redactUri(text)}\n`);
 }
 
 /** The one document of a `--json` command. */
 export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(document, withoutCredentials, 2)}\n`);
+}
+
+// Addresses, and what speaks of them; a transcript that quotes one stays as it was spoken.
+function withoutCredentials(key: string, value: unknown): unknown {
+  return typeof value === "string" && (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || key === "message" || key === "hint") ? redactUri(value) : value;
 }
 
 /** A line on stderr: notes, progress, errors. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${redactUri(text)}\n`);
 }
 
 export interface TableOptions {

@@ -7,3 +7,4 @@ export * from "./operator.js";
 export * from "./plan.js";
 export * from "./ports.js";
 export * from "./record.js";
+export * from "./redact.js";

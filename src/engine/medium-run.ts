@@ -2,7 +2,7 @@
  * One medium through the plan. Two halves that meet in the store's blocks, the grid half and the scene half, then the nodes of the whole medium and
  * the mark that it is done.
  */
-import { FlowError, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
+import { FlowError, redactUri, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
@@ -242,7 +242,7 @@ export class MediumRun implements MediumContext {
     const { info, store } = this;
     const { health } = this.grid;
     return {
-      uri: info.uri, uris: this.allUris(), name: info.name, kind: info.kind, durationUs: this.endUs, hasVideo: info.video !== null, hasAudio: info.audio !== null, container: info.container,
+      uri: redactUri(info.uri), uris: this.allUris().map(redactUri), name: info.name, kind: info.kind, durationUs: this.endUs, hasVideo: info.video !== null, hasAudio: info.audio !== null, container: info.container,
       width: info.video?.orientedWidth ?? null, height: info.video?.orientedHeight ?? null, fps: info.video ? Math.round(info.video.avgFps * 1000) / 1000 : null,
       scenes: this.scenes.count, complete: true, health: health.length > 0 ? health : store.getHealth(info.id),
     };

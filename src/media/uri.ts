@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 
+export { redactUri } from "../contracts/redact.js";
+
 const SCHEME = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /** True for http, rtsp, … (not for file: URLs, which are local paths). */
@@ -21,11 +23,4 @@ export function ffmpegInput(uri: string): string {
 export function protocolWhitelist(uri: string): string {
   if (!isUrl(uri)) return "file,pipe";
   return /^rtsps?:/i.test(uri) ? "pipe,rtsp,rtp,udp,tcp,tls,crypto,http,https" : "pipe,http,https,tcp,tls,crypto";
-}
-
-/** A text with the user info and the query values of every URL in it blanked: both may be credentials. */
-export function redactUri(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s@'"]+@/gi, "$1***@")
-    .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s?'"]+\?)[^\s'"]+/gi, "$1***");
 }

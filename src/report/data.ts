@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { FlowRecord, NodeCounts } from "../contracts/index.js";
+import { redactUri, type FlowRecord, type NodeCounts } from "../contracts/index.js";
 import type { FailureRow, MediumRow, RunRow, Store } from "../store/index.js";
 import { decimal, length, size } from "./format.js";
 import { plainObject, qualityChecks, type Check } from "./quality-checks.js";
@@ -118,7 +118,7 @@ export function reportData(store: Store, options: ReportOptions = {}): ReportDat
     sceneCount: totals.records["scene"] ?? 0,
     run: runs[0] ? runReport(runs[0], operators) : null,
     runCount: runs.length,
-    failures: failures.slice(0, MAX_FAILURES),
+    failures: failures.slice(0, MAX_FAILURES).map((failure) => ({ ...failure, uri: redactUri(failure.uri) })),
     failureCount: failures.length,
     version: options.version ?? null,
   };
@@ -155,7 +155,7 @@ function mediumReport(store: Store, row: MediumRow & { id: string }, index: numb
   return {
     anchor,
     name: info.name,
-    uri: row.uris[0] ?? info.uri,
+    uri: redactUri(row.uris[0] ?? info.uri),
     kind: info.kind,
     hasAudio: info.audio !== null,
     complete: row.complete,
@@ -192,7 +192,7 @@ function runReport(row: RunRow, operators: NonNullable<MediumRow["nodes"]>): Run
   return {
     id: row.id,
     graph: row.graph,
-    args: row.args,
+    args: row.args.map(redactUri),
     startedMs: row.startedMs,
     durationMs: row.durationMs,
     status: row.status,

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -161,6 +163,32 @@ test("a list says what is wrong with it, and what of it is not read", async () =
   const ran = JSON.parse((await flow(["run", graph, list, ...at, "--json"])).stdout) as RunDocument;
   assert.equal(ran.notes.length, 1);
   assert.match(ran.notes[0]!, /narration/);
+});
+
+test("no command, page or export shows the credentials of a URL, not even of one that cannot be opened", async () => {
+  const clip = readFileSync(join(ROOT, "graphs/demo/clip.mp4"));
+  const server = createServer((request, response) => {
+    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const head = { etag: '"1"', "accept-ranges": "bytes", "content-length": clip.length - from, "content-range": `bytes ${from}-${clip.length - 1}/${clip.length}` };
+    response.writeHead(request.url?.startsWith("/clip") ? (request.headers.range ? 206 : 200) : 404, head).end(request.method === "HEAD" ? "" : clip.subarray(from));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const mine = ["--store", join(dir, "remote")];
+  try {
+    const base = `http://bob:pa55word@127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const inputs = [`${base}/clip.mp4?token=t0psecret`, `${base}/gone.mp4?token=t0psecret`];
+    const page = join(dir, "page.html");
+    for (const args of [["plan", graph, ...inputs], ["run", graph, ...inputs, "--log", "json"], ["run", graph, ...inputs, "--json"], ["show"], ["show", "--json"], ["errors"], ["errors", "--json"], ["runs", "--json"], ["retry"], ["export", "--format", "jsonl", "-o", join(dir, "x.jsonl")], ["report", "-o", page]]) {
+      const { code, stdout, stderr } = await flow([...args, ...mine]);
+      assert.ok(code === 0 || code === 1, stderr);
+      assert.doesNotMatch(stdout + stderr, /pa55word|t0psecret/, args.join(" "));
+    }
+    assert.match(readFileSync(page, "utf8"), /\*\*\*@127/);
+    for (const file of [page, join(dir, "x.jsonl")]) assert.doesNotMatch(readFileSync(file, "utf8"), /pa55word|t0psecret/);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 test("an input that is not there is named once", async () => {
