@@ -175,6 +175,14 @@ async function ask(path: string): Promise<Abilities> {
   }
 }
 
+/** Version of the ffprobe in use, or FFMPEG_UNFIT when it is none. */
+export async function ffprobeVersion(path: string = ffprobePath()): Promise<string> {
+  const said = await text(path, ["-version"]).catch(() => "");
+  const version = /^ffprobe version (\S+)/m.exec(said)?.[1];
+  if (version !== undefined) return version;
+  throw new FlowError("FFMPEG_UNFIT", `${path} does not answer like ffprobe.`, { hint: "Unset FLOW_FFPROBE to use the bundled build.", exit: EXIT.environment });
+}
+
 async function text(path: string, args: string[]): Promise<string> {
   const { stdout } = await run(path, args, { maxBuffer: 16 << 20, timeout: 20_000 });
   return stdout;

@@ -3,7 +3,7 @@ import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { FlowError } from "../contracts/errors.js";
 import type { AudioStreamInfo, MediumInfo, VideoStreamInfo } from "../contracts/media.js";
-import { binaryEnv, ffprobePath } from "./binaries.js";
+import { binaryEnv, ffprobePath, ffprobeVersion } from "./binaries.js";
 import { isImageFile, probeImage } from "./image-probe.js";
 import { ffmpegInput, isUrl, localPath, protocolWhitelist, redactUri } from "./uri.js";
 
@@ -45,7 +45,11 @@ export async function probe(uri: string, name: string = mediumName(uri)): Promis
     sizeBytes = await fileSize(uri);
     if (await isImageFile(localPath(uri))) return probeImage(uri, name, sizeBytes);
   }
-  const answer = await ffprobe(uri);
+  const answer = await ffprobe(uri).catch(async (cause: unknown) => {
+    // Something else under its name can read no medium at all.
+    await ffprobeVersion();
+    throw cause;
+  });
   return describe(uri, name, sizeBytes, answer);
 }
 

@@ -130,6 +130,14 @@ test("what this machine lacks is the command's error, exit 3, and no medium's fa
     assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
     assert.deepEqual((JSON.parse((await flow(["errors", ...mine, "--json"])).stdout) as { failures: unknown[] }).failures, []);
   }
+  for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
+    const env = { [variable]: "/bin/ls" };
+    // A store of its own: in the other one the medium has been probed already.
+    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--store", join(dir, variable), "--json"], { env });
+    assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_UNFIT"]);
+    const { ok, checks } = JSON.parse((await flow(["doctor", "--json", ...mine], { env })).stdout) as DoctorDocument;
+    assert.deepEqual([ok, checks.filter((check) => !check.ok).map(({ name }) => name)], [false, [variable.slice("FLOW_".length).toLowerCase()]]);
+  }
   assert.equal((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine])).code, 0);
 });
 

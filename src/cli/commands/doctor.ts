@@ -24,12 +24,13 @@ export function command(): Command {
   });
   return act<StoreOptions>(withStoreOption(doctor), async (_, options) => {
     const checks: Check[] = [];
-    for (const ask of [node, machine, ffmpeg, ffprobe, onnxruntime, natives, () => store(options.store), models, devices]) {
+    const questions = { node, machine, ffmpeg, ffprobe, onnxruntime, natives, store: () => store(options.store), models, devices };
+    for (const [name, ask] of Object.entries(questions)) {
       try {
         checks.push(...[await ask()].flat());
       } catch (thrown) {
         const error = toFlowError(thrown);
-        checks.push({ name: error.code.toLowerCase(), ok: false, value: error.message, hint: error.hint });
+        checks.push({ name, ok: false, value: error.message, hint: error.hint });
       }
     }
     const ok = checks.every((check) => check.ok);
@@ -65,8 +66,8 @@ async function ffmpeg(): Promise<Check> {
 }
 
 async function ffprobe(): Promise<Check> {
-  const { ffprobePath } = await import("../../media/index.js");
-  return { name: "ffprobe", ok: true, value: ffprobePath() };
+  const { ffprobePath, ffprobeVersion } = await import("../../media/index.js");
+  return { name: "ffprobe", ok: true, value: `${await ffprobeVersion()} (${process.env["FLOW_FFPROBE"] ? "FLOW_FFPROBE" : "bundled"}); ${ffprobePath()}` };
 }
 
 async function onnxruntime(): Promise<Check> {
