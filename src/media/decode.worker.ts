@@ -6,6 +6,7 @@ import { AudioTrack } from "./audio-track.js";
 import type { DecodeJob, WorkerMessage } from "./decode-protocol.js";
 import { HealthLog } from "./health-log.js";
 import { loadTaps } from "./load-taps.js";
+import { isUrl } from "./uri.js";
 import type { Session, Track } from "./track.js";
 import { VideoTrack } from "./video-track.js";
 
@@ -150,8 +151,10 @@ async function attempt(index: number): Promise<"again" | "end"> {
   health.end();
   if (received === 0 && end.exitCode !== 0) {
     throw new FlowError("MEDIA_DECODE_FAILED", `ffmpeg could not decode anything${health.last ? `: ${health.last}` : ` (exit code ${end.exitCode})`}.`, {
-      hint: "Play the file in another player; if it is cut off or damaged, copy it again.",
-      permanent: true,
+      hint: isUrl(job.uri)
+        ? "Download it and take the file: a server that answers no ranges cannot give a medium whose index lies at its end."
+        : "Play the file in another player; if it is cut off or damaged, copy it again.",
+      permanent: !isUrl(job.uri),
     });
   }
   if (received === 0) post({ type: "health", message: "the decoder found no frame and no sound", atUs: -1 });

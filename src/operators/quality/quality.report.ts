@@ -43,7 +43,8 @@ export function qualityReport(info: MediumInfo, scores: Series | undefined, leve
   const sound = levels && levels.ptsUs.length > 0 ? levels : undefined;
   const timing = frames && info.kind === "video" ? frameTiming(frames.ptsUs) : null;
   const videoEndUs = frames && timing ? frames.ptsUs.at(-1)! + timing.medianIntervalUs : null;
-  const audioEndUs = sound ? sound.ptsUs.at(-1)! + LEVEL_ROW_US : null;
+  // The last row may be short: sound does not go on behind the medium.
+  const audioEndUs = sound ? Math.min(sound.ptsUs.at(-1)! + LEVEL_ROW_US, Math.max(endUs, sound.ptsUs.at(-1)!)) : null;
   const report: QualityReport = {
     black: frames ? spansWhere(frames.ptsUs, blackFrames(frames), videoEndUs ?? endUs, options.black) : [],
     freeze: frames && timing ? freezes(frames, videoEndUs ?? endUs, options.freeze) : [],
@@ -77,7 +78,7 @@ function findings(report: QualityReport): string[] {
 
 export const qualityReportOperator = defineOperator({
   name: "quality.report",
-  version: 1,
+  version: 2,
   summary: "Checks a medium: black, freeze, silence, black bars, frame timing, A/V offset, a missing end, with times.",
   description: "What the decoder complains about goes into the medium's `health` beside this report: its words depend on where decoding began, so no result depends on them.",
   module: import.meta.url,

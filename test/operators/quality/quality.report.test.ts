@@ -47,6 +47,12 @@ test("a variable frame rate is told from a constant one", { skip: mediaDir ? fal
   }
 });
 
+test("sound that ends with the medium ends there, not with its last row of levels", async () => {
+  const scores = rows(Array.from({ length: 50 }, (_, i) => i * 40_000), () => undefined);
+  const levels: Series = { ptsUs: Float64Array.from({ length: 36 }, (_, i) => i * 100_000), width: 1, columns: ["rmsDb"], data: new Float32Array(36).fill(-20) };
+  assert.equal((await report({ info: mediumOf("video"), scores, levels }, 3_515_000)).audioEndOffsetUs, 1_515_000);
+});
+
 test("gaps, black bars, silence, offsets and a missing end are reported with times", async () => {
   const pts = Array.from({ length: 100 }, (_, i) => i * 40_000 + (i >= 50 ? 1_000_000 : 0));
   const scores = rows(pts, (column) => (column === "letterboxTop" || column === "letterboxBottom" ? 0.125 : undefined));
