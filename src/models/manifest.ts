@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelManifest, type ModelSource } from "../contracts/index.js";
 import { manifestSchema, type sourceSchema } from "./manifest-schema.js";
+import { infoOf } from "./store/folders.js";
 
 export { manifestSchema } from "./manifest-schema.js";
 
@@ -88,7 +89,7 @@ function resolved(manifest: Manifest, origin: string, locate: Locate): ModelMani
 }
 
 function hasSize({ at, sizeBytes }: ModelFile): boolean {
-  const info = statSync(at, { throwIfNoEntry: false });
+  const info = infoOf(at);
   return info?.isFile() === true && (sizeBytes === null || info.size === sizeBytes);
 }
 

@@ -45,6 +45,13 @@ test("the cache is where the environment says", () => {
   assert.deepEqual(givenFolders({ FLOW_MODELS_DIR: "/a:/b:" }), ["/a", "/b"]);
 });
 
+test("a cache whose place is taken by a file has nothing", () => {
+  const { manifests, root, put } = place();
+  const taken = put(join(root, "taken"), "a file");
+  const manifest = manifestOf(wire("m", [{ ...known("m.onnx", "RIGHT"), source: { huggingface: "org/name" } }]), join(manifests, "m.yaml"), createLocate({ cache: taken, folders: [], lock: new ModelsLock(taken, root) }));
+  assert.equal(existsSync(manifest.files[0]!.at), false);
+});
+
 test("a file of known hash is found under any name and in any depth, not one of the same size", async () => {
   const { given, manifests, cache, put, locate } = place();
   put(join(given, "a", "weights.bin"), "OTHER");

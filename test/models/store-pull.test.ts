@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -30,7 +30,7 @@ async function place(t: test.TestContext): Promise<Place> {
   const model: Place["model"] = (files, more = {}) =>
     manifestOf(
       { id: "m", task: "none", summary: "s", licence: "MIT", limits: ["none"], runtime: "transformers", source: { huggingface: "org/name" }, files, ...more },
-      join(root, "manifests", "m.yaml"),
+      join(root, "manifests", `${String(more["id"] ?? "m")}.yaml`),
       createLocate({ cache, folders: [], lock: lock() }),
     );
   return { root, cache, server, environment, model, pull: (files, more = {}, manifest = {}) => fetchAll([model(files, manifest)], { cache, lock: lock(), environment, backoffMs: 1, ...more }) };
@@ -277,6 +277,47 @@ test("GitHub: a Git LFS pointer is followed to the bytes, and one for other byte
   server.plain.set(`/o/r/${commit}/labels.txt`, Buffer.from("cat\ndog\n"));
   const labels = await pull([{ path: "labels.txt", source: { github: "o/r", commit, path: "labels.txt" } }]);
   assert.equal(labels.pulled[0]?.size, 8);
+});
+
+test("bytes that the disk changed are fetched again, also those that another model shares", async (t) => {
+  const { server, cache, pull } = await place(t);
+  const body = bytes(9_000);
+  server.put("org/name", "model.onnx", body, true);
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const blob = layout.blob(cache, sha256(body));
+  await pull(files);
+  await pull(files, {}, { id: "other" });
+  for (const damage of [Buffer.concat([Buffer.from("x"), body.subarray(1)]), body.subarray(0, 100)]) {
+    chmodSync(blob, 0o644);
+    writeFileSync(blob, damage);
+    assert.deepEqual((await pull(files)).pulled.map(({ path }) => path), ["model.onnx"]);
+    assert.deepEqual(readFileSync(blob), body);
+    // Its link still stands for the changed bytes; those under the hash are right.
+    await pull(files, {}, { id: "other" });
+    assert.deepEqual(readFileSync(join(cache, "models/other/model.onnx")), body);
+  }
+});
+
+test("an empty answer is no file, and an empty file that was locked does not spoil the lock file", async (t) => {
+  const { server, cache, root, pull, model } = await place(t);
+  server.put("org/name", "config.json", Buffer.alloc(0));
+  assert.equal(only(await pull([{ path: "config.json" }])), "MODEL_CORRUPT");
+  new ModelsLock(cache, root).record(model([{ path: "config.json" }]).files[0]!, "m", { commit: null, size: 0, sha256: sha256("") });
+  server.put("org/name", "model.onnx", bytes(100));
+  assert.deepEqual((await pull([{ path: "model.onnx" }])).failed, []);
+});
+
+test("a disk that is full when the lock file is written is MODEL_DISK_FULL", async (t) => {
+  const { server, cache, root, pull } = await place(t);
+  server.put("org/name", "model.onnx", bytes(100));
+  class FullLock extends ModelsLock {
+    override record(): void {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+    }
+  }
+  const [failed] = (await pull([{ path: "model.onnx" }], { lock: new FullLock(cache, root) })).failed;
+  assert.equal(failed?.error.code, "MODEL_DISK_FULL");
+  assert.match(failed.error.hint ?? "", /rm --partial/);
 });
 
 test("a redirect that goes in a circle, or to no address, ends", async (t) => {

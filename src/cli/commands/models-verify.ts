@@ -52,13 +52,15 @@ function next(verified: readonly Verified[], catalogue: ReadonlyMap<string, Mode
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
-  const { hashFile } = await import("../../models/verify-model.js");
+  const [{ hashFile }, { HashIndex }, { cacheFolder }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js")]);
   const files: Verified["files"] = [];
   for (const { path, at, sizeBytes, sha256 } of model.files) {
     const info = await stat(at).catch(() => null);
     const found = info === null || (sizeBytes !== null && info.size !== sizeBytes) ? null : await hashFile(at);
     const problem =
       info === null ? `missing: ${at}` : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
+    // What the disk did to a file without a new time of change, the pull that comes next has to know.
+    if (info !== null && found !== null && problem !== null) new HashIndex(cacheFolder()).remember(at, { size: info.size, mtimeMs: info.mtimeMs, sha256: found });
     files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });
   }
   return { id: model.id, ok: files.every((file) => file.ok), files };

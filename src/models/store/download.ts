@@ -97,7 +97,7 @@ class Try {
     const sha256 = this.options.sha256 ?? linkedSha256(answer);
     if (answer.status === 200) this.restart();
     await remember(this.options, { source: sourceText(source), etag: strongEtag(answer), sha256, size: total });
-    await this.receive(answer, total, address.url);
+    await this.receive(answer, total);
     return this.finished(total, sha256, servedCommit(answer) ?? commit);
   }
 
@@ -142,10 +142,10 @@ class Try {
     if (sha256 !== null && wanted !== null && sha256 !== wanted) throw this.wrong(`found sha256 ${sha256}, expected ${wanted}`);
   }
 
-  private async receive(answer: Answer, total: number | null, url: URL): Promise<void> {
+  private async receive(answer: Answer, total: number | null): Promise<void> {
     const file = await open(this.options.part, this.bytes > 0 ? "r+" : "w");
     try {
-      for await (const chunk of body(answer, url)) {
+      for await (const chunk of body(answer)) {
         if (total !== null && this.bytes + chunk.length > total) throw this.wrong(`the server sends more than the ${total} bytes of the file`);
         await this.append(file, chunk);
         this.options.onProgress?.(this.bytes, total);
@@ -155,7 +155,7 @@ class Try {
     } finally {
       await file.close();
     }
-    if (total !== null && this.bytes < total) throw new Transient("MODEL_NETWORK", `${url.host} ended the transfer after ${this.bytes} of ${total} bytes`, "Pull again: it goes on where it stopped.");
+    if (total !== null && this.bytes < total) throw new Transient("MODEL_NETWORK", `${answer.url.host} ended the transfer after ${this.bytes} of ${total} bytes`, "Pull again: it goes on where it stopped.");
   }
 
   private async append(file: FileHandle, chunk: Buffer): Promise<void> {
@@ -179,6 +179,7 @@ class Try {
   private finished(size: number | null, sha256: string | null, commit: string | null): Downloaded {
     const found = this.hash.digest("hex");
     if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
+    if (this.bytes === 0 && sha256 === null) throw this.wrong("it is empty");
     if (sha256 !== null && found !== sha256) throw this.wrong(`found sha256 ${found}, expected ${sha256}`);
     return { sha256: found, size: this.bytes, commit };
   }
@@ -209,11 +210,11 @@ class Try {
   }
 }
 
-async function* body(answer: Answer, url: URL): AsyncGenerator<Buffer> {
+async function* body(answer: Answer): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of answer.body) yield chunk as Buffer;
   } catch (cause) {
-    throw unreachable(url, cause);
+    throw unreachable(answer.url, cause);
   } finally {
     answer.body.destroy();
   }
@@ -287,7 +288,7 @@ function ignoreUnsupported(cause: unknown): void {
   if (!["EINVAL", "ENOTSUP", "EROFS"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
 }
 
-function fromDisk(thrown: unknown, part: string): FlowError {
+export function fromDisk(thrown: unknown, part: string): FlowError {
   if (thrown instanceof FlowError) return thrown;
   const { code, message } = thrown as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT") return diskFull(`${dirname(part)} is full`, thrown);
@@ -295,5 +296,5 @@ function fromDisk(thrown: unknown, part: string): FlowError {
 }
 
 export function diskFull(message: string, cause?: unknown): FlowError {
-  return new FlowError("MODEL_DISK_FULL", message, { hint: "Make room (`flow models rm ID`), or name a cache on another disk with FLOW_CACHE_DIR; then pull again.", exit: EXIT.environment, cause });
+  return new FlowError("MODEL_DISK_FULL", message, { hint: "Make room (`flow models rm ID`; `flow models rm --partial` for unfinished downloads), or name a cache on another disk with FLOW_CACHE_DIR; then pull again.", exit: EXIT.environment, cause });
 }

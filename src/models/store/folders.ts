@@ -1,3 +1,4 @@
+import { statSync, type Stats } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
@@ -30,3 +31,12 @@ export const layout = {
   hashes: (cache: string): string => join(cache, "hashes.json"),
   lock: (cache: string): string => join(cache, "models.lock"),
 };
+
+/** undefined where nothing is, or the way there leads through a file. */
+export function infoOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}

@@ -22,6 +22,8 @@ export interface Answer {
   headers: IncomingHttpHeaders;
   /** Headers of the last answer from the origin that was asked: what the hub itself says of the file, before it sends us to its storage. */
   first: IncomingHttpHeaders;
+  /** Where the redirects ended. */
+  url: URL;
   body: IncomingMessage;
 }
 
@@ -49,13 +51,13 @@ export async function ask({ url: start, secret }: Address, { method = "GET", hea
     if (url.origin === start.origin) first = body.headers;
     const status = body.statusCode ?? 0;
     const to = body.headers.location;
-    if (![301, 302, 303, 307, 308].includes(status) || to === undefined) return { status, headers: body.headers, first, body };
+    if (![301, 302, 303, 307, 308].includes(status) || to === undefined) return { status, headers: body.headers, first, url, body };
     body.resume();
     if (hop === MAX_REDIRECTS) throw refused(`${start.href} redirects more than ${MAX_REDIRECTS} times`);
     const next = parsed(to, url);
     if (next === null || !/^https?:$/.test(next.protocol)) throw refused(`${url.href} redirects to ${to}`);
     if (url.protocol === "https:" && next.protocol === "http:") throw refused(`${url.href} redirects to ${next.origin}, which is not encrypted`);
-    if (!leave && next.origin !== start.origin) return { status, headers: body.headers, first, body };
+    if (!leave && next.origin !== start.origin) return { status, headers: body.headers, first, url, body };
     url = next;
   }
 }

@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { EXIT, FlowError, toFlowError, type ModelFile, type ModelManifest } from "../../contracts/index.js";
-import { cacheFolder } from "./folders.js";
+import { cacheFolder, infoOf } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
-import { adopt } from "./install.js";
+import { adopt, dropDamaged } from "./install.js";
 import { filesBySize } from "./locate.js";
 import { ModelsLock } from "./lock.js";
-import { diskFull } from "./download.js";
+import { fromDisk } from "./download.js";
 import { missingOf } from "./pull.js";
 
 export interface ImportOptions {
@@ -27,13 +27,14 @@ export interface Imported {
 /** Finds the models' missing files in a folder of any layout by size and SHA-256 and takes them into the cache. */
 export async function importFolder(dir: string, models: readonly ModelManifest[], options: ImportOptions = {}): Promise<Imported> {
   const { cache = cacheFolder(), lock = new ModelsLock(cache), how = "copy" } = options;
-  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!infoOf(dir)?.isDirectory()) {
     throw new FlowError("MODEL_FOLDER", `${dir} is no folder`, { hint: "Name the folder that holds the model files, in any layout.", exit: EXIT.badInput });
   }
   const found = filesBySize([dir]);
   const hashes = new HashIndex(cache);
   const result: Imported = { imported: [], missing: [], present: 0 };
   for (const model of models) {
+    for (const file of model.files) await dropDamaged(cache, hashes, file);
     const missing = await missingOf(model);
     result.present += model.files.length - missing.length;
     for (const file of missing) {
@@ -46,7 +47,7 @@ export async function importFolder(dir: string, models: readonly ModelManifest[]
       const size = statSync(from).size;
       if (file.sha256 === null) lock.record(file, model.id, { commit: null, size, sha256 });
       const at = await adopt(cache, model.id, file.path, sha256, from, how).catch((thrown: unknown) => {
-        throw (thrown as NodeJS.ErrnoException).code === "ENOSPC" ? diskFull(`${cache} is full`, thrown) : toFlowError(thrown, "MODEL_CACHE");
+        throw (thrown as NodeJS.ErrnoException).syscall === undefined ? toFlowError(thrown, "MODEL_CACHE") : fromDisk(thrown, join(cache, file.path));
       });
       result.imported.push({ model: model.id, path: file.path, from, at, size, sha256 });
     }

@@ -1,7 +1,8 @@
 import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { EXIT, FlowError } from "../../contracts/index.js";
+import { dirname, join, sep } from "node:path";
+import { EXIT, FlowError, type ModelFile } from "../../contracts/index.js";
 import { layout } from "./folders.js";
+import type { HashIndex } from "./hash-index.js";
 import { linkInto } from "./link.js";
 
 /** Moves a file of verified content to its place in the cache: its bytes under their hash, a link under the model's path. Gives the link. */
@@ -51,4 +52,15 @@ export async function adopt(cache: string, id: string, path: string, sha256: str
 
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() === true;
+}
+
+/** Takes a file's bytes out of the cache where they are no longer what their hash says (a failing disk, a hand): the file is missing then. */
+export async function dropDamaged(cache: string, hashes: HashIndex, { at, sha256 }: Pick<ModelFile, "at" | "sha256">): Promise<void> {
+  if (sha256 === null) return;
+  const blob = layout.blob(cache, sha256);
+  const [link, bytes] = await Promise.all([at, blob].map((path) => stat(path).catch(() => null)));
+  const same = link?.ino === bytes?.ino && link?.dev === bytes?.dev;
+  const linkIsWrong = link?.isFile() === true && at.startsWith(cache + sep) && hashes.sha256(at) !== sha256;
+  if (linkIsWrong) await rm(at, { force: true });
+  if (bytes?.isFile() && (same ? linkIsWrong : hashes.sha256(blob) !== sha256)) await rm(blob, { force: true });
 }

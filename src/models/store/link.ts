@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { linkSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { infoOf } from "./folders.js";
 
 /**
  * Makes `to` stand for the file `from`; what stood there before is replaced. hard: both are in the cache (a loader that resolves symbolic links
@@ -33,6 +34,6 @@ function stands(from: string, to: string): boolean {
   } catch {
     // Not a symbolic link.
   }
-  const [a, b] = [statSync(from, { throwIfNoEntry: false }), statSync(to, { throwIfNoEntry: false })];
+  const [a, b] = [infoOf(from), infoOf(to)];
   return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
 }

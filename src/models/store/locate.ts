@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import type { ModelFile } from "../../contracts/index.js";
 import type { Locate, LocatedModel } from "../manifest.js";
-import { cacheFolder, givenFolders, layout } from "./folders.js";
+import { cacheFolder, givenFolders, infoOf, layout } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
 import { linkInto } from "./link.js";
 import { ModelsLock } from "./lock.js";
@@ -85,7 +85,7 @@ class Finder {
    */
   private inCache(sha256: string | null, linked: string): string | null {
     const blob = sha256 === null ? null : layout.blob(this.cache, sha256);
-    const [link, bytes] = [linked, blob].map((path) => (path === null ? undefined : statSync(path, { throwIfNoEntry: false })));
+    const [link, bytes] = [linked, blob].map((path) => (path === null ? undefined : infoOf(path)));
     if (link?.isFile() && sha256 !== null && (bytes?.ino === link.ino || this.hashOf(linked) === sha256)) return linked;
     if (link) unlink(linked);
     return bytes?.isFile() ? blob : null;
@@ -165,7 +165,7 @@ export function filesBySize(folders: readonly string[]): Map<number, string[]> {
         if (!SKIPPED.has(entry.name)) walk(path);
         continue;
       }
-      const info = statSync(path, { throwIfNoEntry: false });
+      const info = infoOf(path);
       if (!info?.isFile()) continue;
       const same = bySize.get(info.size);
       if (same) same.push(path);
@@ -185,7 +185,7 @@ function readdirQuietly(dir: string) {
 }
 
 function hasSize(path: string, sizeBytes: number | null): boolean {
-  const info = statSync(path, { throwIfNoEntry: false });
+  const info = infoOf(path);
   return info?.isFile() === true && (sizeBytes === null || info.size === sizeBytes);
 }
 

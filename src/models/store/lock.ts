@@ -8,7 +8,7 @@ import { readJson, replaceFile } from "./json-file.js";
 const entrySchema = z.strictObject({
   /** What a moving revision (`main`) stood for at first use; null where the source states a commit or has none. */
   commit: z.string().nullable().default(null),
-  size: z.int().positive(),
+  size: z.int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 const lockSchema = z.strictObject({ version: z.literal(1), files: z.record(z.string(), entrySchema) });
@@ -98,10 +98,12 @@ export function lockKey(source: ModelSource | null, id: string, path: string): s
 
 function read(path: string): Entries {
   if (!existsSync(path)) return {};
-  const parsed = lockSchema.safeParse(readJson<unknown>(path, null));
+  const value = readJson<unknown>(path, null);
+  const parsed = lockSchema.safeParse(value);
   if (parsed.success) return parsed.data.files;
-  const problem = parsed.error.issues[0];
-  throw new FlowError("MODEL_LOCK_UNREADABLE", `${path} is no lock file: ${problem?.path.join(".") ?? ""} ${problem?.message ?? ""}`, {
+  const problem = parsed.error.issues[0]!;
+  const why = value === null ? "it is not JSON" : [problem.path.join("."), problem.message].filter(Boolean).join(": ");
+  throw new FlowError("MODEL_LOCK_UNREADABLE", `${path} is no lock file: ${why}`, {
     hint: "Restore it from version control, or delete it: the next download is trusted then.",
     exit: EXIT.environment,
   });

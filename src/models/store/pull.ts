@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { EXIT, FlowError, toFlowError, type ModelFile, type ModelManifest, type ModelSource } from "../../contracts/index.js";
 import { ask, statusError } from "./http.js";
 import { claim } from "./claim.js";
-import { diskFull, download, forget, type Downloaded } from "./download.js";
+import { diskFull, download, forget, fromDisk, type Downloaded } from "./download.js";
 import { cacheFolder, layout } from "./folders.js";
-import { exists, install, linkModel } from "./install.js";
+import { HashIndex } from "./hash-index.js";
+import { dropDamaged, exists, install, linkModel } from "./install.js";
 import { lockKey, ModelsLock } from "./lock.js";
 import { addressOf } from "./sources.js";
 
@@ -61,7 +62,7 @@ export async function missingOf(model: ModelManifest): Promise<ModelFile[]> {
 export async function pull(models: readonly ModelManifest[], options: PullOptions = {}): Promise<PullResult> {
   const { cache = cacheFolder(), lock = new ModelsLock(cache), parallel = 4, signal } = options;
   const result: PullResult = { pulled: [], present: 0, failed: [] };
-  const wanted = await collect(models, result);
+  const wanted = await collect(models, result, cache);
   await enoughRoom(cache, wanted);
   const work = new Work(cache, lock, options, result, wanted);
   const queue = [...wanted];
@@ -75,9 +76,11 @@ export async function pull(models: readonly ModelManifest[], options: PullOption
   return result;
 }
 
-async function collect(models: readonly ModelManifest[], result: PullResult): Promise<Wanted[]> {
+async function collect(models: readonly ModelManifest[], result: PullResult, cache: string): Promise<Wanted[]> {
   const wanted = new Map<string, Wanted>();
+  const hashes = new HashIndex(cache);
   for (const model of models) {
+    for (const file of model.files) await dropDamaged(cache, hashes, file);
     const missing = await missingOf(model);
     result.present += model.files.length - missing.length;
     for (const file of missing) {
@@ -114,7 +117,7 @@ class Work {
       wanted.state = "done";
     } catch (thrown) {
       wanted.state = "failed";
-      const error = toFlowError(thrown, "MODEL_CACHE");
+      const error = (thrown as NodeJS.ErrnoException).syscall === undefined ? toFlowError(thrown, "MODEL_CACHE") : fromDisk(thrown, partOf(this.cache, wanted));
       for (const { model, file } of wanted.for) this.result.failed.push({ model: model.id, path: file.path, error });
     }
     this.options.onProgress?.(this.all);
