@@ -43,8 +43,20 @@ function contradictions(manifest: Manifest): string[] {
     if (!paths.some((path) => path.endsWith(".onnx"))) problems.push("files: none of them is an .onnx");
     if (manifest.inputs.length === 0) problems.push("inputs: at least one");
     if (manifest.output === null && manifest.outputs.length === 0) problems.push("output or outputs: at least one");
+    problems.push(...misfit(manifest));
   }
   return problems;
+}
+
+/** Pictures that are prepared in another shape than the input takes would fail one by one in the run. */
+function misfit({ inputs, preprocess }: Manifest): string[] {
+  const picture = inputs.find(({ dims }) => dims.length >= 4);
+  if (preprocess.kind !== "image" || preprocess.fit === "edges" || !picture) return [];
+  const [width, height] = preprocess.size;
+  const made = preprocess.layout === "nhwc" ? [height, width, 3] : [3, height, width];
+  const takes = picture.dims.slice(-3);
+  if (takes.every((size, i) => typeof size === "string" || size === made[i])) return [];
+  return [`preprocess: makes ${preprocess.layout} [${made.join(", ")}], input ${picture.name} takes [${takes.join(", ")}]`];
 }
 
 /** The files are looked for when somebody asks for one: a catalogue of many models costs a run with few of them nothing. */

@@ -114,7 +114,7 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
   }
   if (problems.length > 0) {
     throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
-      hint: `Correct inputs/output in models/${manifest.id}.yaml, or use the file it was written for.`,
+      hint: `Correct inputs/output in ${manifest.origin}, or use the file it was written for.`,
       exit: EXIT.environment,
     });
   }

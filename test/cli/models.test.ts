@@ -60,6 +60,8 @@ test("pull, show, verify, where and rm of one model", async (t) => {
   const broken = await json<ModelsVerifyDocument>("verify", "tiny");
   assert.equal(broken.code, 3);
   assert.match(broken.models[0]!.files[0]!.problem ?? "", new RegExp(`found sha256 [0-9a-f]{64}, expected ${sha256(body)}`));
+  assert.deepEqual((await json<ModelsPullDocument>("pull", "tiny")).pulled.map(({ path }) => path), ["onnx/model.onnx"], "what verify advises puts it right");
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
   const removed = await json<ModelsRmDocument>("rm", "tiny");
   assert.ok(removed.freedBytes >= 100_000);
   assert.equal((await json<ModelDocument>("show", "tiny")).state, "missing");
@@ -184,12 +186,19 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
   const contradicted = await run("verify", "eyes");
   assert.equal(contradicted.code, 3);
   assert.match(contradicted.stdout, /next: correct .*eyes\.yaml/, "other files would not help");
+  writeFileSync(added.manifest, right.replace(/size: \d{4,}/, "size: 7"));
+  assert.match((await run("verify", "eyes")).stdout, /next: flow models import DIR --model eyes/, "it is nowhere to be downloaded");
   writeFileSync(added.manifest, right);
   assert.equal((await run("add", "eyes.onnx", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT", "--output", "image_embeds")).code, 2);
   writeFileSync(join(root, "broken.onnx"), "not a model");
   const broken = await run("add", "broken.onnx");
   assert.equal(broken.code, 2);
   assert.match(broken.stderr, /MODEL_CORRUPT/);
+  for (const [options, said] of [[["--preprocess", "dim"], /BAD_ARGUMENTS --preprocess dim is neither a preset nor a YAML map/], [["--id", "Eyes/.."], /lower-case letters.*\nhint: Nothing was written/]] as const) {
+    const wrong = await run("add", "eyes.onnx", "--task", "image-embedding", "--licence", "MIT", ...options, ...(options[0] === "--id" ? ["--preprocess", "imagenet"] : ["--id", "other"]));
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, said);
+  }
   await json<ModelsRmDocument>("rm", "eyes");
   assert.equal((await run("show", "eyes")).code, 2);
   assert.ok(existsSync(join(root, "eyes.onnx")));

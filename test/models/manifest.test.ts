@@ -67,6 +67,15 @@ test("defaults are filled in and the first file is the model", () => {
   assert.deepEqual(manifest.outputs, []);
 });
 
+test("pictures that are prepared in another shape than the input takes are refused with both", () => {
+  const given = (preprocess: Record<string, unknown>, dims: (number | string)[] = ["n", 3, 4, 4]) => parseManifest(stringify({ ...wire, inputs: [{ name: "x", dims }], preprocess: { kind: "image", ...preprocess } }), "/models/m.yaml");
+  assert.throws(() => given({ size: [5, 4] }), { code: "MODEL_MANIFEST", message: /makes nchw \[3, 4, 5\], input x takes \[3, 4, 4\]/ });
+  assert.throws(() => given({ size: [4, 4], layout: "nhwc" }), { code: "MODEL_MANIFEST", message: /makes nhwc/ });
+  given({ size: [5, 4] }, ["n", 3, "h", "w"]);
+  given({ size: [5, 4], fit: "edges" });
+  given({ size: [5, 4] }, ["n", 8, 3, 4, 5]);
+});
+
 test("a file's path cannot leave its folder", () => {
   for (const path of ["../m.onnx", "/etc/passwd", "a/../../m.onnx", "a\\..\\m.onnx", "a//m.onnx", "./m.onnx"]) {
     assert.throws(() => parseManifest(stringify({ ...wire, files: [{ path, licence: "MIT" }] }), "/models/m.yaml"), { code: "MODEL_MANIFEST", message: /without `\.\.`/ }, path);
@@ -120,7 +129,7 @@ test("shapes: a symbolic dimension of the file takes any size, a fixed one only 
   const output = [{ name: "vector", type: "float32", dims: ["n", 3] }];
   for (const dims of [["n", 3, 4, 4], [1, 3, 4, 4], ["n", "c", "h", "w"]]) verifyModelShape(manifest, input(dims), output);
   for (const dims of [["n", 3, 4, 5], ["n", 3, 4], ["n", 1, 4, 4]]) assert.throws(() => verifyModelShape(manifest, input(dims), output), { code: "MODEL_SHAPE" });
-  assert.throws(() => verifyModelShape(manifest, input(["n", 3, 4, 4], "float16"), output), { code: "MODEL_SHAPE", message: /float16/ });
+  assert.throws(() => verifyModelShape(manifest, input(["n", 3, 4, 4], "float16"), output), { code: "MODEL_SHAPE", message: /float16/, hint: new RegExp(`Correct inputs/output in ${manifest.origin}`) });
   assert.throws(() => verifyModelShape(manifest, [...input(["n", 3, 4, 4]), { name: "mask", type: "int64", dims: ["n"] }], output), /mask/);
 });
 

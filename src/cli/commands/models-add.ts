@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
-import { parse, stringify } from "yaml";
+import { parseDocument, stringify } from "yaml";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import type { Inference } from "../../models/infer.js";
 import { act, names, withJson, type JsonOptions } from "../define.js";
@@ -165,7 +165,7 @@ async function write(candidate: Candidate, options: AddOptions): Promise<ModelsA
   const answer = (option: string): string | undefined => given(`--${option}`) ?? answers.get(`--${option}`);
   const fields: Record<string, unknown> = { ...inference.fields };
   const preset = answer("preprocess");
-  if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...(fields["preprocess"] as object), ...IMAGE_PRESETS[preset] } : (parse(preset) as unknown);
+  if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...(fields["preprocess"] as object), ...IMAGE_PRESETS[preset] } : yamlMap(preset, Object.keys(IMAGE_PRESETS));
   vector(fields, answer("output"), answer("dims"));
   const value = {
     ...{ id, task: fields["task"], family: options.family ?? fields["family"] ?? "generic", summary: options.summary ?? candidate.summary },
@@ -179,13 +179,24 @@ async function write(candidate: Candidate, options: AddOptions): Promise<ModelsA
   const folder = options.out === undefined ? layout.manifests(cacheFolder()) : resolve(options.out);
   const manifest = join(folder, `${id}.yaml`);
   if (existsSync(manifest) && !options.force) throw badArguments(`${manifest} exists.`, "Give another --id, or --force to replace it.");
-  manifestOf(value, manifest);
+  try {
+    manifestOf(value, manifest);
+  } catch (thrown) {
+    if (!(thrown instanceof FlowError)) throw thrown;
+    throw new FlowError(thrown.code, thrown.message, { hint: "Nothing was written: correct the options, `flow models add --help` has them; models/README.md describes the fields.", exit: EXIT.badInput });
+  }
   const yaml = stringify(value, { lineWidth: 0, flowCollectionPadding: true });
   const { replaceFile } = await import("../../models/store/json-file.js");
   mkdirSync(folder, { recursive: true });
   await candidate.install(id);
   replaceFile(manifest, yaml);
   return { id, manifest, yaml, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
+}
+
+function yamlMap(text: string, presets: readonly string[]): unknown {
+  const value = parseDocument(text).toJS() as unknown;
+  if (typeof value === "object" && value !== null) return value;
+  throw badArguments(`--preprocess ${text} is neither a preset nor a YAML map.`, `One of ${presets.join(", ")}, or a map as in the manifests: "{ kind: image, size: [224, 224] }".`);
 }
 
 /** An embedding model names one output and its width; told by hand where the file does not say. */

@@ -47,7 +47,9 @@ function next(verified: readonly Verified[], catalogue: ReadonlyMap<string, Mode
   const wrong = verified.filter((model) => !model.ok);
   const files = wrong.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
   const manifests = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => catalogue.get(id)?.origin ?? id);
-  const steps = [...(files.length > 0 ? [`flow models pull ${files.join(" ")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
+  const published = (id: string): boolean => catalogue.get(id)?.files.every((file) => file.source !== null) ?? false;
+  const [fetched, local] = [files.filter(published), files.filter((id) => !published(id))];
+  const steps = [...(fetched.length > 0 ? [`flow models pull ${fetched.join(" ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${local.join(",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
   return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
 
