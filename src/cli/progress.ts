@@ -17,6 +17,7 @@ export interface ProgressFigures {
   framesPerSecond: number;
   /** Items waiting in or running from each node's queue, longest first. */
   queues: [node: string, items: number][];
+  /** null where nothing tells it: no duration, several passes, everything decoded. */
   etaMs: number | null;
   media: number;
   mediaDone: number;
@@ -24,6 +25,8 @@ export interface ProgressFigures {
 
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 5_000;
+/** Less of the source than this is its end: frames do not end where the container says. */
+const NOTHING_LEFT_US = 200_000;
 
 /** A bar that rewrites its line on a terminal, a plain line every 5 s elsewhere; written to stderr so that stdout stays the command's. */
 export class ProgressBar {
@@ -70,7 +73,8 @@ export class ProgressBar {
     const totalUs = known ? Math.max(doneUs, Math.round((knownUs / all.length) * Math.max(progress.media, all.length))) : null;
     const seconds = Math.max(1e-3, (performance.now() - this.started) / 1000);
     const timesRealTime = this.sourceUs / 1_000_000 / seconds;
-    const leftUs = totalUs === null ? null : totalUs - doneUs;
+    // What still waits in queues behind the last frame, or in later passes, has no length of the source.
+    const leftUs = totalUs === null || progress.pass || totalUs - doneUs < NOTHING_LEFT_US ? null : totalUs - doneUs;
     return {
       doneUs,
       totalUs,

@@ -234,7 +234,7 @@ function readModel(tree: Tree, models: ModelCatalogue, report: Reporter): { mani
   }
   const id = String(tree.value);
   const manifest = models.get(id) ?? null;
-  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; flow doctor lists them." });
+  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; `flow models list` shows all." });
   return { manifest, at };
 }
 

@@ -19,6 +19,8 @@ const ENTRY = fileURLToPath(new URL("./child.js", import.meta.url));
 const OPENING = 10;
 const KEPT_STDERR = 2_000;
 const LAST_WORDS_MS = 200;
+/** `4: 0xb9c1f0 node::Abort() [node]` and the headings above: where it happened, not what. */
+const STACK_LINE = /^\d+: |^-+ .* -+$/;
 
 export class ProcessLane implements Lane {
   readonly #options: LaneOptions;
@@ -225,7 +227,7 @@ function notStarted(cause: unknown, node: string | undefined): FlowError {
 }
 
 function died(how: string, node: string | undefined, stderr: string, signal?: NodeJS.Signals | null): FlowError {
-  const last = stderr.trim().split("\n").at(-1)?.trim() ?? "";
+  const last = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !STACK_LINE.test(line)).at(-1) ?? "";
   return new FlowError("WORKER_DIED", `the worker process ${how}${last === "" ? "" : `: ${last.slice(0, 300)}`}`, {
     hint: signal === "SIGKILL" ? "The system ends processes that way when memory is short: fewer workers or smaller batches need less." : "The model or the operator ended the process. The item is in `flow errors`; the others went on.",
     node,

@@ -77,4 +77,5 @@ test("progress: source time, queues, the busiest node; a finished medium counts 
   assert.equal(figures.totalUs, 20_000_000);
   assert.deepEqual(figures.queues, [["frames", 7], ["text", 2]]);
   assert.ok(figures.framesPerSecond > 0 && figures.timesRealTime > 0 && figures.etaMs !== null && figures.etaMs >= 0);
+  assert.equal(bar.figures({ ...progress, pass: { index: 2, of: 3 } }).etaMs, null, "later passes have no length of the source");
 });
