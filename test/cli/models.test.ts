@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -163,6 +164,29 @@ test("import takes known files from a folder", async (t) => {
   assert.deepEqual(all.imported.map(({ model, path }) => `${model}/${path}`), ["tiny/model.onnx"]);
   assert.deepEqual(all.missing.map(({ path }) => path), ["other.onnx"]);
   assert.equal((await json<ModelsImportDocument>("import", "stick", "--model", "tiny")).code, 3);
+});
+
+test("an import that is killed while it copies leaves only what `rm --partial` takes away", async (t) => {
+  const { root, cache, manifest, env, json } = await place(t);
+  const body = Buffer.alloc(64 << 20, 7);
+  manifest("tiny", [{ path: "model.onnx", size: body.length, sha256: sha256(body) }]);
+  mkdirSync(join(root, "stick"));
+  writeFileSync(join(root, "stick", "x.bin"), body);
+  const partial = join(cache, "partial");
+  mkdirSync(partial, { recursive: true });
+  const watcher = watch(partial);
+  t.after(() => watcher.close());
+  const child = spawn(process.execPath, [MAIN, "models", "import", "stick"], { cwd: root, env: { ...process.env, ...env }, stdio: "ignore" });
+  const ended = once(child, "exit");
+  const first = await Promise.race([once(watcher, "change").then(() => "copying"), ended.then(() => "ended")]);
+  assert.equal(first, "copying");
+  child.kill("SIGKILL");
+  await ended;
+  for (const name of readdirSync(join(cache, "blobs", "sha256"))) assert.match(name, /^[0-9a-f]{64}$/);
+  assert.equal((await json<ModelsRmDocument>("rm", "--partial")).code, 0);
+  assert.equal(existsSync(partial), false);
+  assert.equal((await json<ModelsImportDocument>("import", "stick", "--model", "tiny")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).models[0]!.files[0]!.ok, true);
 });
 
 test("add: a file's names and dimensions are read, what nothing tells is asked for by option", async (t) => {

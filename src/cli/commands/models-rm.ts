@@ -24,7 +24,7 @@ export function rmCommand(): Command {
   })
     .argument("[id...]", "models")
     .option("--unlock", "remove their entries from models.lock")
-    .option("--partial", "remove unfinished downloads");
+    .option("--partial", "remove unfinished downloads and copies");
   return act<Options>(withJson(rm), async ([ids], options) => {
     const wanted = (ids ?? []) as string[];
     if (wanted.length === 0 && !options.partial) throw badArguments("Nothing to remove.", "Name models, or --partial for unfinished downloads.");

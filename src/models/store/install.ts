@@ -1,5 +1,5 @@
 import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { EXIT, FlowError, type ModelFile } from "../../contracts/index.js";
 import { layout } from "./folders.js";
 import type { HashIndex } from "./hash-index.js";
@@ -10,7 +10,7 @@ export async function install(cache: string, id: string, path: string, sha256: s
   const blob = layout.blob(cache, sha256);
   await mkdir(dirname(blob), { recursive: true });
   if (how === "move") await rename(from, blob);
-  else if (!(await exists(blob))) await copyInto(from, blob);
+  else if (!(await exists(blob))) await copyInto(cache, from, blob);
   // Several models may share these bytes: nobody is to write into them.
   await chmod(blob, 0o444).catch(() => undefined);
   return linkModel(cache, id, path, sha256);
@@ -23,14 +23,15 @@ export function linkModel(cache: string, id: string, path: string, sha256: strin
   throw new FlowError("MODEL_CACHE", `${at} cannot be written`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment });
 }
 
-/** Under another name first: a copy that is cut short never stands under its hash. */
-async function copyInto(from: string, blob: string): Promise<void> {
-  const beside = `${blob}.${process.pid}.tmp`;
+/** Among the unfinished first: a copy that is cut short never stands under its hash, and `flow models rm --partial` finds it. */
+async function copyInto(cache: string, from: string, blob: string): Promise<void> {
+  const unfinished = join(layout.partial(cache), `${basename(blob)}.${process.pid}.tmp`);
+  await mkdir(dirname(unfinished), { recursive: true });
   try {
-    await copyFile(from, beside);
-    await rename(beside, blob);
+    await copyFile(from, unfinished);
+    await rename(unfinished, blob);
   } catch (cause) {
-    await rm(beside, { force: true });
+    await rm(unfinished, { force: true });
     throw cause;
   }
 }
