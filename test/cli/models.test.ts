@@ -250,6 +250,17 @@ test("add hf: a repository's configuration tells task, preprocessing and licence
   assert.match(evil.stderr, /MODEL_LISTING/);
 });
 
+test("add hf: several ONNX files without a config.json are named, one is to be chosen", async (t) => {
+  const { server, cache, run } = await place(t);
+  server.put("org/name", "left.onnx", readFileSync(LITE));
+  server.put("org/name", "right.onnx", readFileSync(LITE));
+  const { code, stderr } = await run("add", "hf:org/name");
+  assert.equal(code, 2);
+  assert.match(stderr, /MODEL_NO_ONNX .*several and no config\.json[^]*left\.onnx, right\.onnx: choose with --file/);
+  assert.ok(!existsSync(cache));
+  assert.equal((await run("add", "hf:org/name", "--file", "left.onnx", "--task", "image-embedding", "--preprocess", "imagenet")).code, 0);
+});
+
 test("calibrate: median and threshold are those of the store's unrelated pairs; kept for the user only when asked", async (t) => {
   const { root, cache, run, json } = await place(t);
   const { Store } = await import("../../src/store/index.js");

@@ -298,6 +298,15 @@ test("bytes that the disk changed are fetched again, also those that another mod
   }
 });
 
+test("a mirror that is no address is named", async (t) => {
+  const { pull } = await place(t);
+  for (const HF_ENDPOINT of ["nonsense", "ftp://mirror", "http://"]) {
+    const [failed] = (await pull([{ path: "model.onnx" }], { environment: { HF_ENDPOINT } })).failed;
+    assert.equal(failed?.error.code, "MODEL_NETWORK");
+    assert.match(failed.error.message, /^HF_ENDPOINT is .*, which is no address$/);
+  }
+});
+
 test("an empty answer is no file, and an empty file that was locked does not spoil the lock file", async (t) => {
   const { server, cache, root, pull, model } = await place(t);
   server.put("org/name", "config.json", Buffer.alloc(0));

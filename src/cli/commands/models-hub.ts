@@ -40,6 +40,8 @@ export function chooseHubFiles(listing: HubListing, options: { file?: string; dt
     return { runtime: "onnx", dtype, main: main.path, files: [main, ...external(main.path), ...configuration] };
   }
   if (parts.length === 0) throw missing(`of dtype ${dtype}`, onnx);
+  // Without it the library cannot tell what the parts are of.
+  if (!configuration.some(({ path }) => path === "config.json")) throw missing("that is the model: there are several and no config.json", onnx);
   // The merged decoder is what the library runs; the two it was merged from are three times the download.
   const merged = parts.some(({ path }) => /decoder_model_merged/.test(path));
   const needed = parts.filter(({ path }) => !merged || !/decoder(_with_past)?_model(?!_merged)/.test(path));

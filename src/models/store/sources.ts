@@ -1,4 +1,4 @@
-import type { ModelSource } from "../../contracts/index.js";
+import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
 import { lockKey } from "./lock.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,7 +16,7 @@ export function addressOf(source: ModelSource, commit: string | null, environmen
     case "huggingface":
       return { url: join(hubEndpoint(environment), [...source.repo.split("/"), "resolve", commit ?? source.revision, ...source.path.split("/")]), secret: hubSecret(environment) };
     case "github":
-      return { url: join(environment["FLOW_GITHUB_ENDPOINT"] || "https://raw.githubusercontent.com", [...source.repo.split("/"), source.commit, ...source.path.split("/")]), secret: {} };
+      return { url: join(endpoint(environment, "FLOW_GITHUB_ENDPOINT", "https://raw.githubusercontent.com"), [...source.repo.split("/"), source.commit, ...source.path.split("/")]), secret: {} };
     case "url":
       return { url: new URL(source.url), secret: {} };
   }
@@ -29,7 +29,13 @@ export function mediaAddressOf({ repo, commit, path }: Extract<ModelSource, { ki
   return { url: join(endpoint, [...repo.split("/"), commit, ...path.split("/")]), secret: {} };
 }
 
-export const hubEndpoint = (environment: Environment = process.env): string => environment["HF_ENDPOINT"] || "https://huggingface.co";
+export const hubEndpoint = (environment: Environment = process.env): string => endpoint(environment, "HF_ENDPOINT", "https://huggingface.co");
+
+function endpoint(environment: Environment, name: string, otherwise: string): string {
+  const given = environment[name] || otherwise;
+  if (/^https?:\/\//i.test(given) && URL.canParse(given)) return given;
+  throw new FlowError("MODEL_NETWORK", `${name} is ${JSON.stringify(given)}, which is no address`, { hint: `As in ${name}=${otherwise}.`, exit: EXIT.environment, permanent: true });
+}
 
 export const hubSecret = (environment: Environment = process.env): Record<string, string> => {
   const token = (environment["HF_TOKEN"] || environment["HUGGING_FACE_HUB_TOKEN"] || "").trim();
