@@ -7,11 +7,15 @@ import { ffmpegInput, protocolWhitelist } from "./uri.js";
 export const FIRST_OUTPUT_FD = 4;
 
 /**
- * Frames that wait inside ffmpeg, behind an output that takes every one: a pipe holds one frame and a half, and a reader that gets its core 3 ms late would
- * stop the decoder. Ten minutes of ego on two cores: 14.6 s without, 12.9 with 4, 13.4 with 16. Sampled outputs and sound wait in their rings anyway; a queue
- * there cost 80 MB.
+ * What may wait inside ffmpeg behind an output of frames: a pipe holds 200 kB, and a reader that gets its core 3 ms late would stop the decoder. Ten
+ * minutes of ego on two cores, time by CPU of ffmpeg: 1.16 with 4 frames behind the output of every frame, 1.12 with 38, 1.08 with 4 more behind each
+ * sampled one. Sound gains nothing.
  */
-const QUEUED_FRAMES = 4;
+const QUEUED_BYTES = 4 << 20;
+const MAX_QUEUED_FRAMES = { all: 38, sampled: 4 };
+
+const queuedFrames = ({ width, height, demand: { fps } }: VideoPipes): number =>
+  Math.min(Math.max(1, Math.floor(QUEUED_BYTES / (width * height * 3))), fps === "all" ? MAX_QUEUED_FRAMES.all : MAX_QUEUED_FRAMES.sampled);
 
 export interface VideoPipes {
   kind: "video";
@@ -98,7 +102,7 @@ export function ffmpegArgs(info: MediumInfo, spec: DecodeSpec, options: ArgOptio
   for (const [n, pipe] of video.entries()) {
     args.push("-map", `[v${n}]`, "-enc_time_base", "1:1000000");
     if (options.passthrough === "-fps_mode") args.push("-fps_mode", "passthrough");
-    args.push("-c:v", "rawvideo", ...tee(pipe.crcFd, pipe.rawFd, "rawvideo", pipe.demand.fps === "all" ? QUEUED_FRAMES : 0));
+    args.push("-c:v", "rawvideo", ...tee(pipe.crcFd, pipe.rawFd, "rawvideo", queuedFrames(pipe)));
   }
   for (const pipe of audio) {
     args.push("-map", "0:a:0", "-ar", String(pipe.demand.sampleRate), "-ac", String(pipe.demand.channels));
