@@ -9,7 +9,10 @@ export interface WholeRun {
   wallMs: number;
   /** This process (all its threads) and its children, from the start of the process. */
   cpuMs: { own: number; children: number };
+  /** Share of the run in which the event loop was not idle: where all cores are in use, that includes waiting for one. */
   mainUtilisation: number;
+  /** Shares of the run in which the main thread computed, and in which it waited for a core (Linux, else null). */
+  main: { computed: number; waited: number } | null;
   inferences: number;
   framesDecoded: number;
   digest: string;
@@ -30,6 +33,16 @@ function childrenCpuMs(): number {
   return (Number(fields[13]) + Number(fields[14])) * CLOCK_TICK_MS;
 }
 
+/** Computed and waited for a core so far, ms: the scheduler's own account of the first thread. */
+function mainThreadMs(): [number, number] | null {
+  try {
+    const [computed, waited] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ").map(Number) as [number, number];
+    return [computed / 1e6, waited / 1e6];
+  } catch {
+    return null;
+  }
+}
+
 const [graph, input, store, sampleMs, ...rest] = process.argv.slice(2) as [string, string, string, string, ...string[]];
 // As the command does.
 tightHeaps();
@@ -39,15 +52,18 @@ const started = performance.now();
 const sample = (): void => void samples.push([Math.round(performance.now() - started), ptsUs, sampleTree(process.pid).bytes]);
 const timer = Number(sampleMs) > 0 ? setInterval(sample, Number(sampleMs)) : null;
 const before = performance.eventLoopUtilization();
+const mainBefore = mainThreadMs();
 const summary = await runGraph(graph, {
   store, inputs: [input], models: process.env["BENCH_MODELS"] ? [process.env["BENCH_MODELS"]] : [], params: Object.fromEntries(rest.map((pair) => pair.split("=") as [string, string])),
   onProgress: ({ active }) => (ptsUs = Math.max(ptsUs, active[0]?.ptsUs ?? 0)),
 });
 const mainUtilisation = performance.eventLoopUtilization(before).utilization;
 const wallMs = performance.now() - started;
+const mainAfter = mainThreadMs();
+const main = mainBefore && mainAfter && { computed: (mainAfter[0] - mainBefore[0]) / wallMs, waited: (mainAfter[1] - mainBefore[1]) / wallMs };
 if (timer) clearInterval(timer);
 const { userCPUTime, systemCPUTime } = process.resourceUsage();
 const { status, inferences, framesDecoded, digest, digestNumbers, nodes, passes } = summary;
 const loads = Object.values(summary.loads).reduce((sum, n) => sum + n, 0);
 const done = Object.fromEntries(Object.entries(nodes).map(([name, counts]) => [name, counts.done]));
-console.log(JSON.stringify({ status, wallMs, cpuMs: { own: (userCPUTime + systemCPUTime) / 1000, children: childrenCpuMs() }, mainUtilisation, inferences, framesDecoded, digest, digestNumbers, done, passes, loads, samples } satisfies WholeRun));
+console.log(JSON.stringify({ status, wallMs, cpuMs: { own: (userCPUTime + systemCPUTime) / 1000, children: childrenCpuMs() }, mainUtilisation, main, inferences, framesDecoded, digest, digestNumbers, done, passes, loads, samples } satisfies WholeRun));

@@ -16,7 +16,7 @@ const { values } = parseArgs({ options: { minutes: { type: "string", default: "1
 const cores = cpus().length;
 const sum = (costs: Record<string, number>): number => Object.values(costs).reduce((a, b) => a + b, 0);
 
-type Figure = "ratio" | "cpuRatio" | "hardRatio" | "hardCpuRatio" | "mainUtilisation" | "realTime" | "wallMs" | "floorMs";
+type Figure = "ratio" | "cpuRatio" | "hardRatio" | "hardCpuRatio" | "mainUtilisation" | "mainComputed" | "mainWaited" | "realTime" | "wallMs" | "floorMs";
 type Round = Record<Figure, number> & Record<string, unknown>;
 
 const dir = mkdtempSync(join(tmpdir(), "flow-bench-whole-"));
@@ -43,12 +43,12 @@ try {
     rmSync(join(dir, `${n}.store`), { recursive: true, force: true });
     rounds.push({
       wallMs: round(whole.wallMs, 0), cpuMs: round(wholeCpu, 0), floorMs: round(floorMs, 0), hardFloorMs: round(hardMs, 0), ratio: round(floorMs / whole.wallMs), cpuRatio: round(sum(stages) / wholeCpu), hardRatio: round(hardMs / whole.wallMs), hardCpuRatio: round((sum(toNull.cpuMs) + sum(model.cpuMs)) / wholeCpu),
-      mainUtilisation: round(whole.mainUtilisation), realTime: round((Number(values.minutes) * 60_000) / whole.wallMs, 1), load: round(loadBefore, 1),
+      mainUtilisation: round(whole.mainUtilisation), mainComputed: round(whole.main?.computed ?? NaN), mainWaited: round(whole.main?.waited ?? NaN), realTime: round((Number(values.minutes) * 60_000) / whole.wallMs, 1), load: round(loadBefore, 1),
       stagesCpuMs: Object.fromEntries(Object.entries(stages).map(([name, ms]) => [name, round(ms, 0)])), models: Object.fromEntries(Object.entries(model.cpuMs).map(([name, ms]) => [name, round(ms, 0)])), toNullMs: round(sum(toNull.cpuMs), 0), wholeCpuMs: { own: round(whole.cpuMs.own, 0), ffmpeg: whole.cpuMs.children },
     });
   }
   const of = (name: Figure): ReturnType<typeof spread> => spread(rounds.map((r) => r[name]));
-  console.log(JSON.stringify({ bench: "whole", ok: median(rounds.map((r) => r.ratio)) >= 0.85, minutes: Number(values.minutes), rounds: rounds.length, ratio: of("ratio"), cpuRatio: of("cpuRatio"), hardRatio: of("hardRatio"), hardCpuRatio: of("hardCpuRatio"), wallMs: of("wallMs"), floorMs: of("floorMs"), realTime: of("realTime"), mainUtilisation: of("mainUtilisation"), each: rounds }));
+  console.log(JSON.stringify({ bench: "whole", ok: median(rounds.map((r) => r.ratio)) >= 0.85, minutes: Number(values.minutes), rounds: rounds.length, ratio: of("ratio"), cpuRatio: of("cpuRatio"), hardRatio: of("hardRatio"), hardCpuRatio: of("hardCpuRatio"), wallMs: of("wallMs"), floorMs: of("floorMs"), realTime: of("realTime"), mainUtilisation: of("mainUtilisation"), mainComputed: of("mainComputed"), mainWaited: of("mainWaited"), each: rounds }));
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }
