@@ -1,6 +1,6 @@
 /** The test command: every *.test.js below this folder (or those whose path contains one of the arguments), one process per file. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,8 @@ if (files.length === 0) {
 for (const name of ["FLOW_MODELS_DIR", "FLOW_MEDIA_DIR"]) if (!process.env[name]) console.log(`${name} is not set: tests that need it are skipped and say so`);
 // A test that is killed cannot clean up behind itself.
 const temporary = mkdtempSync(join(tmpdir(), "flow-test-"));
+// As the system's own folder: another user, which a test becomes, gets through.
+chmodSync(temporary, 0o711);
 const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit", env: { ...process.env, TMPDIR: temporary } });
 rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
 process.exitCode = status ?? 1;
