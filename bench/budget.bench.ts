@@ -42,7 +42,7 @@ outputs: { media: { from: medium } }
   for (const limitGB of LIMITS_GB) {
     const file = join(dir, `${limitGB}.yaml`);
     writeFileSync(file, graph(limitGB));
-    const run = await inChild<WholeRun>("whole-child.js", [file, film, join(dir, `${limitGB}.store`), "50"], { BENCH_MODELS: models, MALLOC_ARENA_MAX: "2" });
+    const run = await inChild<WholeRun>("whole-child.js", [file, film, join(dir, `${limitGB}.store`), "50"], { BENCH_MODELS: models, MALLOC_ARENA_MAX: "1" });
     if (run.status !== "done") throw new Error(`the run ended ${run.status}`);
     digests ??= run.digest + run.digestNumbers;
     if (digests !== run.digest + run.digestNumbers) throw new Error("another budget gave another result");

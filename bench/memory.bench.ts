@@ -11,8 +11,8 @@ import type { WholeRun } from "./whole-child.js";
 
 const { values } = parseArgs({ options: { short: { type: "string", default: "5" }, long: { type: "string", default: "60" }, fps: { type: "string", default: "2" } } });
 // As the first line of the command sets it (src/cli/main.ts): glibc gives each of a dozen threads an arena of its own, and what one thread allocates and
-// another frees leaves holes in all of them (20 minutes against 5: 1.10, with two arenas 1.04).
-const MALLOC = { MALLOC_ARENA_MAX: "2" };
+// another frees leaves holes in all of them.
+const MALLOC = { MALLOC_ARENA_MAX: "1" };
 const MB = 1e6;
 const AFTER_US = 120e6;
 

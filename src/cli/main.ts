@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node
 /** argv → one command. Only the named command's module is loaded; the exit code is set, never forced, so that handles can close. */
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";

@@ -170,15 +170,21 @@ export class GridHalf {
         shares += 1;
         let open = this.openWork.get(node.name);
         if (!open) this.openWork.set(node.name, (open = new Set()));
-        const work = this.infer(node, delivery)
-          .then(settle)
-          .catch((thrown: unknown) => this.context.fail(toFlowError(thrown)))
-          .finally(() => {
-            drop();
-            open.delete(work);
-          });
+        const work = this.inferred(node, delivery, settle, drop);
         open.add(work);
+        void work.then(() => open.delete(work));
       }
+    } finally {
+      drop();
+    }
+  }
+
+  /** Never rejects. */
+  private async inferred(node: PlanNode, delivery: Delivery, settle: (outcome: GridOutcome) => void, drop: () => void): Promise<void> {
+    try {
+      settle(await this.infer(node, delivery));
+    } catch (thrown) {
+      this.context.fail(toFlowError(thrown));
     } finally {
       drop();
     }

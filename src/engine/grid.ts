@@ -16,7 +16,7 @@ interface OpenItem {
   settled: boolean;
 }
 
-/** Decoded blocks kept per stream, so that scene after scene does not unpack the same 16 s again. */
+/** Blocks kept per stream as they were made or read, so that scene after scene does not unpack the same 16 s again. */
 const CACHED_BLOCKS = 6;
 
 export interface GridOptions {
@@ -237,7 +237,11 @@ export class GridStream {
   private block(index: number): Block | null {
     const cached = this.blockCache.get(index);
     if (cached !== undefined) return cached;
-    const block = this.options.store.getBlock(this.options.medium, this.options.key, index) ?? null;
+    return this.remember(index, this.options.store.getBlock(this.options.medium, this.options.key, index) ?? null);
+  }
+
+  private remember(index: number, block: Block | null): Block | null {
+    this.blockCache.delete(index);
     if (this.blockCache.size >= CACHED_BLOCKS) this.blockCache.delete(this.blockCache.keys().next().value!);
     this.blockCache.set(index, block);
     return block;
@@ -272,7 +276,8 @@ export class GridStream {
     const block = mergeBlocks(store.getBlock(medium, key, index), draft, this.rate, this.width(), this.columns(), whole && !retryable);
     this.write(
       store.putBlock(medium, key, index, block).then(() => {
-        this.blockCache.delete(index);
+        // Scenes read it next.
+        this.remember(index, block);
         this.drafts.delete(index);
       }),
     );

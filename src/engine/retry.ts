@@ -1,4 +1,4 @@
-import { circuitBreaker, ConsecutiveBreaker, ExponentialBackoff, handleWhen, retry, wrap, BrokenCircuitError, type IPolicy } from "cockatiel";
+import { CircuitState, circuitBreaker, ConsecutiveBreaker, type CircuitBreakerPolicy, ExponentialBackoff, handleWhen, retry, wrap, BrokenCircuitError, type IPolicy } from "cockatiel";
 import { FlowError, toFlowError, type PlanNode } from "../contracts/index.js";
 
 /** After this many items in a row that failed for good, a node's breaker opens and its next items fail at once for a while. */
@@ -11,6 +11,8 @@ export const INTERRUPTED = "INTERRUPTED";
 /** One policy per node: bounded retry with exponential backoff inside, a circuit breaker around it. */
 export class NodePolicy {
   private readonly policy: IPolicy;
+  private readonly breaker: CircuitBreakerPolicy;
+  private readonly failures = new ConsecutiveBreaker(BREAKER_FAILURES);
   /** Rejects each item that sits in a back-off; a try that has begun is waited for. */
   private readonly resting = new Set<() => void>();
 
@@ -20,7 +22,7 @@ export class NodePolicy {
   ) {
     // A permanent failure (a corrupt item) says nothing about the node's health and is worth no second try.
     const transient = handleWhen((error) => !toFlowError(error).permanent);
-    const breaker = circuitBreaker(transient, { halfOpenAfter: BREAKER_HALF_OPEN_MS, breaker: new ConsecutiveBreaker(BREAKER_FAILURES) });
+    const breaker = (this.breaker = circuitBreaker(transient, { halfOpenAfter: BREAKER_HALF_OPEN_MS, breaker: this.failures }));
     const { retry: attempts, backoffMinMs, backoffMaxMs } = node.onError;
     this.policy =
       attempts > 0
@@ -31,6 +33,21 @@ export class NodePolicy {
 
   /** `work` is told whether it was tried before. @throws FlowError */
   async run<T>(work: (again: boolean) => Promise<T>): Promise<T> {
+    if (this.breaker.state !== CircuitState.Closed || this.stop.aborted) return this.guarded(work);
+    // The way of nearly every item: the policies would make a dozen objects for each, and do no more than this. A failure goes to them as it came.
+    let first: unknown;
+    try {
+      const value = await work(false);
+      this.failures.success();
+      return value;
+    } catch (error) {
+      first = error;
+    }
+    return this.guarded((again) => (again ? work(true) : Promise.reject(first)), first);
+  }
+
+  /** `first`: what the first try failed with, if that was before the breaker opened. */
+  private async guarded<T>(work: (again: boolean) => Promise<T>, first?: unknown): Promise<T> {
     let tries = 0;
     let wake = (): void => undefined;
     const woken = new Promise<never>((_, reject) => {
@@ -49,6 +66,7 @@ export class NodePolicy {
     try {
       return await Promise.race([this.policy.execute(attempt, this.stop), woken]);
     } catch (error) {
+      if (error instanceof BrokenCircuitError && first !== undefined) throw toFlowError(first, "OPERATOR_FAILED");
       if (error instanceof BrokenCircuitError) {
         throw new FlowError("BREAKER_OPEN", `${this.node.name} failed ${BREAKER_FAILURES} items in a row; this one was not tried.`, {
           node: this.node.name,

@@ -6,10 +6,12 @@ import { setFlagsFromString } from "node:v8";
  * of the open blocks) is old by then, so that it lay there until an hour of film had passed. For the process whose run it is, not for a library to call.
  */
 export function tightHeaps(): void {
-  // Read at every full collection of every heap: the next one is due when it has grown by this much. An hour of ego after minute 2, MB per 10 minutes:
-  // 11.9 by V8's own choice (up to 300 %), 2.8 at 60 %, below 1 at 40 %. Less costs the main thread more: 20 minutes of ego kept it busy for 11.3 % by
-  // V8's choice, 11.4 % at 100, 12.3 % at 60, 13.5 % at 30.
+  // Read at every full collection of every heap: the next one is due when it has grown by this much (V8's own choice is up to 300 %).
   setFlagsFromString("--heap-growing-percent=40");
+  // Read at every collection too: pages that are a fifth free are compacted, not only those that are nearly empty, and the young generation grows
+  // only as far as it has to. An hour of ego: 310 MB at most without it, 250 MB with it, and 0.5 MB per 10 minutes instead of 1.9 after minute 2, in the
+  // same time; the main thread computes in 0.064 of it instead of 0.056.
+  setFlagsFromString("--optimize-for-size");
   // Read when a heap is made, that is by workers from now on: MB before the first one.
   setFlagsFromString("--initial-old-space-size=8");
 }

@@ -68,18 +68,24 @@ export function truePeakOf({ samples, highs }: LoudnessKernel, channels: number,
   return peak;
 }
 
-/** Whatever exceeds `peak` of the values interpolated with one of a channel's samples `from`..`to` as the newest. */
+/** Whatever exceeds `peak` of the values interpolated with one of a channel's samples `from`..`to` as the newest. Plain numbers in plain loops: this allocates nothing, even before it is compiled for good. */
 function interpolated(samples: Float32Array, channels: number, channel: number, from: number, to: number, peak: number): number {
-  const at = (frame: number): number => samples[frame * channels + channel]!;
   let steepest = 0;
-  for (let frame = from - TAPS + 2; frame < to; frame++) steepest = Math.max(steepest, Math.abs(at(frame) - at(frame - 1)));
+  let before = samples[(from - TAPS + 1) * channels + channel]!;
+  for (let frame = from - TAPS + 2; frame < to; frame++) {
+    const value = samples[frame * channels + channel]!;
+    steepest = Math.max(steepest, Math.abs(value - before));
+    before = value;
+  }
   for (let newest = from; newest < to; newest++) {
-    const oldest = newest - TAPS + 1;
-    const middle = Math.max(Math.abs(at(oldest + TAPS / 2 - 1)), Math.abs(at(oldest + TAPS / 2)));
+    const oldest = (newest - TAPS + 1) * channels + channel;
+    const middle = Math.max(Math.abs(samples[oldest + (TAPS / 2 - 1) * channels]!), Math.abs(samples[oldest + (TAPS / 2) * channels]!));
     if ((middle + STEPS * steepest) * SLACK <= peak) continue;
-    let [a, b, c] = [0, 0, 0];
+    let a = 0;
+    let b = 0;
+    let c = 0;
     for (let k = 0; k < TAPS; k++) {
-      const value = at(oldest + k);
+      const value = samples[oldest + k * channels]!;
       a += value * PHASES[TAPS + k]!;
       b += value * PHASES[2 * TAPS + k]!;
       c += value * PHASES[3 * TAPS + k]!;

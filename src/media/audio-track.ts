@@ -84,10 +84,10 @@ export class AudioTrack extends Track {
   }
 
   #startPacket(): boolean {
-    const line = this.nextLine();
+    const line = this.lines.next();
     if (line === null) return false;
     const { sampleRate } = this.job;
-    const [num, den] = this.timeBase;
+    const [num, den] = this.lines.timeBase;
     const at = Math.round((line.pts * num * sampleRate) / den - (this.session.startUs * sampleRate) / 1e6);
     const frames = line.bytes / this.#frameBytes;
     this.#packetLeft = line.bytes;

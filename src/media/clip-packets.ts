@@ -5,6 +5,7 @@ import { ffmpegPath } from "./binaries.js";
 import { FIRST_OUTPUT_FD } from "./ffmpeg-args.js";
 import { killGuarded, spawnGuarded } from "./guard.js";
 import { HealthLog } from "./health-log.js";
+import { PacketLines, type PacketLine } from "./packet-lines.js";
 import { ffmpegInput, isUrl, protocolWhitelist } from "./uri.js";
 
 /** One packet of a short run's only output. */
@@ -69,53 +70,44 @@ export async function* clipPackets(info: MediumInfo, args: string[], signal?: Ab
   }
 }
 
-interface Line {
-  pts: number;
-  bytes: number;
-}
-
 /** The framecrc lines, always read: an undrained pipe would stall ffmpeg. */
 class Lines {
-  timeBase: [number, number] = [1, 1_000_000];
-  readonly #ready: Line[] = [];
+  readonly #lines = new PacketLines();
   #wake: (() => void) | null = null;
   #ended = false;
 
   constructor(stream: Readable | null | undefined) {
-    let partial = "";
     const end = (): void => {
       this.#ended = true;
       this.#wake?.();
     };
-    stream?.setEncoding("latin1").on("data", (text: string) => {
-      const rows = (partial + text).split("\n");
-      partial = rows.pop() ?? "";
-      for (const row of rows) this.#add(row);
+    stream?.on("data", (text: Buffer) => {
+      this.#lines.push(text);
       this.#wake?.();
     });
     stream?.on("end", end).on("close", end);
     if (!stream) end();
   }
 
-  #add(row: string): void {
-    const base = row.startsWith("#tb") ? /(\d+)\/(\d+)/.exec(row) : null;
-    if (base) this.timeBase = [Number(base[1]), Number(base[2])];
-    if (row === "" || row.startsWith("#")) return;
-    const fields = row.split(",");
-    this.#ready.push({ pts: Number(fields[2]), bytes: Number(fields[4]) });
+  get timeBase(): [number, number] {
+    return this.#lines.timeBase;
   }
 
-  async next(): Promise<Line | null> {
-    while (this.#ready.length === 0 && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
-    this.#wake = null;
-    return this.#ready.shift() ?? null;
+  /** The object is the same each time. */
+  async next(): Promise<PacketLine | null> {
+    for (;;) {
+      const line = this.#lines.next();
+      if (line !== null || this.#ended) return line;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = null;
+    }
   }
 }
 
 /** Payload cut into packets by the lengths that the lines tell. A packet without its line, or without all its bytes, is none. */
 async function* cut(raw: Readable | null | undefined, lines: Lines): AsyncGenerator<ClipPacket, void, void> {
   if (!raw) return;
-  let line: Line | null = null;
+  let line: PacketLine | null = null;
   let held: Buffer[] = [];
   let size = 0;
   for await (const chunk of raw as AsyncIterable<Buffer>) {

@@ -7,6 +7,7 @@ import { clipInput, clipOutput } from "./clip-packets.js";
 import { SCALERS, gridSelect } from "./ffmpeg-args.js";
 import { killGuarded, spawnGuarded } from "./guard.js";
 import { outputSize } from "./output-size.js";
+import { PacketLines } from "./packet-lines.js";
 import { redactUri } from "./uri.js";
 
 /** Which frames of an interval are wanted, and how. */
@@ -133,9 +134,7 @@ async function* decode(info: MediumInfo, interval: Interval, wanted: FramesWante
 
 /** Times of the frames, as framecrc tells them beside the payload. */
 class FrameTimes {
-  readonly #times: number[] = [];
-  #partial = "";
-  #timeBase: [number, number] = [1, 1_000_000];
+  readonly #lines = new PacketLines();
   #ended = false;
   #wake: (() => void) | null = null;
 
@@ -143,8 +142,11 @@ class FrameTimes {
     lines: Readable,
     private readonly startUs: number,
   ) {
-    lines.setEncoding("latin1");
-    lines.on("data", (text: string) => this.#push(text)).on("error", () => {});
+    lines.on("data", (text: Buffer) => {
+      this.#lines.push(text);
+      this.#wake?.();
+    });
+    lines.on("error", () => {});
     lines.once("close", () => {
       this.#ended = true;
       this.#wake?.();
@@ -153,22 +155,13 @@ class FrameTimes {
 
   /** Null when there is none any more. */
   async next(): Promise<number | null> {
-    while (this.#times.length === 0) {
+    for (;;) {
+      const line = this.#lines.next();
+      const [num, den] = this.#lines.timeBase;
+      if (line !== null) return Math.round((line.pts * num * 1e6) / den) - this.startUs;
       if (this.#ended) return null;
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
-    return this.#times.shift()!;
-  }
-
-  #push(text: string): void {
-    const lines = (this.#partial + text).split("\n");
-    this.#partial = lines.pop()!;
-    for (const line of lines) {
-      const base = line.startsWith("#tb") ? /(\d+)\/(\d+)/.exec(line) : null;
-      if (base) this.#timeBase = [Number(base[1]), Number(base[2])];
-      else if (line !== "" && !line.startsWith("#")) this.#times.push(Math.round((Number(line.split(",")[2]) * this.#timeBase[0] * 1e6) / this.#timeBase[1]) - this.startUs);
-    }
-    this.#wake?.();
   }
 }
 

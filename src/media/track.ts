@@ -1,14 +1,8 @@
 import type { TrackJob, WorkerMessage } from "./decode-protocol.js";
+import { PacketLines } from "./packet-lines.js";
 import type { PipeQueue } from "./pipe-queue.js";
 import type { RowBatch } from "./row-batch.js";
 import { RingWriter } from "./ring.js";
-
-/** One packet as framecrc tells it: time in units of the output's time base, payload bytes, checksum (signed 32 bit). */
-export interface Line {
-  pts: number;
-  bytes: number;
-  adler: number;
-}
 
 /** Why a track does not go on: no free slot, the line of its packet is not there yet, or the resume point is not confirmed yet. */
 export type Blocked = "slot" | "line" | "hold" | null;
@@ -44,12 +38,7 @@ export abstract class Track {
   /** Where the pipe of lines is read into. */
   readonly text = Buffer.allocUnsafeSlow(LINE_BYTES);
   protected readonly batches: RowBatch[] = [];
-  /** Seconds per unit of `Line.pts`, as a fraction. */
-  protected timeBase: [number, number] = [1, 1_000_000];
-  readonly #lines: Line[] = [];
-  #lineHead = 0;
-  #partial = "";
-  #newestPts = NaN;
+  protected readonly lines = new PacketLines();
   #watermarkUs = -Infinity;
 
   constructor(
@@ -69,45 +58,17 @@ export abstract class Track {
 
   /** The first `bytes` of `text` are new. */
   pushText(bytes: number): void {
-    const text = this.#partial + this.text.toString("latin1", 0, bytes);
-    let from = 0;
-    for (let to = text.indexOf("\n"); to >= 0; to = text.indexOf("\n", from)) {
-      this.#pushLine(text.slice(from, to));
-      from = to + 1;
-    }
-    this.#partial = text.slice(from);
-  }
-
-  #pushLine(line: string): void {
-    if (line.startsWith("#tb")) {
-      const match = /(\d+)\/(\d+)/.exec(line);
-      if (match) this.timeBase = [Number(match[1]), Number(match[2])];
-    } else if (line !== "" && !line.startsWith("#")) {
-      const fields = line.split(",");
-      this.#newestPts = Number(fields[2]);
-      this.#lines.push({ pts: this.#newestPts, bytes: Number(fields[4]), adler: Number(fields[5]) | 0 });
-    }
+    this.lines.push(this.text, bytes);
   }
 
   /** Time of the newest packet that ffmpeg has written, however much of it still waits here; NaN before the first. */
   get writtenUs(): number {
-    return this.usOf(this.#newestPts);
+    return this.usOf(this.lines.newestPts);
   }
 
   protected usOf(pts: number): number {
-    const [num, den] = this.timeBase;
+    const [num, den] = this.lines.timeBase;
     return Math.round((pts * num * 1e6) / den) - this.session.startUs;
-  }
-
-  protected nextLine(): Line | null {
-    const line = this.#lines[this.#lineHead];
-    if (line === undefined) return null;
-    this.#lineHead++;
-    if (this.#lineHead === 256) {
-      this.#lines.splice(0, 256);
-      this.#lineHead = 0;
-    }
-    return line;
   }
 
   /** Goes on with what is queued, but not for long: other pipes want to be emptied. True when there is more to do at once. */

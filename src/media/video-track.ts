@@ -1,9 +1,10 @@
 import type { FrameTap } from "../contracts/media.js";
 import type { VideoTrackJob } from "./decode-protocol.js";
+import type { PacketLine } from "./packet-lines.js";
 import { PipeQueue } from "./pipe-queue.js";
 import type { RingWriter } from "./ring.js";
 import { RowBatch } from "./row-batch.js";
-import { ResumeMismatch, Track, type Line, type Session } from "./track.js";
+import { ResumeMismatch, Track, type Session } from "./track.js";
 
 /** How far ffmpeg may run ahead of the taps of an output that has every frame: two seconds of score frames. */
 const AHEAD_BYTES = 8 << 20;
@@ -14,7 +15,7 @@ export class VideoTrack extends Track {
   protected readonly stepsATurn = 1;
   readonly #views: (Uint8Array | undefined)[] = [];
   readonly #taps: { tap: FrameTap; row: Float32Array; batch: RowBatch }[];
-  #line: Line | null = null;
+  #line: PacketLine | null = null;
   #cell = -Infinity;
   #lastUs = NaN;
   #deltaUs: number;
@@ -46,7 +47,7 @@ export class VideoTrack extends Track {
   protected step(): boolean {
     const pixels = this.queue.peek();
     if (pixels === null) return false;
-    this.#line ??= this.nextLine();
+    this.#line ??= this.lines.next();
     if (this.#line === null) {
       this.blocked = "line";
       return false;

@@ -52,7 +52,7 @@ function meanOverTokens(data: Float32Array, at: number, tokens: number, dims: nu
 /** L2-normalised; a row that the model itself has normalised keeps its bits, zero stays zero. */
 export function unitRow(row: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   let squares = 0;
-  for (const value of row) squares += value * value;
+  for (let i = 0; i < row.length; i++) squares += row[i]! * row[i]!;
   if (squares === 0 || Math.abs(squares - 1) < 1e-5) return row;
   const norm = Math.sqrt(squares);
   return row.map((value) => value / norm);

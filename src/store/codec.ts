@@ -1,4 +1,4 @@
-import { Packr } from "msgpackr";
+import { Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from "msgpackr";
 import { FlowError, type Outcome } from "../contracts/index.js";
 
 /**
@@ -7,7 +7,19 @@ import { FlowError, type Outcome } from "../contracts/index.js";
  */
 const packr = new Packr({ useRecords: false, moreTypes: true, variableMapSize: true });
 
-export const pack = (value: unknown): Buffer => packr.pack(value);
+/** Where values are packed before they are copied out, bytes; a larger one leaves no larger place behind. */
+const SPACE_BYTES = 1 << 20;
+
+/**
+ * A copy of exactly the value's size. What the Packr itself gives is a part of a place four times as large, which lives as long as any part of it: a
+ * minute of a run's scenes had several megabytes in such places.
+ */
+export function pack(value: unknown): Buffer {
+  const space = packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as Buffer & { start: number; end: number };
+  const bytes = Buffer.from(space.subarray(space.start, space.end));
+  if (space.length > SPACE_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(SPACE_BYTES));
+  return bytes;
+}
 export const unpack = (bytes: Uint8Array): unknown => packr.unpack(bytes as Buffer);
 
 /** Results of one node on the time grid, 16 s of one medium. Row i is data[i·width …] or bytes[i]. */
@@ -68,6 +80,8 @@ export function decodeBlock(stored: Uint8Array): Block {
   return block;
 }
 
+const ID_BYTES = 16;
+
 /** A run of float32 rows with their record ids: [u32 rows][u32 dims][ids 16 × rows][f32 …]. */
 export interface VectorRows {
   ids: string[];
@@ -76,11 +90,26 @@ export interface VectorRows {
 }
 
 export function encodeVectors(rows: VectorRows): Buffer {
-  const out = Buffer.alloc(8 + rows.ids.length * 16 + rows.data.byteLength);
+  const out = Buffer.alloc(8 + rows.ids.length * ID_BYTES + rows.data.byteLength);
   out.writeUInt32LE(rows.ids.length, 0);
   out.writeUInt32LE(rows.dims, 4);
-  rows.ids.forEach((id, i) => out.write(id.padEnd(16), 8 + i * 16, 16, "latin1"));
-  out.set(new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength), 8 + rows.ids.length * 16);
+  rows.ids.forEach((id, i) => out.write(id.padEnd(ID_BYTES), 8 + i * ID_BYTES, ID_BYTES, "latin1"));
+  out.set(new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength), 8 + rows.ids.length * ID_BYTES);
+  return out;
+}
+
+/** A copy of `stored` with one row more; null where that makes more rows than `most`, or rows of two lengths. */
+export function appendRow(stored: Uint8Array, most: number, id: string, vector: Float32Array): Buffer | null {
+  const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
+  const rows = view.getUint32(0, true);
+  if (rows >= most || view.getUint32(4, true) !== vector.length) return null;
+  const out = Buffer.allocUnsafeSlow(stored.length + ID_BYTES + vector.byteLength);
+  const idsEnd = 8 + rows * ID_BYTES;
+  out.set(stored.subarray(0, idsEnd));
+  out.writeUInt32LE(rows + 1, 0);
+  out.write(id.padEnd(ID_BYTES), idsEnd, ID_BYTES, "latin1");
+  out.set(stored.subarray(idsEnd), idsEnd + ID_BYTES);
+  out.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength), out.length - vector.byteLength);
   return out;
 }
 
@@ -90,7 +119,7 @@ export function decodeVectors(stored: Uint8Array): VectorRows {
   const view = new DataView(own.buffer);
   const count = view.getUint32(0, true);
   const dims = view.getUint32(4, true);
-  const text = Buffer.from(own.buffer, 8, count * 16);
-  const ids = Array.from({ length: count }, (_, i) => text.toString("latin1", i * 16, i * 16 + 16).trimEnd());
-  return { ids, dims, data: new Float32Array(own.buffer, 8 + count * 16, count * dims) };
+  const text = Buffer.from(own.buffer, 8, count * ID_BYTES);
+  const ids = Array.from({ length: count }, (_, i) => text.toString("latin1", i * ID_BYTES, (i + 1) * ID_BYTES).trimEnd());
+  return { ids, dims, data: new Float32Array(own.buffer, 8 + count * ID_BYTES, count * dims) };
 }

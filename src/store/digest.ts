@@ -45,15 +45,27 @@ const add = (a: bigint, b: bigint): bigint => (a + b) % MODULUS;
 const hex = (sum: bigint): string => sum.toString(16).padStart(64, "0");
 const hash = (label: string, bytes: Uint8Array): bigint => BigInt(`0x${createHash("sha256").update(label).update("\0").update(bytes).digest("hex")}`);
 
+/** Names of the entries that are not undefined, in the order of their UTF-16 code units. Inserted in place: most objects have a handful, for which `sort` would make lists of its own. */
+export function sortedNames(fields: Readonly<Record<string, unknown>>): string[] {
+  const names = Object.keys(fields);
+  let count = 0;
+  for (const name of names) {
+    if (fields[name] === undefined) continue;
+    let at = count++;
+    for (; at > 0 && names[at - 1]! > name && count <= INSERTED; at--) names[at] = names[at - 1]!;
+    names[at] = name;
+  }
+  names.length = count;
+  return count > INSERTED ? names.sort() : names;
+}
+
+const INSERTED = 32;
+
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value)) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, v]) => v !== undefined)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([k, v]) => [k, canonical(v)]),
-    );
+    const fields = value as Record<string, unknown>;
+    return Object.fromEntries(sortedNames(fields).map((name) => [name, canonical(fields[name])]));
   }
   return value;
 }

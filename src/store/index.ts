@@ -2,7 +2,7 @@ export { itemMemoKey, recordMemoKey } from "./memo-keys.js";
 export { type Collected, type Removable } from "./collect.js";
 export { Store, type FailureRow, type Identity, type MediumRow, type RecordCommit, type RecordQuery, type RunRow } from "./store.js";
 export { pack as packValue, unpack as unpackValue, type Block, type VectorRows } from "./codec.js";
-export { combineDigests, DigestBuilder } from "./digest.js";
+export { combineDigests, DigestBuilder, sortedNames } from "./digest.js";
 export { searchStore, wordIndex, WORDS_SPACE, type SearchHit, type SearchOptions, type SearchResult } from "./search/search.js";
 export { type TextIndex } from "./search/text-index.js";
 export { type VectorQuery } from "./search/rank-vectors.js";

@@ -7,7 +7,7 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, ope
 import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
-import { decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
+import { appendRow, decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
 import { sweep, type Collected, type PlanNote, type SweepOptions } from "./collect.js";
 import { inspectFile } from "./inspect-file.js";
 import { holdBackCommitTraces, letTracesThrough } from "./lmdb-noise.js";
@@ -386,15 +386,12 @@ export class Store implements AsyncDisposable {
         return;
       }
     }
-    const [tail] = this.vectors.getRange({ start: end, end: [name, media], reverse: true, limit: 1 });
-    const last = tail ? (tail.key as [string, string, number])[2] : -1;
-    const chunk = tail ? decodeVectors(tail.value) : null;
-    if (chunk && chunk.ids.length < ROWS_PER_CHUNK && chunk.dims === vector.length) {
-      const data = new Float32Array(chunk.data.length + vector.length);
-      data.set(chunk.data);
-      data.set(vector, chunk.data.length);
-      this.put(this.vectors, [name, media, last], encodeVectors({ ids: [...chunk.ids, id], dims: chunk.dims, data }));
-    } else this.put(this.vectors, [name, media, last + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
+    const [tail] = this.vectors.getKeys({ start: end, end: [name, media], reverse: true, limit: 1 });
+    // lmdb's own buffer, as in getBlock: copied at once.
+    const stored = tail === undefined ? undefined : this.vectors.getBinaryFast(tail);
+    const longer = stored && appendRow(stored.subarray(0, stored.length), ROWS_PER_CHUNK, id, vector);
+    if (longer) this.put(this.vectors, tail as [string, string, number], longer);
+    else this.put(this.vectors, [name, media, tail === undefined ? 0 : (tail as [string, string, number])[2] + 1], encodeVectors({ ids: [id], dims: vector.length, data: vector }));
   }
 
   /** Inside a write transaction: a record that is written again without a vector, or with one of another length, leaves no row behind. */

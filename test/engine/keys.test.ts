@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { digestValue, memoKey, recordId } from "../../src/engine/keys.js";
+import { sortedNames } from "../../src/store/index.js";
 
 test("a digest depends on content, not on key order", () => {
   assert.equal(digestValue({ a: 1, b: [2, "x"] }), digestValue({ b: [2, "x"], a: 1 }));
@@ -18,6 +19,22 @@ test("different JSON values have different digests, equal ones equal digests", (
       assert.equal(digestValue(a) === digestValue(b), same);
     }),
   );
+});
+
+test("names of an object are in the order of their code units, without those that hold nothing", () => {
+  const value = fc.option(fc.integer(), { nil: undefined });
+  fc.assert(
+    fc.property(fc.dictionary(fc.oneof(fc.string(), fc.nat(99).map(String)), value, { maxKeys: 60 }), (fields) => {
+      assert.deepEqual(sortedNames(fields), Object.entries(fields).filter(([, v]) => v !== undefined).map(([name]) => name).sort());
+    }),
+  );
+});
+
+test("texts longer than what is gathered at once are digested whole", () => {
+  const words = Array.from({ length: 30_000 }, (_, i) => `word ${i}`);
+  assert.equal(digestValue(words), digestValue([...words]));
+  assert.notEqual(digestValue(words), digestValue(words.with(29_999, "word")));
+  assert.notEqual(digestValue(words), digestValue(words.with(3, "word")));
 });
 
 test("a view into a larger buffer is digested by its own bytes", () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { FlowError, type FlowRecord } from "../../src/contracts/index.js";
 import { Store, type Block } from "../../src/store/index.js";
-import { decodeBlock, encodeBlock } from "../../src/store/codec.js";
+import { decodeBlock, encodeBlock, pack, unpack } from "../../src/store/codec.js";
 
 async function inStore<T>(work: (store: Store, dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), "flow-store-"));
@@ -23,6 +23,14 @@ async function inStore<T>(work: (store: Store, dir: string) => Promise<T>): Prom
 
 export const sceneRecord = (media: string, startUs: number, fields: Record<string, unknown> = {}): FlowRecord => ({
   kind: "scene", id: `${media}${String(startUs).padStart(15, "0")}`, parent: media, media, startUs, endUs: startUs + 1_000_000, fields, vectors: { video: { dims: 3, space: "s" } }, outcome: "done",
+});
+
+test("a packed value stays what it is when others, smaller and larger, are packed after it", () => {
+  const values = ["x", { a: [1, "two", null], b: Float32Array.of(1, 2) }, "y".repeat(3_000_000), 7, { list: Array.from({ length: 5000 }, (_, i) => i) }, "z"];
+  const packed = values.map(pack);
+  assert.deepEqual(packed.map(unpack), values);
+  assert.throws(() => pack({ f: () => 1, deep: { g: Symbol("s") } }));
+  assert.deepEqual(unpack(pack(values[1])), values[1]);
 });
 
 describe("blocks", () => {

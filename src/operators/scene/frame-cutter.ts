@@ -28,6 +28,8 @@ function detectorOf(config: SceneCutConfig): SceneDetector {
   }
 }
 
+const NONE: number[] = [];
+
 export function openDetector(config: SceneCutConfig): FrameCutter {
   const detector = detectorOf(config);
   const full = new Float32Array(FRAME_SCORE_COLUMNS.length).fill(Number.NaN);
@@ -43,7 +45,8 @@ export function openDetector(config: SceneCutConfig): FrameCutter {
         });
       }
       for (let i = 0; i < to.length; i++) full[to[i]!] = row[i]!;
-      return detector.push(ptsUs, frame++, full).map((cut) => cut.ptsUs);
+      const cuts = detector.push(ptsUs, frame++, full);
+      return cuts.length === 0 ? NONE : cuts.map((cut) => cut.ptsUs);
     },
     end: (endUs) => detector.end(endUs).map((cut) => cut.ptsUs),
     get settledUs() {
