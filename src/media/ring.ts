@@ -5,6 +5,8 @@
 const FREE = 0;
 const LENT = 1;
 const ALIGN = 64;
+/** Rings up to this are touched as a whole at the start. */
+const TOUCHED_BYTES = 32 << 20;
 
 export interface RingMemory {
   data: SharedArrayBuffer;
@@ -28,15 +30,25 @@ export function releaseSlot(ring: RingMemory, slot: number): boolean {
   return true;
 }
 
+/** A page for every so many bytes, or more. */
+const PAGE_BYTES = 4096;
+
+/** The system gives a page when it is first written: what a run takes is then there at once, and not when in its fortieth minute all slots happen to be lent for the first time. */
+function touch(data: SharedArrayBuffer): void {
+  const bytes = new Uint8Array(data);
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) bytes[at] = 0;
+}
+
 /** The worker's end. */
 export class RingWriter {
   readonly #state: Int32Array;
 
   constructor(readonly memory: RingMemory) {
     this.#state = new Int32Array(memory.state);
+    if (memory.data.byteLength <= TOUCHED_BYTES) touch(memory.data);
   }
 
-  /** The lowest free slot, taken; −1 when all are lent. Lowest: pages of slots that are never needed at once are never touched, and cost nothing. */
+  /** The lowest free slot, taken; −1 when all are lent. Lowest: pages of slots of a large ring that are never needed at once are never touched, and cost nothing. */
   take(): number {
     const { slots } = this.memory;
     for (let slot = 0; slot < slots; slot++) if (Atomics.compareExchange(this.#state, 1 + slot, FREE, LENT) === FREE) return slot;
