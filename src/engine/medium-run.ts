@@ -2,7 +2,7 @@
  * One medium through the plan. Two halves that meet in the store's blocks, the grid half and the scene half, then the nodes of the whole medium and
  * the mark that it is done.
  */
-import { FlowError, redactUri, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut } from "../contracts/index.js";
+import { FlowError, redactUri, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
@@ -58,7 +58,7 @@ export class MediumRun implements MediumContext {
     this.early = mediaBeforeScenes(plan.nodes);
     this.recorder = new Recorder(this);
     this.grid = new GridHalf(this);
-    this.scenes = new SceneHalf(this, this.recorder, (scene) => this.scope(scene, (input) => this.outside(input, scene, scene)));
+    this.scenes = new SceneHalf(this, this.recorder, (scene) => this.scope(scene, scene, scene));
     this.last = { uri: info.uri, ptsUs: 0, durationUs: info.durationUs, frames: 0, scenes: 0 };
   }
 
@@ -174,19 +174,27 @@ export class MediumRun implements MediumContext {
 
   // -- values ---------------------------------------------------------------------------------------------------------------
 
-  private scope(interval: Interval & Partial<SceneCut>, outside: ItemScope["outside"]): ItemScope {
+  /** `covered`: what is read of the grid for the item of `interval`. */
+  private scope(interval: Interval & Partial<SceneCut>, covered: Interval, scene: SceneCut | null): ItemScope {
     const { info, store, services, ledger } = this;
     const media = mediaVariables(info);
+    // One for all readers: a scene's scores have half a dozen.
+    const series = new Map<GridStream, Series>();
+    const outside = (input: PlanInput): unknown => {
+      const stream = this.streams.get(input.node);
+      if (!stream) return this.outside(input, scene);
+      let known = series.get(stream);
+      if (!known) series.set(stream, (known = stream.series(covered.startUs, covered.endUs)));
+      return known;
+    };
     return {
       info, interval, store, services, outside, ledger, sourceName: this.source?.name ?? null,
       variables: { media, [this.source?.name ?? "media"]: media, scene: sceneVariables(interval) },
     };
   }
 
-  /** A value from another level: the grid's series, the scenes' values, what media.open gives. */
-  private outside(input: PlanInput, interval: Interval, scene: SceneCut | null): unknown {
-    const stream = this.streams.get(input.node);
-    if (stream) return stream.series(interval.startUs, interval.endUs);
+  /** A value of no stream: the scenes' values, what media.open gives. */
+  private outside(input: PlanInput, scene: SceneCut | null): unknown {
     if (input.node === this.source?.name) {
       if (input.port === "info" || input.port === "clip") return this.info;
       if (input.port === "subtitles") return this.info.subtitles.some((s) => s.text) ? (this.cues ??= readSubtitles(this.info)) : [];
@@ -203,7 +211,7 @@ export class MediumRun implements MediumContext {
   private runEarly(): void {
     if (this.early.length === 0) return;
     const whole: Interval = { startUs: 0, endUs: this.info.durationUs ?? 0 };
-    this.earlyDone = evaluateItem(this.early, this.scope(whole, (input) => this.outside(input, whole, null)));
+    this.earlyDone = evaluateItem(this.early, this.scope(whole, whole, null));
     // Whoever waits for it gets the error; nobody may be waiting yet.
     this.earlyDone.catch(() => undefined);
   }
@@ -217,7 +225,7 @@ export class MediumRun implements MediumContext {
     const { plan } = this;
     const interval: Interval = { startUs: 0, endUs: this.endUs };
     const nodes = plan.nodes.filter((n) => n.level === "media" && n.op.run.form !== "source" && !this.early.includes(n));
-    const done = await evaluateItem(nodes, this.scope(interval, (input) => this.outside(input, { startUs: 0, endUs: Number.POSITIVE_INFINITY }, null)));
+    const done = await evaluateItem(nodes, this.scope(interval, { startUs: 0, endUs: Number.POSITIVE_INFINITY }, null));
     for (const [name, evaluated] of (await this.earlyDone) ?? []) done.set(name, evaluated);
     const output = plan.outputs.find((o) => o.kind === "media");
     const fields = this.mediumFields();
