@@ -45,11 +45,25 @@ export class ProcessLane implements Lane {
 
   async everywhere(task: Extract<WorkerTask, { type: "warm" }>): Promise<WorkerReply[]> {
     const children = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#take(undefined)));
-    const settled = await Promise.allSettled(children.map((child) => child.run(task, undefined, null)));
-    for (const child of children) this.#give(child);
+    const settled = await Promise.allSettled(children.map((child) => this.#warmed(child, task)));
     const failed = settled.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     return settled.map((one) => (one as PromiseFulfilledResult<WorkerReply>).value);
+  }
+
+  /** No item waits for a retry here: a child that was ended by something else (a short memory, an operator's `kill`) is replaced once. */
+  async #warmed(first: Child, task: WorkerTask): Promise<WorkerReply> {
+    let child = first;
+    try {
+      return await child.run(task, undefined, null);
+    } catch (cause) {
+      if (child.alive || this.#stopped) throw cause;
+      child.taken = false;
+      child = this.#idle();
+      return await child.run(task, undefined, null);
+    } finally {
+      this.#give(child);
+    }
   }
 
   stop(): void {

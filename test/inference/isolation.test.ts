@@ -119,6 +119,15 @@ test("a process that is killed from outside is replaced", async () => {
   assert.ok(last.status === "fulfilled" && last.value !== before);
 });
 
+test("a process that is killed while it warms up is replaced", async () => {
+  await using own = new InferencePool({ workers: 1, isolation: "process" });
+  const before = await where(own);
+  // Its end cannot have reached us yet when the call is sent to it.
+  process.kill(before, "SIGKILL");
+  await own.warm([]);
+  assert.notEqual(await where(own), before);
+});
+
 test("destroy ends the processes, and kill -9 of the parent too, also in the middle of a run", async () => {
   const own = new InferencePool({ workers: 1, isolation: "process" });
   const pid = await where(own);
