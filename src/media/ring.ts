@@ -33,10 +33,13 @@ export function releaseSlot(ring: RingMemory, slot: number): boolean {
 /** A page for every so many bytes, or more. */
 const PAGE_BYTES = 4096;
 
-/** The system gives a page when it is first written: what a run takes is then there at once, and not when in its fortieth minute all slots happen to be lent for the first time. */
+/**
+ * The system gives a page when it is first written: what a run takes is then there at once, and not when in its fortieth minute all slots happen to be
+ * lent for the first time. Writes what is there: a second attempt's writer finds frames of the first that are still being read.
+ */
 function touch(data: SharedArrayBuffer): void {
   const bytes = new Uint8Array(data);
-  for (let at = 0; at < bytes.length; at += PAGE_BYTES) bytes[at] = 0;
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) Atomics.or(bytes, at, 0);
 }
 
 /** The worker's end. */
