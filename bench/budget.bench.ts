@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { ffmpegPath } from "../src/media/index.js";
-import { inChild, round } from "./child.js";
+import { COMMAND_ENV, inChild, round } from "./child.js";
 import { CLIP } from "./inputs.js";
 import { writeVit } from "./vit.js";
 import type { WholeRun } from "./whole-child.js";
@@ -42,7 +42,7 @@ outputs: { media: { from: medium } }
   for (const limitGB of LIMITS_GB) {
     const file = join(dir, `${limitGB}.yaml`);
     writeFileSync(file, graph(limitGB));
-    const run = await inChild<WholeRun>("whole-child.js", [file, film, join(dir, `${limitGB}.store`), "50"], { BENCH_MODELS: models, MALLOC_ARENA_MAX: "1" });
+    const run = await inChild<WholeRun>("whole-child.js", [file, film, join(dir, `${limitGB}.store`), "50"], { BENCH_MODELS: models, ...COMMAND_ENV });
     if (run.status !== "done") throw new Error(`the run ended ${run.status}`);
     digests ??= run.digest + run.digestNumbers;
     if (digests !== run.digest + run.digestNumbers) throw new Error("another budget gave another result");
