@@ -1,5 +1,6 @@
 export * from "./duration.js";
 export * from "./errors.js";
+export * from "./give-way.js";
 export * from "./items.js";
 export * from "./media.js";
 export * from "./model.js";

@@ -52,7 +52,7 @@ export interface Evaluated {
 
 const NOTHING_WRITTEN = Promise.resolve();
 
-/** Runs every node on one item; resolves when each has its outcome and what is memoised is committed. @throws FlowError of a node with `then: fail`, STORE_WRITE_FAILED */
+/** Runs every node on one item; resolves when each has its outcome, which `committed` waits for. @throws FlowError of a node with `then: fail` */
 export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope): Promise<Map<string, Evaluated>> {
   const running = new Map<string, Promise<Evaluated>>();
   for (const node of nodes) {
@@ -72,9 +72,13 @@ export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope)
   }
   const done = new Map<string, Evaluated>();
   for (const [name, promise] of running) done.set(name, await promise);
-  for (const { written } of done.values()) await written;
   for (const { fatal } of done.values()) if (fatal) throw fatal;
   return done;
+}
+
+/** What is memoised of these can be read. The record that is made of them takes them into its transaction: wait after it. @throws FlowError STORE_WRITE_FAILED */
+export async function committed(done: ReadonlyMap<string, Evaluated>): Promise<void> {
+  for (const { written } of done.values()) await written;
 }
 
 function fromUpstream({ outcome, digests }: Evaluated, input: PlanInput): Arrived {

@@ -8,7 +8,7 @@ import { readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { doneKey, keepsStanding, type DoneMark } from "./done.js";
-import { evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
+import { committed, evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
 import { GridHalf } from "./grid-half.js";
 import { GridStream } from "./grid.js";
 import { Ledger } from "./ledger.js";
@@ -233,6 +233,7 @@ export class MediumRun implements MediumContext {
     const [standing] = !output && this.earlier ? this.store.records({ kind: "media", media: this.info.id }) : [];
     const keep = standing !== undefined || (!output && this.keeps);
     await this.recorder.commit("media", interval, output?.from ?? [], done, fields, keep);
+    await committed(done);
     if (standing && !this.keeps && !this.whole) await this.recorder.amend(standing, fields);
   }
 

@@ -8,7 +8,7 @@
 import { Subject, lastValueFrom, mergeMap } from "rxjs";
 import { toFlowError, type Interval, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";
 import { isVideoFed } from "./decode-plan.js";
-import { evaluateItem, type Evaluated, type ItemScope, type ListEntry } from "./evaluate.js";
+import { committed, evaluateItem, type Evaluated, type ItemScope, type ListEntry } from "./evaluate.js";
 import type { GridStream } from "./grid.js";
 import type { MediumContext } from "./medium-context.js";
 import type { Recorder } from "./recorder.js";
@@ -152,9 +152,10 @@ export class SceneHalf {
     try {
       this.closeCut({ kind: "done", value: null, cached: streams.size > 0 && [...streams.values()].every((s) => s.complete) });
       const done = await evaluateItem(this.nodes, this.scope(scene));
-      this.finished.push({ scene, kept: this.keep(done) });
       const output = plan.outputs.find((o) => o.kind === "scene");
       if (output) await this.recorder.commit("scene", scene, output.from, done);
+      await committed(done);
+      this.finished.push({ scene, kept: this.keep(done) });
       this.context.report({});
     } catch (thrown) {
       this.context.fail(toFlowError(thrown));

@@ -4,6 +4,7 @@
  * parent's business: it drains.
  */
 import { Worker } from "node:worker_threads";
+import { giveWay } from "../contracts/index.js";
 import type { ChildMessage, ChildReply } from "./process-lane.js";
 import { receive } from "./pixels.js";
 import { TaskRunner } from "./task-runner.js";
@@ -12,6 +13,7 @@ import { tightHeaps } from "./tight-heaps.js";
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 new Worker(new URL("./child-guard.js", import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 } }).unref();
 
+giveWay();
 tightHeaps();
 let stopping = false;
 const send = (message: ChildReply): void => void process.send!(message);

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { FlowError, toFlowError } from "../contracts/errors.js";
+import { giveWay } from "../contracts/give-way.js";
 import type { AudioTapFactory, FrameTapFactory } from "../contracts/media.js";
 import { Attempt } from "./decode-attempt.js";
 import { AudioTrack } from "./audio-track.js";
@@ -17,10 +18,11 @@ import { VideoTrack } from "./video-track.js";
 const TICK_MS = 500;
 const port = parentPort;
 if (port === null) throw new Error("decode.worker runs in a worker thread only");
+giveWay();
 const job = workerData as DecodeJob;
 
-/** What is posted waits this long for company: a message costs both threads a tenth of a millisecond, and nobody needs it sooner. */
-const SEND_MS = 50;
+/** What is posted waits this long for company: a message costs the main thread a millisecond of waking up, and nobody needs it sooner. */
+const SEND_MS = 100;
 let outbox: WorkerMessage[] = [];
 let transfers: ArrayBuffer[] = [];
 let sentAt = 0;

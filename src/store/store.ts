@@ -1,6 +1,6 @@
 /**
- * The store: one LMDB environment, one writer, any number of readers. Writes are queued to LMDB's writer thread and grouped there; a promise
- * tells when one is durable in the sense of LMDB (visible to readers, whole after kill -9).
+ * The store: one LMDB environment, one writer, any number of readers. Writes are grouped into transactions (group-commit.ts); a promise tells when one is durable in
+ * the sense of LMDB (visible to readers, whole after kill -9).
  */
 import { createHash } from "node:crypto";
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -9,6 +9,7 @@ import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { appendRow, decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
 import { sweep, type Collected, type PlanNote, type SweepOptions } from "./collect.js";
+import { GroupCommit } from "./group-commit.js";
 import { inspectFile } from "./inspect-file.js";
 import { holdBackCommitTraces, letTracesThrough } from "./lmdb-noise.js";
 import { lockWriter, type WriterLock } from "./lock.js";
@@ -123,6 +124,7 @@ export class Store implements AsyncDisposable {
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
 
   private readonly journal = new WriteJournal();
+  private readonly commits: GroupCommit;
   private isOpen = true;
   private readonly marks: Table;
   private readonly media: Table;
@@ -141,6 +143,7 @@ export class Store implements AsyncDisposable {
     private readonly root: RootDatabase<Buffer, string>,
     private readonly lock: WriterLock | null,
   ) {
+    this.commits = new GroupCommit((body) => root.transaction(body));
     const table = (name: string): Table => root.openDB({ name, encoding: "binary" }) as unknown as Table;
     this.marks = table(FIRST_TABLE);
     this.media = table("media");
@@ -156,7 +159,7 @@ export class Store implements AsyncDisposable {
     this.identities = {
       get: (path) => this.read<Identity>(this.paths, pathKey(path)),
       // A reader may look at a file that no run has seen: it hashes again next time.
-      put: (path, identity) => void (this.lock && this.journal.watch(this.paths.put(pathKey(path), pack(identity)))),
+      put: (path, identity) => void (this.lock && this.putLater(this.paths, pathKey(path), pack(identity))),
     };
   }
 
@@ -206,7 +209,7 @@ export class Store implements AsyncDisposable {
 
   private async checkVersion(readOnly: boolean): Promise<void> {
     const version = this.read<number>(this.marks, ["schema"]);
-    if (version === undefined && !readOnly) await this.journal.watch(this.marks.put(["schema"], pack(SCHEMA_VERSION)));
+    if (version === undefined && !readOnly) await this.putNow(this.marks, ["schema"], pack(SCHEMA_VERSION));
     else if (version !== SCHEMA_VERSION) {
       throw new FlowError("STORE_INCOMPATIBLE", `The store ${this.dir} has layout ${version ?? "?"}; this flow reads layout ${SCHEMA_VERSION}.`, { hint: "Use the flow that made it, or make a new store.", exit: EXIT.environment });
     }
@@ -222,7 +225,7 @@ export class Store implements AsyncDisposable {
     const known = this.getMedium(id);
     const merged = { ...row, uris: [...new Set([...(known?.uris ?? []), ...row.uris])] };
     if (known && known.plan === row.plan && known.uris.length === merged.uris.length && known.complete === merged.complete && known.partial === merged.partial && known.info.uri === row.info.uri) return;
-    await this.journal.watch(this.media.put(id, pack(merged)));
+    await this.putNow(this.media, id, pack(merged));
   }
 
   /** Media in the order of their ids; those that are superseded only when asked for. */
@@ -286,7 +289,7 @@ export class Store implements AsyncDisposable {
   }
 
   putBlock(medium: string, nodeKey: string, index: number, block: Block): Promise<void> {
-    return this.journal.watch(this.blocks.put([medium, nodeKey, index], encodeBlock(block)));
+    return this.putLater(this.blocks, [medium, nodeKey, index], encodeBlock(block));
   }
 
   /** Indices, ascending. */
@@ -309,7 +312,7 @@ export class Store implements AsyncDisposable {
   }
 
   putGridEnd(medium: string, nodeKey: string, rate: string, end: { endUs: number; blocks: number }): Promise<void> {
-    return this.journal.watch(this.marks.put(["end", medium, nodeKey, rate], pack(end)));
+    return this.putNow(this.marks, ["end", medium, nodeKey, rate], pack(end));
   }
 
   getDone(medium: string, planKey: string): unknown {
@@ -317,7 +320,7 @@ export class Store implements AsyncDisposable {
   }
 
   putDone(medium: string, planKey: string, mark: unknown): Promise<void> {
-    return this.journal.watch(this.marks.put(["done", medium, planKey], pack(mark)));
+    return this.putNow(this.marks, ["done", medium, planKey], pack(mark));
   }
 
   /** What decoders complained about, over all runs; no result depends on it. */
@@ -326,17 +329,17 @@ export class Store implements AsyncDisposable {
   }
 
   putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
-    return this.journal.watch(this.marks.put(["health", medium], pack(health)));
+    return this.putLater(this.marks, ["health", medium], pack(health));
   }
 
   /** What a plan computes, for `collect`. */
   putPlan(hash: string, note: PlanNote): Promise<void> {
-    return this.marks.doesExist(["plan", hash]) ? Promise.resolve() : this.journal.watch(this.marks.put(["plan", hash], pack(note)));
+    return this.marks.doesExist(["plan", hash]) ? Promise.resolve() : this.putLater(this.marks, ["plan", hash], pack(note));
   }
 
   /** The plan that was begun last on a medium. */
   putStarted(medium: string, planHash: string): Promise<void> {
-    return this.read<string>(this.marks, ["started", medium]) === planHash ? Promise.resolve() : this.journal.watch(this.marks.put(["started", medium], pack(planHash)));
+    return this.read<string>(this.marks, ["started", medium]) === planHash ? Promise.resolve() : this.putLater(this.marks, ["started", medium], pack(planHash));
   }
 
   // -- memo -----------------------------------------------------------------------------------------------------------------
@@ -346,7 +349,7 @@ export class Store implements AsyncDisposable {
   }
 
   putMemo(key: string, outcome: Outcome): Promise<void> {
-    return this.journal.watch(this.memo.put(key, pack(outcome)));
+    return this.putLater(this.memo, key, pack(outcome));
   }
 
   // -- records --------------------------------------------------------------------------------------------------------------
@@ -472,7 +475,7 @@ export class Store implements AsyncDisposable {
   // -- failures and runs ----------------------------------------------------------------------------------------------------
 
   putFailure(failure: FailureRow): Promise<void> {
-    return this.journal.watch(this.failureTable.put([failure.medium || unopenedKey(failure.uri), failure.node, failure.startUs], pack(failure)));
+    return this.putLater(this.failureTable, [failure.medium || unopenedKey(failure.uri), failure.node, failure.startUs], pack(failure));
   }
 
   *failures(): IterableIterator<FailureRow> {
@@ -486,7 +489,7 @@ export class Store implements AsyncDisposable {
   /** Of these nodes, or (null) of all. */
   async clearFailures(medium: string, nodes: ReadonlySet<string> | null = null): Promise<void> {
     const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })].filter((key) => nodes === null || nodes.has((key as [string, string, number])[1]));
-    await Promise.all(keys.map((key) => this.journal.watch(this.failureTable.remove(key))));
+    if (keys.length > 0) await this.transact(() => keys.forEach((key) => this.drop(this.failureTable, key as [string, string, number])));
   }
 
   /** The medium at this path or address could be opened again. */
@@ -495,7 +498,7 @@ export class Store implements AsyncDisposable {
   }
 
   putRun(run: RunRow): Promise<void> {
-    return this.journal.watch(this.runTable.put([run.startedMs, run.id], pack(run)));
+    return this.putNow(this.runTable, [run.startedMs, run.id], pack(run));
   }
 
   /** Newest first. */
@@ -540,7 +543,7 @@ export class Store implements AsyncDisposable {
     const lastTransaction = (): number => (this.root.getStats() as { lastTxnId: number }).lastTxnId;
     await this.flushed();
     // lmdb numbers the copy's one transaction like our last, made odd. The lock file that other processes hold open has our number: it must be the same.
-    for (let n = 0; lastTransaction() % 2 === 0 && n < 8; n++) await this.journal.watch(this.marks.put(["compacted"], pack([Date.now(), n])));
+    for (let n = 0; lastTransaction() % 2 === 0 && n < 8; n++) await this.putNow(this.marks, ["compacted"], pack([Date.now(), n]));
     await this.root.flushed;
     try {
       if (lastTransaction() % 2 === 0) throw new Error("its transactions cannot be numbered on");
@@ -562,13 +565,14 @@ export class Store implements AsyncDisposable {
 
   /** Resolves when everything written so far is committed. @throws FlowError STORE_WRITE_FAILED */
   async flushed(): Promise<void> {
+    this.commits.cut();
     await this.journal.flushed();
   }
 
   /** Ends in any case; @throws FlowError STORE_WRITE_FAILED if a write was lost. */
   async close(): Promise<void> {
     try {
-      await this.journal.flushed();
+      await this.flushed();
       if (this.lock && this.isOpen) await this.root.flushed;
     } finally {
       // After a failed commit lmdb's own close waits for ever for it; the process is about to end and the lock is what others wait for.
@@ -583,7 +587,15 @@ export class Store implements AsyncDisposable {
   }
 
   private transact(body: () => void): Promise<void> {
-    return this.journal.watch(this.root.transaction(body));
+    return this.journal.watch(this.commits.now(body));
+  }
+
+  private putNow(table: Table, key: (string | number)[] | string, bytes: Buffer): Promise<void> {
+    return this.transact(() => this.put(table, key, bytes));
+  }
+
+  private putLater(table: Table, key: (string | number)[] | string, bytes: Buffer): Promise<void> {
+    return this.journal.watch(this.commits.later(() => this.put(table, key, bytes), bytes.byteLength));
   }
 
   /** Inside a transaction: what fails there fails the transaction, whose promise the journal watches. */
