@@ -2,16 +2,24 @@
 import type { Outcome, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
 
-/** What a block is made of while its items are open. */
+/** Rows of numbers one behind the other. */
+export interface Run {
+  ptsUs: Float64Array;
+  data: Float32Array;
+  width: number;
+}
+
+/** What a block is made of while its items are open: of a batch node item by item, of a tap in the runs that came. */
 export interface BlockDraft {
   pts: number[];
   values: (Float32Array | Uint8Array | null)[];
+  runs: Run[];
   failures: { ptsUs: number; outcome: Outcome }[];
   open: number;
   adler: number;
 }
 
-export const newDraft = (): BlockDraft => ({ pts: [], values: [], failures: [], open: 0, adler: 0 });
+export const newDraft = (): BlockDraft => ({ pts: [], values: [], runs: [], failures: [], open: 0, adler: 0 });
 
 export function indexOfPts(ptsUs: Float64Array, wanted: number): number {
   let low = 0;
@@ -72,7 +80,7 @@ export function coverage(store: Store, medium: string, key: string, rate: string
 }
 
 /** What a reader gets of some rows of one block: rows one behind the other as they lie in the block, or one by one. */
-export type Piece = { failed: number; ptsUs: Float64Array; data: Float32Array; width: number } | { failed: number; ptsUs: number[]; values: (Float32Array | Uint8Array)[] };
+export type Piece = ({ failed: number } & Run) | { failed: number; ptsUs: number[]; values: (Float32Array | Uint8Array)[] };
 
 /** Rows of a block at a rate inside an interval. Not a copy where the block is of this rate alone and nothing in it failed, which is what most are. */
 export function pieceOfBlock(block: Block, rate: string, startUs: number, endUs: number): Piece {
@@ -85,28 +93,44 @@ export function pieceOfBlock(block: Block, rate: string, startUs: number, endUs:
 }
 
 /** The same of a block that is not whole yet, in the order in which its items came. */
-export function pieceOfDraft({ pts, values, failures }: BlockDraft, startUs: number, endUs: number): Piece {
-  function* rows(): Generator<[number, Float32Array | Uint8Array | null]> {
-    for (const [i, ptsUs] of pts.entries()) if (ptsUs >= startUs && ptsUs < endUs) yield [ptsUs, values[i] ?? null];
+export function* piecesOfDraft({ pts, values, runs, failures }: BlockDraft, startUs: number, endUs: number): Generator<Piece> {
+  for (const { ptsUs, data, width } of runs) {
+    for (let from = 0, to; from < ptsUs.length; from = to) {
+      const inside = ptsUs[from]! >= startUs && ptsUs[from]! < endUs;
+      for (to = from + 1; to < ptsUs.length && (ptsUs[to]! >= startUs && ptsUs[to]! < endUs) === inside; ) to += 1;
+      if (inside) yield { failed: 0, ptsUs: ptsUs.subarray(from, to), data: data.subarray(from * width, to * width), width };
+    }
   }
-  return pieceOf(failures, rows());
+  if (pts.length === 0) return;
+  const piece: RowPiece = { ptsUs: [], values: [], failed: 0 };
+  const failed = failedAt(failures);
+  for (let i = 0; i < pts.length; i++) if (pts[i]! >= startUs && pts[i]! < endUs) addTo(piece, failed, pts[i]!, values[i] ?? null);
+  yield piece;
 }
 
-function pieceOf(failures: readonly { ptsUs: number; outcome: Outcome }[], rows: Iterable<[number, Float32Array | Uint8Array | null]>): Piece {
-  const piece = { ptsUs: [] as number[], values: [] as (Float32Array | Uint8Array)[], failed: 0 };
-  const failed = new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
-  for (const [ptsUs, value] of rows) {
-    const failure = failed.get(ptsUs);
-    if (failure !== undefined) piece.failed += failure ? 1 : 0;
-    else if (value) piece.ptsUs.push(ptsUs), piece.values.push(value);
-  }
+type RowPiece = Extract<Piece, { values: unknown }>;
+
+function pieceOf(failures: BlockDraft["failures"], rows: Iterable<[number, Float32Array | Uint8Array | null]>): Piece {
+  const piece: RowPiece = { ptsUs: [], values: [], failed: 0 };
+  const failed = failedAt(failures);
+  for (const [ptsUs, value] of rows) addTo(piece, failed, ptsUs, value);
   return piece;
 }
 
+/** PTS → whether it failed or is only missing. */
+const failedAt = (failures: BlockDraft["failures"]): ReadonlyMap<number, boolean> => new Map(failures.map((f) => [f.ptsUs, f.outcome.kind === "failed"]));
+
+function addTo(piece: RowPiece, failed: ReadonlyMap<number, boolean>, ptsUs: number, value: Float32Array | Uint8Array | null): void {
+  const failure = failed.get(ptsUs);
+  if (failure !== undefined) piece.failed += failure ? 1 : 0;
+  else if (value) piece.ptsUs.push(ptsUs), piece.values.push(value);
+}
+
 /** Union of what the block held (other rates) and what this run made; a failed item keeps a zero row, its pts stands in `failures`. */
-export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined, covered: boolean): Block {
-  const alone = !earlier && covered ? blockOfRows(draft, rate, declaredWidth, columns) : null;
+export function mergeBlocks(earlier: Block | undefined, made: BlockDraft, rate: string, declaredWidth: number, columns: readonly string[] | undefined, covered: boolean): Block {
+  const alone = !earlier && covered ? (blockOfRuns(made, rate, columns) ?? blockOfRows(made, rate, declaredWidth, columns)) : null;
   if (alone) return alone;
+  const draft = rowByRow(made);
   const byPts = new Map<number, Float32Array | Uint8Array | null>();
   const mine = new Set(draft.pts);
   if (earlier) earlier.ptsUs.forEach((ptsUs, i) => byPts.set(ptsUs, earlier.data || earlier.bytes ? valueAt(earlier, i) : null));
@@ -133,6 +157,27 @@ export function mergeBlocks(earlier: Block | undefined, draft: BlockDraft, rate:
     values.forEach((value, i) => value && block.data!.set(value as Float32Array, i * width));
   }
   return block;
+}
+
+/** A tap's rows, in order. null: another block. */
+function blockOfRuns({ pts, runs, adler }: BlockDraft, rate: string, columns: readonly string[] | undefined): Block | null {
+  if (runs.length === 0 || pts.length > 0) return null;
+  const { width } = runs[0]!;
+  const rows = runs.reduce((sum, { ptsUs }) => sum + ptsUs.length, 0);
+  const block = { ptsUs: new Float64Array(rows), width, rates: { [rate]: "all" as const }, adler, failures: [], ...(columns ? { columns } : {}), data: new Float32Array(rows * width) };
+  let at = 0;
+  for (const { ptsUs, data } of runs) {
+    block.ptsUs.set(ptsUs, at);
+    block.data.set(data, at * width);
+    at += ptsUs.length;
+  }
+  for (let i = 1; i < rows; i++) if (block.ptsUs[i]! <= block.ptsUs[i - 1]!) return null;
+  return block;
+}
+
+function rowByRow({ runs, ...draft }: BlockDraft): BlockDraft {
+  const rows = runs.map(({ ptsUs, data, width }) => [...ptsUs].map((pts, i) => ({ pts, value: data.subarray(i * width, (i + 1) * width) }))).flat();
+  return { ...draft, runs: [], pts: [...rows.map(({ pts }) => pts), ...draft.pts], values: [...rows.map(({ value }) => value), ...draft.values] };
 }
 
 /** What most blocks are: rows of numbers in order, nothing of another rate, nothing failed. null: another one. */
@@ -171,7 +216,7 @@ export function assemble(pieces: readonly Piece[], declaredWidth: number, column
   for (const piece of filled) {
     series.ptsUs.set(piece.ptsUs, at);
     if ("data" in piece) series.data!.set(piece.data, at * width);
-    else for (const [i, value] of piece.values.entries()) series.bytes ? series.bytes.push(value as Uint8Array) : series.data!.set(value as Float32Array, (at + i) * width);
+    else for (let i = 0; i < piece.values.length; i++) series.bytes ? series.bytes.push(piece.values[i] as Uint8Array) : series.data!.set(piece.values[i] as Float32Array, (at + i) * width);
     at += piece.ptsUs.length;
   }
   return series;

@@ -5,7 +5,7 @@
  * blocks. Who frees: the last consumer's outcome.
  */
 import { lastValueFrom, tap } from "rxjs";
-import { FlowError, toFlowError, type DecodeEvent, type Delivery, type Outcome, type PlanNode, type Series } from "../contracts/index.js";
+import { FlowError, toFlowError, type DecodeEvent, type Delivery, type Outcome, type PlanNode, type PortType, type Series } from "../contracts/index.js";
 import { displaySize, openDecode, type Decode } from "../media/index.js";
 import { packValue, unpackValue } from "../store/index.js";
 import { checkValue } from "./check.js";
@@ -27,7 +27,7 @@ export class GridHalf {
   framesDecoded = 0;
   readonly health: { message: string; atUs: number }[] = [];
   /** Items that were begun and have no outcome yet, by node. */
-  private readonly openWork = new Map<string, Set<Promise<void>>>();
+  private readonly openWork = new Map<PlanNode, OpenWork>();
   /** Nodes that other frame-level nodes read. */
   private readonly relays = new Map<string, Relay>();
   private readonly source: { width: number; height: number } | null;
@@ -68,7 +68,7 @@ export class GridHalf {
       // In the plan's order: what a node reads of another one is settled before it.
       for (const [name, stream] of streams) {
         this.ended(stream);
-        await Promise.allSettled([...(this.openWork.get(name) ?? [])]);
+        await this.openWork.get(stream.node)?.none();
         this.relays.get(name)?.end();
       }
       await decode.stop();
@@ -168,60 +168,122 @@ export class GridHalf {
           continue;
         }
         shares += 1;
-        let open = this.openWork.get(node.name);
-        if (!open) this.openWork.set(node.name, (open = new Set()));
-        const work = this.inferred(node, delivery, settle, drop);
-        open.add(work);
-        void work.then(() => open.delete(work));
+        let open = this.openWork.get(node);
+        if (!open) this.openWork.set(node, (open = new OpenWork()));
+        open.begin();
+        void this.inferred(node, delivery, settle, drop);
       }
     } finally {
       drop();
     }
   }
 
-  /** Never rejects. */
+  /** Never rejects. This and what it calls run for every frame and node: what is the same for all of them is looked up once, in `shapeOf`. */
   private async inferred(node: PlanNode, delivery: Delivery, settle: (outcome: GridOutcome) => void, drop: () => void): Promise<void> {
     try {
-      settle(await this.infer(node, delivery));
+      let outcome: GridOutcome;
+      try {
+        const { above } = shapeOf(node);
+        const inputs = above.length === 0 ? NO_INPUTS : await this.inputsFor(above, delivery.ptsUs);
+        outcome = inputs instanceof Missing ? inputs.outcome : { kind: "done", value: await this.infer(node, delivery, inputs) };
+      } catch (thrown) {
+        outcome = this.failed(node, delivery.ptsUs, thrown);
+      }
+      settle(outcome);
     } catch (thrown) {
       this.context.fail(toFlowError(thrown));
     } finally {
       drop();
+      this.openWork.get(node)!.end();
     }
   }
 
-  private async infer(node: PlanNode, delivery: Delivery): Promise<GridOutcome> {
-    const { services, info } = this.context;
-    try {
-      const inputs: Record<string, unknown> = {};
-      const above = upstreams(node);
-      for (const { entry, node: name } of above) {
-        const outcome = await this.relays.get(name)?.read(delivery.ptsUs);
-        if (outcome?.kind !== "done") return withoutInput(name, outcome);
-        inputs[entry] = outcome.value instanceof Uint8Array ? unpackValue(outcome.value) : outcome.value;
-      }
-      const item = { ptsUs: delivery.ptsUs, slot: delivery.slot, samples: delivery.samples, source: this.source, inputs };
-      // Whoever waited for another node may find nobody left who would fill or cut its batch.
-      const value = await services.policy(node).run((again) => services.onGrid(node, item, again || above.length > 0));
-      const [port, type] = Object.entries(node.outputs)[0]!;
-      checkValue(node.name, port, type, value);
-      return { kind: "done", value: isPlain(node) ? packValue(value) : (value as Float32Array) };
-    } catch (thrown) {
-      const cause = toFlowError(thrown);
-      const { code, permanent } = cause;
-      const error = new FlowError(code, cause.message, { hint: cause.hint, permanent, node: node.name, item: cause.item, cause });
-      if (node.onError.then === "fail" && code !== INTERRUPTED) this.context.fail(error);
-      else services.deadLetter(node, info, { startUs: delivery.ptsUs, endUs: delivery.ptsUs }, error.toJSON(), permanent);
-      return { kind: "failed", error: error.toJSON(), permanent: permanent && node.onError.then !== "fail" };
+  private async inputsFor(above: readonly Upstream[], ptsUs: number): Promise<Record<string, unknown> | Missing> {
+    const inputs: Record<string, unknown> = {};
+    for (const { entry, node } of above) {
+      const outcome = await this.relays.get(node)?.read(ptsUs);
+      if (outcome?.kind !== "done") return new Missing(withoutInput(node, outcome));
+      inputs[entry] = outcome.value instanceof Uint8Array ? unpackValue(outcome.value) : outcome.value;
     }
+    return inputs;
+  }
+
+  private infer(node: PlanNode, { ptsUs, slot, samples }: Delivery, inputs: Record<string, unknown>): Promise<Float32Array | Uint8Array> {
+    const { services } = this.context;
+    const { above, port, type, plain } = shapeOf(node);
+    const item = { ptsUs, slot, samples, source: this.source, inputs };
+    // Whoever waited for another node may find nobody left who would fill or cut its batch.
+    return services.policy(node).run((again) => services.onGrid(node, item, again || above.length > 0)).then((value) => {
+      checkValue(node.name, port, type, value);
+      return plain ? packValue(value) : (value as Float32Array);
+    });
+  }
+
+  private failed(node: PlanNode, ptsUs: number, thrown: unknown): GridOutcome {
+    const { services, info } = this.context;
+    const cause = toFlowError(thrown);
+    const { code, permanent } = cause;
+    const error = new FlowError(code, cause.message, { hint: cause.hint, permanent, node: node.name, item: cause.item, cause });
+    if (node.onError.then === "fail" && code !== INTERRUPTED) this.context.fail(error);
+    else services.deadLetter(node, info, { startUs: ptsUs, endUs: ptsUs }, error.toJSON(), permanent);
+    return { kind: "failed", error: error.toJSON(), permanent: permanent && node.onError.then !== "fail" };
   }
 }
 
-/** Frame-level values of other nodes that a frame-level node reads: input and source. */
-const upstreams = (node: PlanNode): { entry: string; node: string }[] =>
-  Object.entries(node.inputs).flatMap(([entry, input]) => (input.type.level === "frame" && !input.video && !input.audio && node.level === "frame" ? [{ entry, node: input.node }] : []));
+/** Counts what is open; `none` resolves when that is nothing. */
+class OpenWork {
+  private count = 0;
+  private waiting: (() => void)[] = [];
 
-const isPlain = (node: PlanNode): boolean => node.op.run.form === "batch" && node.op.run.result === "value";
+  begin(): void {
+    this.count += 1;
+  }
+
+  end(): void {
+    this.count -= 1;
+    if (this.count === 0) for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  none(): Promise<void> {
+    return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
+  }
+}
+
+/** A node above gave nothing for this frame: the outcome of the node that wanted it. */
+class Missing {
+  constructor(readonly outcome: GridOutcome) {}
+}
+
+const NO_INPUTS: Record<string, unknown> = Object.freeze({});
+
+interface NodeShape {
+  above: readonly Upstream[];
+  port: string;
+  type: PortType;
+  /** Values are stored as bytes. */
+  plain: boolean;
+}
+
+const shapes = new WeakMap<PlanNode, NodeShape>();
+
+function shapeOf(node: PlanNode): NodeShape {
+  let shape = shapes.get(node);
+  if (!shape) {
+    const [port, type] = Object.entries(node.outputs)[0]!;
+    shapes.set(node, (shape = { above: upstreams(node), port, type, plain: node.op.run.form === "batch" && node.op.run.result === "value" }));
+  }
+  return shape;
+}
+
+interface Upstream {
+  /** The input, and the node that it reads. */
+  entry: string;
+  node: string;
+}
+
+/** Frame-level values of other nodes that a frame-level node reads: input and source. */
+const upstreams = (node: PlanNode): Upstream[] =>
+  Object.entries(node.inputs).flatMap(([entry, input]) => (input.type.level === "frame" && !input.video && !input.audio && node.level === "frame" ? [{ entry, node: input.node }] : []));
 
 const LATE: GridOutcome = { kind: "dropped", reason: "timestamp behind what is stored" };
 

@@ -6,7 +6,7 @@
  */
 import type { Outcome, PlanNode, Series } from "../contracts/index.js";
 import type { Block, Store } from "../store/index.js";
-import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOfBlock, pieceOfDraft, valueAt, type BlockDraft, type Piece } from "./blocks.js";
+import { assemble, coverage, indexOfPts, mergeBlocks, newDraft, pieceOfBlock, piecesOfDraft, valueAt, type BlockDraft, type Piece } from "./blocks.js";
 import type { Ledger } from "./ledger.js";
 
 export type GridOutcome = Outcome<Float32Array | Uint8Array>;
@@ -149,24 +149,27 @@ export class GridStream {
     };
   }
 
-  /** Rows of a tap: done as they come. */
-  takeRows(series: Series, adler: Int32Array | null): void {
+  /** Rows of a tap: done as they come. Kept as they came, in runs of one block. */
+  takeRows({ ptsUs, data, width }: Series, adler: Int32Array | null): void {
     const { blockUs, ledger, node } = this.options;
     let taken = 0;
-    for (let i = 0; i < series.ptsUs.length; i++) {
-      const ptsUs = series.ptsUs[i]!;
-      if (ptsUs < this.resumeUs) continue;
-      const index = Math.floor(ptsUs / blockUs);
-      if (index < this.nextBlock) {
-        ledger.open(node.name);
-        ledger.close(node.name, LATE);
+    for (let from = 0, to; from < ptsUs.length; from = to) {
+      const index = Math.floor(ptsUs[from]! / blockUs);
+      const late = index < this.nextBlock;
+      const known = ptsUs[from]! < this.resumeUs;
+      for (to = from + 1; to < ptsUs.length && Math.floor(ptsUs[to]! / blockUs) === index && ptsUs[to]! < this.resumeUs === known; ) to += 1;
+      if (known) continue;
+      if (late) {
+        for (let i = from; i < to; i++) {
+          ledger.open(node.name);
+          ledger.close(node.name, LATE);
+        }
         continue;
       }
       const draft = this.draft(index);
-      draft.pts.push(ptsUs);
-      draft.values.push(series.data!.subarray(i * series.width, (i + 1) * series.width));
-      draft.adler = adler?.[i] ?? 0;
-      taken += 1;
+      draft.runs.push({ ptsUs: ptsUs.subarray(from, to), data: data!.subarray(from * width, to * width), width });
+      draft.adler = adler?.[to - 1] ?? 0;
+      taken += to - from;
     }
     if (taken > 0) ledger.done(node.name, taken);
   }
@@ -219,7 +222,7 @@ export class GridStream {
     for (let index = Math.floor(startUs / blockUs); index <= lastBlock; index++) {
       const draft = this.drafts.get(index);
       const block = draft ? null : this.block(index);
-      if (draft) yield pieceOfDraft(draft, startUs, endUs);
+      if (draft) yield* piecesOfDraft(draft, startUs, endUs);
       else if (block) yield pieceOfBlock(block, this.rate, startUs, endUs);
     }
   }

@@ -144,17 +144,17 @@ export class Services {
   }
 
   /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company. */
-  async inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
+  inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
     const result = this.submit(node, item);
     if (node.op.run.form === "eachBatch") this.flushSoon(node);
-    return (await result) as OutputValues | Skip;
+    return result as Promise<OutputValues | Skip>;
   }
 
   /** An item of the grid. One that comes back after a back-off may find nobody left who would fill or cut its batch. */
-  async onGrid(node: PlanNode, item: GridItem, again: boolean): Promise<unknown> {
+  onGrid(node: PlanNode, item: GridItem, again: boolean): Promise<unknown> {
     const result = this.submit(node, item);
     if (again) this.flushSoon(node);
-    return await result;
+    return result;
   }
 
   /** A medium's decode has begun or has ended: while others go on, they fill the batches that it leaves behind. */
@@ -199,11 +199,8 @@ export class Services {
   }
 
   /** One item to the node's batcher; rejects with the item's own error. */
-  private async submit(node: PlanNode, item: PoolItem): Promise<unknown> {
-    const value = await this.batcher(node).submit(item);
-    if (!(value instanceof ItemFailure)) return value;
-    const { code, message, hint } = value.error;
-    throw new FlowError(code, message, { hint, node: value.node, permanent: value.permanent });
+  private submit(node: PlanNode, item: PoolItem): Promise<unknown> {
+    return this.batcher(node).submit(item).then(valueOrThrow);
   }
 
   deadLetter(node: PlanNode, info: MediumInfo, interval: Interval, error: FlowErrorData, permanent: boolean): void {
@@ -289,6 +286,12 @@ class ItemFailure {
     readonly permanent: boolean,
     readonly node: string,
   ) {}
+}
+
+function valueOrThrow(value: unknown): unknown {
+  if (!(value instanceof ItemFailure)) return value;
+  const { code, message, hint } = value.error;
+  throw new FlowError(code, message, { hint, node: value.node, permanent: value.permanent });
 }
 
 /** Lint has checked the names; a variable of a disabled node is null. */

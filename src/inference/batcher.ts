@@ -51,19 +51,10 @@ export class Batcher<I, O> {
 
   /** The item's own result, or the error of the call in which it was alone. */
   submit(item: I): Promise<O> {
-    const result = new Promise<O>((resolve, reject) => {
-      this.#pending++;
-      this.#partial = (this.#partial + 1) % this.#options.size;
-      if (this.#partial === 0) this.#cuts++;
-      const settle =
-        <T>(next: (value: T) => void) =>
-        (value: T): void => {
-          this.#pending--;
-          next(value);
-        };
-      this.#jobs.next({ item, resolve: settle(resolve), reject: settle(reject) });
-    });
-    return result;
+    this.#pending++;
+    this.#partial = (this.#partial + 1) % this.#options.size;
+    if (this.#partial === 0) this.#cuts++;
+    return new Promise<O>((resolve, reject) => this.#jobs.next({ item, resolve, reject }));
   }
 
   /** Cuts the partial batch now: a ring is starving, or no more items will come. */
@@ -114,11 +105,13 @@ export class Batcher<I, O> {
           permanent: true,
         });
       }
+      this.#pending -= jobs.length;
       jobs.forEach((job, i) => job.resolve(results[i] as O));
     }).pipe(
       mergeMap(() => EMPTY),
       catchError((error: unknown) => {
         if (jobs.length === 1 || !(this.#options.bisect ?? isItemError)(error)) {
+          this.#pending -= jobs.length;
           for (const job of jobs) job.reject(error);
           return EMPTY;
         }

@@ -1,9 +1,9 @@
 import type { WorkerMessage } from "./decode-protocol.js";
 
-const ROWS = 64;
+const ROWS = 256;
 const MAX_AGE_MS = 500;
 
-/** Rows of one tap on their way to the main thread: sent when 64 are together or the first is half a second old. */
+/** Rows of one tap on their way to the main thread: sent when 256 are together or the first is half a second old. */
 export class RowBatch {
   #pts = new Float64Array(ROWS);
   #data: Float32Array<ArrayBuffer>;

@@ -28,7 +28,7 @@ function detectorFold(config: SceneCutConfig, own: (series: Series) => boolean):
       for (let i = 0; i < series.ptsUs.length; i++) {
         const ptsUs = series.ptsUs[i]!;
         scenes.frame(ptsUs);
-        for (const atUs of detector.push(ptsUs, series.data.subarray(i * series.width, (i + 1) * series.width))) scenes.boundary(atUs, out);
+        for (const atUs of detector.push(ptsUs, series.data, i * series.width)) scenes.boundary(atUs, out);
         // A split must not get ahead of a cut that the detector may still announce.
         scenes.limit(Math.min(ptsUs, detector.settledUs), out);
       }

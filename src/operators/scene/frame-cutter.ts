@@ -5,8 +5,8 @@ import type { SceneCutConfig } from "./scene.cut.js";
 import { SCORE_COLUMNS } from "./scene.scores.columns.js";
 
 export interface FrameCutter {
-  /** One stored score row (SCORE_COLUMNS), frames in order; gives the times of the cuts that became certain. */
-  push(ptsUs: number, row: Float32Array): number[];
+  /** The stored score row (SCORE_COLUMNS) that begins at `at`, frames in order; gives the times of the cuts that became certain. */
+  push(ptsUs: number, rows: Float32Array, at: number): number[];
   end(endUs: number): number[];
   /** No cut will be announced before this. */
   readonly settledUs: number;
@@ -37,14 +37,14 @@ export function openDetector(config: SceneCutConfig): FrameCutter {
   const hashAt = SCORE_COLUMNS.indexOf("hashDistance");
   let frame = 0;
   return {
-    push(ptsUs, row) {
-      if (config.detector === "hash" && row[hashAt]! < 0) {
+    push(ptsUs, rows, at) {
+      if (config.detector === "hash" && rows[at + hashAt]! < 0) {
         throw new FlowError("SCORES_LACK_HASH", "scene.cut: detector `hash` reads a column that these scores were made without", {
           hint: "Give scene.scores the same detector: `with: { detector: hash }`.",
           exit: EXIT.badInput,
         });
       }
-      for (let i = 0; i < to.length; i++) full[to[i]!] = row[i]!;
+      for (let i = 0; i < to.length; i++) full[to[i]!] = rows[at + i]!;
       const cuts = detector.push(ptsUs, frame++, full);
       return cuts.length === 0 ? NONE : cuts.map((cut) => cut.ptsUs);
     },
