@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Interval, NodeCounts, Plan } from "../contracts/index.js";
-import type { MediumRow } from "../store/index.js";
-import { digestValue } from "./keys.js";
+import { digestValue, type MediumRow } from "../store/index.js";
 
 /** What a finished medium leaves in the store, so that a rerun answers without looking at its blocks. */
 export interface DoneMark {

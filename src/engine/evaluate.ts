@@ -7,9 +7,9 @@
 import {
   FlowError, isSkip, skip, toFlowError, type EachInputs, type Interval, type MediumInfo, type OperatorContext, type Outcome, type OutputValues, type PlanInput, type PlanNode, type Series, type Skip,
 } from "../contracts/index.js";
-import { unpackValue, type Store } from "../store/index.js";
+import { digestValue, unpackValue, type Store } from "../store/index.js";
 import { checkValue } from "./check.js";
-import { digestSeries, digestValue, memoKey } from "./keys.js";
+import { digestSeries, memoKey } from "./keys.js";
 import type { Ledger } from "./ledger.js";
 import type { Services } from "./services.js";
 

@@ -1,8 +1,7 @@
 import type { FlowRecord, Interval, PlanNode, SceneCut } from "../contracts/index.js";
-import { DigestBuilder, recordMemoKey } from "../store/index.js";
+import { DigestBuilder, digestValue, recordMemoKey } from "../store/index.js";
 import type { Evaluated } from "./evaluate.js";
 import type { GridStream } from "./grid.js";
-import { digestValue } from "./keys.js";
 import type { MediumContext } from "./medium-context.js";
 import { buildRecord, vectorSpaces } from "./record.js";
 

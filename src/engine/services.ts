@@ -134,7 +134,7 @@ export class Services {
     if (!batcher) {
       const kind = node.op.run.form === "eachBatch" ? "eachBatch" : node.op.run.form === "each" ? "each" : "batch";
       batcher = new Batcher<PoolItem, unknown>({
-        size: kind === "each" ? 1 : node.batch.size,
+        size: kind !== "each" ? node.batch.size : isLight(node) ? LIGHT_ITEMS : 1,
         inFlight: this.plan.runtime.batchesInFlight,
         call: async (items) => unwrap(await (await this.pool()).run({ ...poolCall(node), kind, items } as PoolCall), node),
       });
@@ -143,10 +143,11 @@ export class Services {
     return batcher;
   }
 
-  /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company. */
+  /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company, light work only for what comes in the same turn. */
   inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
     const result = this.submit(node, item);
     if (node.op.run.form === "eachBatch") this.flushSoon(node);
+    else if (isLight(node)) this.flushWithin(node, 0);
     return result as Promise<OutputValues | Skip>;
   }
 
@@ -267,6 +268,12 @@ export class Services {
     }
   }
 }
+
+/** Items of light work that go to a worker together: alone, the message costs as much as the work. Each has its own result. */
+const LIGHT_ITEMS = 8;
+
+/** Computing without a model: milliseconds an item. A child process with a time limit gets one at a time, so that the limit is the item's. */
+const isLight = (node: PlanNode): boolean => node.op.run.form === "each" && Object.keys(node.models).length === 0 && node.runtime.isolation !== "process";
 
 /** Of a model on a device; `model/` keys belong to the machine, not to a medium. */
 const rowsKey = (limit: string): string => `model/rows/${limit}`;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FlowRecord } from "../contracts/index.js";
-import { pack } from "./codec.js";
+import { digestValue } from "./digest-value.js";
 
 /** Fields that say where or when something was found, not what was found. */
 export const PATH_FIELDS: ReadonlySet<string> = new Set(["uri", "uris", "name", "path", "health"]);
@@ -14,8 +14,9 @@ export class DigestBuilder {
   private numbers = 0n;
 
   addRecord(record: FlowRecord, vectors: Record<string, Float32Array>): void {
-    const fields = canonical(Object.fromEntries(Object.entries(record.fields).filter(([name]) => !PATH_FIELDS.has(name))));
-    this.content = add(this.content, hash("record", pack([record.kind, record.id, record.parent, record.media, record.startUs, record.endUs, fields, canonical(record.vectors), record.outcome])));
+    const fields = Object.fromEntries(Object.entries(record.fields).filter(([name]) => !PATH_FIELDS.has(name)));
+    const content = digestValue([record.kind, record.id, record.parent, record.media, record.startUs, record.endUs, fields, record.vectors, record.outcome]);
+    this.content = add(this.content, hash("record", Buffer.from(content)));
     for (const [name, vector] of Object.entries(vectors)) this.addNumbers(`${record.id}/${name}`, vector);
   }
 
@@ -44,28 +45,3 @@ const MODULUS = 1n << 256n;
 const add = (a: bigint, b: bigint): bigint => (a + b) % MODULUS;
 const hex = (sum: bigint): string => sum.toString(16).padStart(64, "0");
 const hash = (label: string, bytes: Uint8Array): bigint => BigInt(`0x${createHash("sha256").update(label).update("\0").update(bytes).digest("hex")}`);
-
-/** Names of the entries that are not undefined, in the order of their UTF-16 code units. Inserted in place: most objects have a handful, for which `sort` would make lists of its own. */
-export function sortedNames(fields: Readonly<Record<string, unknown>>): string[] {
-  const names = Object.keys(fields);
-  let count = 0;
-  for (const name of names) {
-    if (fields[name] === undefined) continue;
-    let at = count++;
-    for (; at > 0 && names[at - 1]! > name && count <= INSERTED; at--) names[at] = names[at - 1]!;
-    names[at] = name;
-  }
-  names.length = count;
-  return count > INSERTED ? names.sort() : names;
-}
-
-const INSERTED = 32;
-
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value)) {
-    const fields = value as Record<string, unknown>;
-    return Object.fromEntries(sortedNames(fields).map((name) => [name, canonical(fields[name])]));
-  }
-  return value;
-}
