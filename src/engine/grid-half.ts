@@ -12,6 +12,7 @@ import { checkValue } from "./check.js";
 import { planDecode, type DecodePlan } from "./decode-plan.js";
 import type { GridOutcome, GridStream } from "./grid.js";
 import type { MediumContext } from "./medium-context.js";
+import { OpenWork } from "./open-work.js";
 import { Relay } from "./relay.js";
 import { INTERRUPTED } from "./retry.js";
 
@@ -227,25 +228,6 @@ export class GridHalf {
     if (node.onError.then === "fail" && code !== INTERRUPTED) this.context.fail(error);
     else services.deadLetter(node, info, { startUs: ptsUs, endUs: ptsUs }, error.toJSON(), permanent);
     return { kind: "failed", error: error.toJSON(), permanent: permanent && node.onError.then !== "fail" };
-  }
-}
-
-/** Counts what is open; `none` resolves when that is nothing. */
-class OpenWork {
-  private count = 0;
-  private waiting: (() => void)[] = [];
-
-  begin(): void {
-    this.count += 1;
-  }
-
-  end(): void {
-    this.count -= 1;
-    if (this.count === 0) for (const resolve of this.waiting.splice(0)) resolve();
-  }
-
-  none(): Promise<void> {
-    return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
   }
 }
 
