@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { EXIT, FlowError, type OperatorDefinition } from "./contracts/index.js";
 import { runPlan, type RunProgress, type RunSummary } from "./engine/index.js";
 import { loadGraph, modelNotes } from "./graph/index.js";
+import { decoderVersion } from "./media/binaries.js";
 import { loadModels } from "./models/manifest.js";
 import { mockManifest } from "./models/mock.js";
 import { createLocate } from "./models/store/locate.js";
@@ -40,7 +41,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const { plan, problems } = loadGraph(
     { path: file, text },
     { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels, decoder: decoderVersion() },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

@@ -12,6 +12,8 @@ import type { At } from "./tree.js";
 import type { LinkedNode } from "./wire.js";
 
 export interface PlanOptions {
+  /** Version of the decoder, which goes into the keys of what reads pictures and sound: another one may give other frames and samples. */
+  decoder?: string | undefined;
   /** Only these nodes and what they read. */
   only?: readonly string[] | undefined;
   /** Only the outputs behind this node, and all that they read. */
@@ -35,7 +37,7 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   const { runtime: asked } = linked;
   const wantedNodes = [...linked.nodes.values()].filter((node) => wanted.has(node.draft.name));
   const planned = new Map<string, PlanNode>();
-  for (const node of wantedNodes) planned.set(node.draft.name, planNode(node, linked, planned, report));
+  for (const node of wantedNodes) planned.set(node.draft.name, planNode(node, linked, planned, options.decoder, report));
   for (const node of wantedNodes) checkFrameInputs(node, planned, report);
   checkBeforeScenes(wantedNodes, planned, report);
   checkTimeout(asked.pool, asked.pool.isolation ?? "thread", report);
@@ -144,7 +146,7 @@ function nodeRuntime({ draft, op, models }: LinkedNode, linked: LinkedGraph, rep
   return { devices, check: check === "off" ? null : check, isolation, timeoutMs: draft.runtime.timeout?.ms ?? pool.timeout?.ms ?? null };
 }
 
-function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<string, PlanNode>, report: Reporter): PlanNode {
+function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<string, PlanNode>, decoder: string | undefined, report: Reporter): PlanNode {
   const { draft, op } = node;
   const { file } = linked;
   let demands: ReturnType<typeof demandsOf> = {};
@@ -180,7 +182,7 @@ function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<st
     queue: { max: draft.queueMax ?? Math.max(32, 2 * size), policy: "block" },
     onError: draft.onError,
     missing: null,
-    key: nodeKey(node, inputs, planned, runtime),
+    key: nodeKey(node, inputs, planned, runtime, decoder),
     origin: originOf(draft.keyAt, file),
   };
 }
@@ -189,9 +191,9 @@ function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<st
  * The static part of a memo key. The rate is left out: a frame's vector does not depend on which others are sampled. A tap is a
  * fold over consecutive frames, so for it the rate belongs to the result. What media.open opens is the item, not the operator. Values that a
  * frame-level node reads of another one are not digested frame by frame: that node's own key stands for them. The device is left out as long as it has to
- * agree with the CPU within 1e-3: then it is the same result; a graph that allows more (`check: off`) gets keys of its own.
+ * agree with the CPU within 1e-3: then it is the same result; a graph that allows more (`check: off`) gets keys of its own. What is decoded goes by the decoder's version.
  */
-function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, planned: ReadonlyMap<string, PlanNode>, runtime: NodeRuntime): string {
+function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, planned: ReadonlyMap<string, PlanNode>, runtime: NodeRuntime, decoder: string | undefined): string {
   const { op, draft, models } = node;
   const tap = op.run.form === "tap";
   const demand: Record<string, unknown> = {};
@@ -201,8 +203,12 @@ function nodeKey(node: LinkedNode, inputs: Readonly<Record<string, PlanInput>>, 
   }
   for (const [entry, input] of frameInputs(inputs, node.level)) demand[entry] = { of: planned.get(input.node)?.key, port: input.port };
   const config: unknown = op.run.form === "source" && typeof draft.config === "object" ? { ...draft.config, uri: undefined } : draft.config;
-  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, modelKey(model)])), demand, ...looseDevices(runtime) });
+  return shortHash({ op: op.name, version: op.version, level: op.level === "inherit" ? node.level : undefined, config, models: Object.fromEntries(Object.entries(models).map(([role, model]) => [role, modelKey(model)])), demand, ...looseDevices(runtime), ...(decodes(inputs) ? { decoder } : {}) });
 }
+
+/** Reads frames, samples, the medium itself or its subtitles. */
+const decodes = (inputs: Readonly<Record<string, PlanInput>>): boolean =>
+  Object.values(inputs).some(({ type, video, audio }) => video || audio || type.kind === "clip" || type.kind === "subtitles");
 
 function looseDevices({ devices, check }: NodeRuntime): { devices?: unknown } {
   const other = Object.entries(devices).filter(([, order]) => order === "auto" || order[0] !== "cpu");

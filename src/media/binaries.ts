@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { accessSync, chmodSync, constants, copyFileSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
@@ -102,6 +102,35 @@ function copied(path: string, name: string): string | null {
     chmodSync(temporary, 0o755);
     renameSync(temporary, target);
     return target;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Version of the ffmpeg in use: what it decodes goes by it, so memo keys do too (DESIGN §5). The bundled one is known without running it. "none" where there is none to
+ * run, which is for the decode to complain about.
+ */
+export function decoderVersion(): string {
+  const own = bundledFfmpeg();
+  const override = process.env["FLOW_FFMPEG"];
+  if (!override) return own?.version ?? "none";
+  const path = onPath(override);
+  if (path === null) return "none";
+  if (path === own?.path) return own.version;
+  let version = versions.get(path);
+  if (version === undefined) {
+    const { stdout } = spawnSync(path, ["-version"], { encoding: "utf8", timeout: 20_000, env: binaryEnv(), stdio: ["ignore", "pipe", "ignore"] });
+    versions.set(path, (version = /^ffmpeg version (\S+)/m.exec(stdout ?? "")?.[1] ?? "unknown"));
+  }
+  return version;
+}
+
+const versions = new Map<string, string>();
+
+function bundledFfmpeg(): { path: string; version: string } | null {
+  try {
+    return require("@ffmpeg-installer/ffmpeg") as { path: string; version: string };
   } catch {
     return null;
   }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
 import type { ClipDocument, DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
+import { ffmpegPath } from "../../src/media/index.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 
@@ -139,6 +140,17 @@ test("what this machine lacks is the command's error, exit 3, and no medium's fa
     assert.deepEqual([ok, checks.filter((check) => !check.ok).map(({ name }) => name)], [false, [variable.slice("FLOW_".length).toLowerCase()]]);
   }
   assert.equal((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine])).code, 0);
+});
+
+test("another version of ffmpeg decodes anew; the earlier one's results are found again", async () => {
+  const mine = ["--store", join(dir, "versions"), "--json"];
+  const other = join(dir, "ffmpeg-99");
+  writeFileSync(other, `#!/bin/sh\nif [ "$*" = -version ]; then echo "ffmpeg version 99 of this test"; exit; fi\nexec "${ffmpegPath()}" "$@"\n`, { mode: 0o755 });
+  const run = async (env: Record<string, string>): Promise<RunDocument> => JSON.parse((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine], { env })).stdout) as RunDocument;
+  const first = await run({});
+  const second = await run({ FLOW_FFMPEG: other });
+  assert.ok(first.framesDecoded > 0 && second.framesDecoded === first.framesDecoded);
+  assert.deepEqual([(await run({ FLOW_FFMPEG: other })).framesDecoded, (await run({ FLOW_FFMPEG: ffmpegPath() })).framesDecoded, (await run({})).framesDecoded], [0, 0, 0]);
 });
 
 test("a graph whose input has no default can be linted and drawn; another value that is missing is a problem", async () => {

@@ -71,6 +71,9 @@ for (const [title, env, options] of [["the fixtures", { catalogue, models, envir
     assert.deepEqual(changed({ params: { threshold: "30" } }), ["scenes"]);
     assert.deepEqual(changed({ params: { captioner: "subtitles" } }), ["caption"]);
     assert.deepEqual(changed({ params: { min_scene: "600ms" } }), []);
+    const decoding = base.nodes.filter((node) => Object.values(node.inputs).some((input) => input.node === "media" && input.port !== "info")).map((node) => node.name);
+    assert.ok(decoding.includes("scores") && decoding.includes("speech") && !decoding.includes("quality"), decoding.join());
+    assert.deepEqual(changed({ decoder: "7.1" }), decoding);
   });
 
   test(`ego with ${title}: events disabled, inputs, --only, --until, --from`, options, () => {
