@@ -41,7 +41,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const { plan, problems } = loadGraph(
     { path: file, text },
     { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels, decoder: decoderVersion() },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels, decoder: await decoderVersion() },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

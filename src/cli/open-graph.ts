@@ -50,7 +50,7 @@ export async function readGraph(typed: string): Promise<GraphSource> {
 /** parse → link → plan; every problem at once, plan null when one is an error. */
 export async function loadPlan(typed: string, request: GraphRequest): Promise<{ file: string; plan: Plan | null; problems: Problem[] }> {
   const [{ loadGraph }, source, environment, { decoderVersion }] = await Promise.all([import("../graph/index.js"), readGraph(typed), linkEnvironment(), import("../media/binaries.js")]);
-  const { plan, problems } = loadGraph(source, environment, { ...request, workers: Math.min(MAX_WORKERS, availableParallelism()), decoder: decoderVersion() });
+  const { plan, problems } = loadGraph(source, environment, { ...request, workers: Math.min(MAX_WORKERS, availableParallelism()), decoder: await decoderVersion() });
   return { file: source.path, plan, problems };
 }
 

@@ -162,17 +162,9 @@ export function mergeBlocks(earlier: Block | undefined, made: BlockDraft, rate: 
 /** A tap's rows, in order. null: another block. */
 function blockOfRuns({ pts, runs, adler }: BlockDraft, rate: string, columns: readonly string[] | undefined): Block | null {
   if (runs.length === 0 || pts.length > 0) return null;
-  const { width } = runs[0]!;
-  const rows = runs.reduce((sum, { ptsUs }) => sum + ptsUs.length, 0);
-  const block = { ptsUs: new Float64Array(rows), width, rates: { [rate]: "all" as const }, adler, failures: [], ...(columns ? { columns } : {}), data: new Float32Array(rows * width) };
-  let at = 0;
-  for (const { ptsUs, data } of runs) {
-    block.ptsUs.set(ptsUs, at);
-    block.data.set(data, at * width);
-    at += ptsUs.length;
-  }
-  for (let i = 1; i < rows; i++) if (block.ptsUs[i]! <= block.ptsUs[i - 1]!) return null;
-  return block;
+  const { ptsUs, data, width } = assemble(runs, 0, columns);
+  for (let i = 1; i < ptsUs.length; i++) if (ptsUs[i]! <= ptsUs[i - 1]!) return null;
+  return { ptsUs, width, rates: { [rate]: "all" }, adler, failures: [], ...(columns ? { columns } : {}), data: data! };
 }
 
 function rowByRow({ runs, ...draft }: BlockDraft): BlockDraft {
@@ -204,7 +196,7 @@ function lastAdler(lastUs: number | undefined, earlier: Block | undefined, draft
 }
 
 /** One series of all pieces; a copy. `declaredWidth` 0: the port promises no length, the first value tells. */
-export function assemble(pieces: readonly Piece[], declaredWidth: number, columns: readonly string[] | undefined): Series {
+export function assemble(pieces: readonly (Run | RowPiece)[], declaredWidth: number, columns: readonly string[] | undefined): Series {
   const rows = pieces.reduce((sum, { ptsUs }) => sum + ptsUs.length, 0);
   const filled = pieces.filter(({ ptsUs }) => ptsUs.length > 0);
   const width = declaredWidth || (filled[0] ? widthOf(filled[0]) : 0);
@@ -223,7 +215,7 @@ export function assemble(pieces: readonly Piece[], declaredWidth: number, column
 }
 
 /** Numbers in the first value; 0 for bytes. */
-function widthOf(piece: Piece): number {
+function widthOf(piece: Run | RowPiece): number {
   if ("data" in piece) return piece.width;
   const [first] = piece.values;
   return first instanceof Float32Array ? first.length : 0;

@@ -52,7 +52,7 @@ export interface Evaluated {
 
 const NOTHING_WRITTEN = Promise.resolve();
 
-/** Runs every node on one item; resolves when each has its outcome, which `committed` waits for. @throws FlowError of a node with `then: fail` */
+/** Runs every node on one item; resolves when each has its outcome. What is memoised may still be on its way: `committed` waits for it. @throws FlowError of a node with `then: fail` */
 export async function evaluateItem(nodes: readonly PlanNode[], scope: ItemScope): Promise<Map<string, Evaluated>> {
   const running = new Map<string, Promise<Evaluated>>();
   for (const node of nodes) {

@@ -51,7 +51,7 @@ export class GridHalf {
       this.health.push(...store.getHealth(info.id));
     }
     for (const stream of streams.values()) {
-      for (const { node } of upstreams(stream.node)) {
+      for (const { node } of shapeOf(stream.node).above) {
         const above = streams.get(node);
         if (above && !this.relays.has(node)) this.relays.set(node, new Relay(above));
       }
@@ -125,7 +125,7 @@ export class GridHalf {
 
   /** A full ring waits for its consumers, and those for the nodes they read: whichever of them has the partial batch, it has to go. */
   private starving(node: PlanNode): void {
-    for (const above of upstreams(node)) {
+    for (const above of shapeOf(node).above) {
       const stream = this.context.streams.get(above.node);
       if (stream) this.starving(stream.node);
     }

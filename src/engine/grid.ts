@@ -155,11 +155,10 @@ export class GridStream {
     let taken = 0;
     for (let from = 0, to; from < ptsUs.length; from = to) {
       const index = Math.floor(ptsUs[from]! / blockUs);
-      const late = index < this.nextBlock;
-      const known = ptsUs[from]! < this.resumeUs;
-      for (to = from + 1; to < ptsUs.length && Math.floor(ptsUs[to]! / blockUs) === index && ptsUs[to]! < this.resumeUs === known; ) to += 1;
-      if (known) continue;
-      if (late) {
+      for (to = from + 1; to < ptsUs.length && Math.floor(ptsUs[to]! / blockUs) === index; ) to += 1;
+      // Stored by an earlier run: whole blocks.
+      if (ptsUs[from]! < this.resumeUs) continue;
+      if (index < this.nextBlock) {
         for (let i = from; i < to; i++) {
           ledger.open(node.name);
           ledger.close(node.name, LATE);

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { accessSync, chmodSync, constants, copyFileSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
@@ -107,34 +107,20 @@ function copied(path: string, name: string): string | null {
   }
 }
 
+/** Of @ffmpeg-installer/ffmpeg, which package.json pins (a test compares): with the platform it names the bundled binary, without loading the package. */
+export const BUNDLED_FFMPEG = "1.1.0";
+
 /**
- * Version of the ffmpeg in use: what it decodes goes by it, so memo keys do too (DESIGN §5). The bundled one is known without running it. "none" where there is none to
- * run, which is for the decode to complain about.
+ * Names the ffmpeg in use: another one may decode to other frames and samples, so memo keys go by it (DESIGN §5). One that cannot be run is for the decode to
+ * complain about.
  */
-export function decoderVersion(): string {
-  const own = bundledFfmpeg();
+export async function decoderVersion(): Promise<string> {
   const override = process.env["FLOW_FFMPEG"];
-  if (!override) return own?.version ?? "none";
-  const path = onPath(override);
-  if (path === null) return "none";
-  if (path === own?.path) return own.version;
-  let version = versions.get(path);
-  if (version === undefined) {
-    const { stdout } = spawnSync(path, ["-version"], { encoding: "utf8", timeout: 20_000, env: binaryEnv(), stdio: ["ignore", "pipe", "ignore"] });
-    versions.set(path, (version = /^ffmpeg version (\S+)/m.exec(stdout ?? "")?.[1] ?? "unknown"));
-  }
-  return version;
+  if (!override || onPath(override) === bundled("@ffmpeg-installer/ffmpeg", "ffmpeg")) return `bundled ${BUNDLED_FFMPEG} ${process.platform}-${process.arch}`;
+  return versionIn(await text(onPath(override) ?? override, ["-version"]).catch(() => ""));
 }
 
-const versions = new Map<string, string>();
-
-function bundledFfmpeg(): { path: string; version: string } | null {
-  try {
-    return require("@ffmpeg-installer/ffmpeg") as { path: string; version: string };
-  } catch {
-    return null;
-  }
-}
+const versionIn = (said: string): string => /^ffmpeg version (\S+)/m.exec(said)?.[1] ?? "unknown";
 
 const probed = new Map<string, Promise<Abilities>>();
 
@@ -178,7 +164,7 @@ async function ask(path: string): Promise<Abilities> {
     const found = {
       path,
       bundled: !process.env["FLOW_FFMPEG"],
-      version: /^ffmpeg version (\S+)/m.exec(version)?.[1] ?? "unknown",
+      version: versionIn(version),
       // Newer builds drop -vsync; where both exist the new name is the one that stays.
       passthrough: option("fps_mode") ? ("-fps_mode" as const) : ("-vsync" as const),
       tee: muxer("tee"),

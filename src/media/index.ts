@@ -1,4 +1,4 @@
-export { abilities, decoderVersion, ffmpegPath, ffprobePath, ffprobeVersion, requireAbilities, type Abilities } from "./binaries.js";
+export { abilities, ffmpegPath, ffprobePath, ffprobeVersion, requireAbilities, type Abilities } from "./binaries.js";
 export { cutClip, type ClipRequest } from "./clip.js";
 export { openDecode, type Decode } from "./decode.js";
 export type { DecodeStats } from "./decode-stats.js";

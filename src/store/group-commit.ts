@@ -49,26 +49,19 @@ export class GroupCommit {
     const group = this.#waiting;
     if (group.length === 0) return;
     this.#waiting = [];
-    const thrown = new Map<Waiting, unknown>();
-    const run = (): void => {
-      for (const write of group) {
+    const bodies = (): void => {
+      for (const { body, reject } of group) {
         try {
-          write.body();
+          body();
         } catch (cause) {
-          thrown.set(write, cause);
+          reject(cause);
         }
       }
     };
-    this.#transaction(run).then(
-      () => {
-        for (const write of group) {
-          if (thrown.has(write)) write.reject(thrown.get(write));
-          else write.resolve();
-        }
-      },
-      (cause: unknown) => {
-        for (const write of group) write.reject(cause);
-      },
+    // What was rejected stays so.
+    this.#transaction(bodies).then(
+      () => group.forEach(({ resolve }) => resolve()),
+      (cause: unknown) => group.forEach(({ reject }) => reject(cause)),
     );
   }
 

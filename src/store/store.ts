@@ -488,8 +488,11 @@ export class Store implements AsyncDisposable {
 
   /** Of these nodes, or (null) of all. */
   async clearFailures(medium: string, nodes: ReadonlySet<string> | null = null): Promise<void> {
-    const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })].filter((key) => nodes === null || nodes.has((key as [string, string, number])[1]));
-    if (keys.length > 0) await this.transact(() => keys.forEach((key) => this.drop(this.failureTable, key as [string, string, number])));
+    await this.transact(() => {
+      // Read in here: one that still waits to be written is among them.
+      const keys = [...this.failureTable.getKeys({ start: [medium], end: [medium, AFTER as unknown as string] })] as [string, string, number][];
+      for (const key of keys) if (nodes === null || nodes.has(key[1])) this.drop(this.failureTable, key);
+    });
   }
 
   /** The medium at this path or address could be opened again. */

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import sharp from "sharp";
 import { abilities, ffmpegPath, identify, outputSize, probe, redactUri, requireAbilities, type CachedIdentity } from "../../src/media/index.js";
 import { FlowError } from "../../src/contracts/errors.js";
+import { BUNDLED_FFMPEG } from "../../src/media/binaries.js";
 import { collect, usualSpec } from "./collect.js";
 import { mediaFile, openMedium } from "./media-files.js";
 
@@ -119,4 +121,10 @@ test("the content id is the SHA-256, kept while size, time and inode stay", asyn
 test("the bundled ffmpeg can all that is needed; something else as FLOW_FFMPEG is FFMPEG_UNFIT", async () => {
   assert.deepEqual((await abilities()).missing, []);
   await assert.rejects(requireAbilities("/bin/true"), { code: "FFMPEG_UNFIT" });
+});
+
+test("keys name the bundled ffmpeg by the version that is installed and pinned", () => {
+  const { version } = createRequire(import.meta.url)("@ffmpeg-installer/ffmpeg/package.json") as { version: string };
+  const { dependencies } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { dependencies: Record<string, string> };
+  assert.deepEqual([version, dependencies["@ffmpeg-installer/ffmpeg"]], [BUNDLED_FFMPEG, BUNDLED_FFMPEG]);
 });
