@@ -116,6 +116,15 @@ export interface Delivery {
   release(): void;
 }
 
+/** A decoder's complaint about damaged input. atUs: the last PTS delivered before it, −1 if none. */
+export interface Complaint {
+  message: string;
+  atUs: number;
+}
+
+/** Containers round and pad their duration; this much, µs, that cannot be decoded is damage. */
+export const MISSING_END_US = 1_000_000;
+
 export type DecodeEvent =
   | { type: "delivery"; delivery: Delivery }
   | { type: "rows"; output: string; tap: string; columns: readonly string[]; ptsUs: Float64Array; data: Float32Array; adler: Int32Array | null }
@@ -123,8 +132,7 @@ export type DecodeEvent =
   | { type: "watermark"; output: string; ptsUs: number }
   /** The ring of this output has no free slot: flush partial batches. */
   | { type: "starving"; output: string }
-  /** A decoder's complaint about damaged input. atUs: the last PTS delivered before it, −1 if none. */
-  | { type: "health"; message: string; atUs: number }
+  | ({ type: "health" } & Complaint)
   /** This output is complete. endUs: end of its last frame (pts + last frame duration) or of its last sample. */
   | { type: "end"; output: string; endUs: number; items: number }
   | { type: "progress"; ptsUs: number; frames: number };

@@ -9,6 +9,7 @@ export interface DoneMark {
   records: Record<string, number>;
   digest: string;
   digestNumbers: string;
+  damage: string | null;
 }
 
 /** Everything beside the medium that decides a run's results: the plan, the scenes given with the input, the content of a file of scenes. */

@@ -5,7 +5,7 @@
  * blocks. Who frees: the last consumer's outcome.
  */
 import { lastValueFrom, tap } from "rxjs";
-import { FlowError, toFlowError, type DecodeEvent, type Delivery, type Outcome, type PlanNode, type PortType, type Series } from "../contracts/index.js";
+import { FlowError, toFlowError, type Complaint, type DecodeEvent, type Delivery, type Outcome, type PlanNode, type PortType, type Series } from "../contracts/index.js";
 import { displaySize, openDecode, type Decode } from "../media/index.js";
 import { packValue, unpackValue } from "../store/index.js";
 import { checkValue } from "./check.js";
@@ -26,7 +26,7 @@ export interface RowsTaker {
 
 export class GridHalf {
   framesDecoded = 0;
-  readonly health: { message: string; atUs: number }[] = [];
+  readonly health: Complaint[] = [];
   /** Items that were begun and have no outcome yet, by node. */
   private readonly openWork = new Map<PlanNode, OpenWork>();
   /** Nodes that other frame-level nodes read. */

@@ -29,6 +29,7 @@ export interface MediumRunOptions {
 export interface MediumResult {
   medium: string;
   uri: string;
+  name: string;
   status: "done" | "interrupted";
   counts: Record<string, NodeCounts>;
   records: Record<string, number>;
@@ -36,6 +37,8 @@ export interface MediumResult {
   digest: string;
   digestNumbers: string;
   failedItems: number;
+  /** What decoding did not give, or complained about; null for a medium that is whole. */
+  damage: string | null;
 }
 
 /** What the halves of one medium's run share. */
@@ -47,5 +50,5 @@ export interface MediumContext extends MediumRunOptions {
   fail(error: FlowError): void;
   readonly halted: boolean;
   /** Tells how far the medium is; what is left out stays as it was. */
-  report(moved: Partial<Pick<MediumProgress, "ptsUs" | "frames">>): void;
+  report(moved: Partial<Pick<MediumProgress, "ptsUs" | "frames" | "durationUs">>): void;
 }

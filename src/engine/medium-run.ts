@@ -2,11 +2,12 @@
  * One medium through the plan. Two halves that meet in the store's blocks, the grid half and the scene half, then the nodes of the whole medium and
  * the mark that it is done.
  */
-import { FlowError, redactUri, toFlowError, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";
+import { FlowError, redactUri, toFlowError, type Complaint, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
+import { damageOf } from "./damage.js";
 import { doneKey, keepsStanding, type DoneMark } from "./done.js";
 import { committed, evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
 import { GridHalf } from "./grid-half.js";
@@ -40,6 +41,7 @@ export class MediumRun implements MediumContext {
   private endUs = 0;
   private cues: Promise<Cue[]> | null = null;
   private digests = { digest: "", digestNumbers: "" };
+  private damage: string | null = null;
   /** What the store holds of the medium from before, when this plan makes no records of a kind that its graph makes: those stay. */
   private earlier: MediumRow | null = null;
   /** This plan makes no records at all: the earlier ones stay the medium's standing. */
@@ -87,6 +89,8 @@ export class MediumRun implements MediumContext {
       await this.grid.run(cut);
       if (!this.failed && !this.stop.aborted) {
         this.endUs = this.mediumEndUs();
+        // What was promised behind the last frame did not go by.
+        this.report({ durationUs: this.endUs });
         this.scenes.end(cut, this.endUs);
       }
     } catch (thrown) {
@@ -137,7 +141,7 @@ export class MediumRun implements MediumContext {
     this.grid.stop();
   }
 
-  report(moved: Partial<Pick<MediumProgress, "ptsUs" | "frames">>): void {
+  report(moved: Partial<Pick<MediumProgress, "ptsUs" | "frames" | "durationUs">>): void {
     Object.assign(this.last, moved, { scenes: this.scenes.count });
     this.progress({ ...this.last });
   }
@@ -149,6 +153,12 @@ export class MediumRun implements MediumContext {
 
   private mediumEndUs(): number {
     return Math.max(0, ...[...this.streams.values()].map((s) => s.endUs ?? 0)) || (this.info.durationUs ?? 0);
+  }
+
+  /** How far its main stream was read; null when this plan did not read it. */
+  private readUs(): number | null {
+    const main = [...this.streams.values()].filter(({ node }) => isVideoFed(node) === (this.info.video !== null));
+    return main.length > 0 ? Math.max(...main.map(({ endUs }) => endUs ?? 0)) : null;
   }
 
   private throwIfFailed(): void {
@@ -248,13 +258,16 @@ export class MediumRun implements MediumContext {
   }
 
   private mediumFields(): Record<string, unknown> {
-    const { info, store } = this;
-    const { health } = this.grid;
+    const { info } = this;
     return {
       uri: redactUri(info.uri), uris: this.allUris().map(redactUri), name: info.name, kind: info.kind, durationUs: this.endUs, hasVideo: info.video !== null, hasAudio: info.audio !== null, container: info.container,
       width: info.video?.orientedWidth ?? null, height: info.video?.orientedHeight ?? null, fps: info.video ? Math.round(info.video.avgFps * 1000) / 1000 : null,
-      scenes: this.scenes.count, complete: true, health: health.length > 0 ? health : store.getHealth(info.id),
+      scenes: this.scenes.count, complete: true, health: this.health(),
     };
+  }
+
+  private health(): readonly Complaint[] {
+    return this.grid.health.length > 0 ? this.grid.health : this.store.getHealth(this.info.id);
   }
 
   /** Every name under which these bytes were ever given. */
@@ -270,6 +283,7 @@ export class MediumRun implements MediumContext {
     if (this.whole) return;
     const { plan, info, store, uris, ledger, earlier } = this;
     this.digests = this.recorder.finish(this.streams.values());
+    this.damage = damageOf(info, this.readUs(), this.health());
     if (!plan.omitted.includes("scene")) await store.removeRecords(info.id, "scene", this.recorder.scenes);
     if (this.keeps) {
       const { plan: standing, ...row } = earlier!;
@@ -287,7 +301,7 @@ export class MediumRun implements MediumContext {
       });
     }
     // What failed for good is part of the result; what may go better next time is not.
-    if (ledger.retryable === 0) await store.putDone(info.id, key, { counts: ledger.snapshot(), records: this.records("done"), ...this.digests } satisfies DoneMark);
+    if (ledger.retryable === 0) await store.putDone(info.id, key, { counts: ledger.snapshot(), records: this.records("done"), ...this.digests, damage: this.damage } satisfies DoneMark);
   }
 
   private records(status: MediumResult["status"]): Record<string, number> {
@@ -299,12 +313,14 @@ export class MediumRun implements MediumContext {
     return {
       medium: this.info.id,
       uri: this.info.uri,
+      name: this.info.name,
       status,
       counts,
       records: this.records(status),
       framesDecoded: this.grid.framesDecoded,
       ...this.digests,
       failedItems: Object.values(counts).reduce((sum, c) => sum + c.failed, 0),
+      damage: this.damage,
     };
   }
 
@@ -313,6 +329,7 @@ export class MediumRun implements MediumContext {
     const { info, uris, store } = this;
     this.ledger.replay(mark.counts);
     this.digests = { digest: mark.digest, digestNumbers: mark.digestNumbers };
+    this.damage = mark.damage;
     const record = [...store.records({ kind: "media", media: info.id })][0];
     const all = this.allUris();
     if (record && (record.fields["uris"] as string[] | undefined)?.length !== all.length) {

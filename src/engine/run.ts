@@ -4,6 +4,7 @@ import { from, lastValueFrom, mergeMap, toArray } from "rxjs";
 import { EXIT, FlowError, toFlowError, type FlowErrorData, type NodeCounts, type Plan } from "../contracts/index.js";
 import { combineDigests, type Store } from "../store/index.js";
 import { blockKey } from "./decode-plan.js";
+import { damageNotes } from "./damage.js";
 import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
@@ -172,7 +173,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked: mockedModels(plan),
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes, ...outputNotes(plan)],
+      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes, ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {

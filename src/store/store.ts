@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
-import { EXIT, FlowError, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
+import { EXIT, FlowError, type Complaint, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
 import { appendRow, decodeBlock, decodeVectors, encodeBlock, encodeVectors, pack, unpack, type Block, type VectorRows } from "./codec.js";
 import { sweep, type Collected, type PlanNote, type SweepOptions } from "./collect.js";
 import { GroupCommit } from "./group-commit.js";
@@ -324,11 +324,11 @@ export class Store implements AsyncDisposable {
   }
 
   /** What decoders complained about, over all runs; no result depends on it. */
-  getHealth(medium: string): { message: string; atUs: number }[] {
-    return this.read<{ message: string; atUs: number }[]>(this.marks, ["health", medium]) ?? [];
+  getHealth(medium: string): Complaint[] {
+    return this.read<Complaint[]>(this.marks, ["health", medium]) ?? [];
   }
 
-  putHealth(medium: string, health: { message: string; atUs: number }[]): Promise<void> {
+  putHealth(medium: string, health: readonly Complaint[]): Promise<void> {
     return this.putLater(this.marks, ["health", medium], pack(health));
   }
 

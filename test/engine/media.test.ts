@@ -53,6 +53,26 @@ describe("media", () => {
       }
     }));
 
+  test("a file that was cut off says so, in the run that decodes it and in those that do not; what is missing counts for no speed", () =>
+    Workbench.with(async (bench) => {
+      const whole = join(bench.dir, "whole.mp4");
+      execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", CLIP, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart", whole]);
+      const bytes = await readFile(whole);
+      const cut = join(bench.dir, "cut.mp4");
+      await writeFile(cut, bytes.subarray(0, Math.floor(bytes.length / 2)));
+      const lengths: (number | null)[] = [];
+      const first = await bench.run(NOTES, { inputs: [cut, CLIP], onProgress: ({ active }) => lengths.push(...active.filter(({ uri }) => uri === cut).map(({ durationUs }) => durationUs)) });
+      balanced(first);
+      const said = first.notes.filter((text) => text.includes("damaged"));
+      assert.equal(said.length, 1, first.notes.join());
+      const [, read, all] = /^cut\.mp4 is damaged: only ([\d.]+) s of ([\d.]+) s could be read; the decoder complained/.exec(said[0]!) ?? assert.fail(said[0]);
+      assert.equal(all, "73.0");
+      assert.ok(Number(read) > 5 && Number(read) < 60, read);
+      assert.equal((lengths.at(-1)! / 1e6).toFixed(1), read);
+      const again = await bench.run(NOTES, { inputs: [cut, CLIP] });
+      assert.deepEqual([again.framesDecoded, again.notes.filter((text) => text.includes("damaged"))], [0, said]);
+    }));
+
   test("one of several media breaks off in the middle: its whole scenes and the other medium are there, the books close", () =>
     Workbench.with(async (bench) => {
       const bad = join(bench.dir, "bad.mp4");

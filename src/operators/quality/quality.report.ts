@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { duration } from "../../contracts/duration-field.js";
 import type { Interval, Series } from "../../contracts/items.js";
-import type { MediumInfo } from "../../contracts/media.js";
+import { MISSING_END_US, type MediumInfo } from "../../contracts/media.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Info, Rows, Value } from "../../contracts/ports.js";
 import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
@@ -11,9 +11,6 @@ import { blackFrames } from "../scene/frame-flags.js";
 import { SCORE_COLUMNS } from "../scene/scene.scores.columns.js";
 import { column } from "../series-rows.js";
 import { borders, frameTiming, freezes } from "./picture-checks.js";
-
-/** Containers round and pad their duration; a second that cannot be decoded is damage. */
-const MISSING_END_US = 1_000_000;
 
 export interface QualityOptions {
   black: number;
