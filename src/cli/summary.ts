@@ -1,4 +1,4 @@
-import type { NodeCounts, Plan } from "../contracts/index.js";
+import { redactUri, type NodeCounts, type Plan } from "../contracts/index.js";
 import type { RunSummary } from "../engine/index.js";
 import { storeOption } from "./command-line.js";
 import { colours, count, elapsed, plural, print, table } from "./output.js";
@@ -27,7 +27,7 @@ export function printSummary(summary: RunSummary, plan: Plan, store: string, sou
 }
 
 /** The medium and what is wrong with it; many messages name it themselves. */
-export const failureText = ({ uri, message }: Pick<RunSummary["failures"][number], "uri" | "message">): string => (message.includes(uri) ? message : `${uri}: ${message}`);
+export const failureText = ({ uri, message }: Pick<RunSummary["failures"][number], "uri" | "message">): string => (message.includes(redactUri(uri)) ? message : `${uri}: ${message}`);
 
 export function printFunnel(nodes: Readonly<Record<string, NodeCounts>>, order: readonly string[]): void {
   const cell = (n: number, column: (typeof COLUMNS)[number]): string => (n === 0 ? colours.dim("·") : column === "failed" || column === "dropped" ? colours.red(count(n)) : count(n));
