@@ -47,6 +47,11 @@ export function graphFile(typed: string): string {
   const candidates = [typed, join(packageRoot(), typed), join(inPackage, typed), join(inPackage, `${typed}.yaml`)];
   const found = candidates.find((path) => existsSync(path) && !isFolder(path));
   if (found !== undefined) return found;
+  if (isFolder(typed)) {
+    const inside = readdirSync(typed).filter((name) => /\.ya?ml$/.test(name)).sort();
+    const some = inside.slice(0, 5).map((name) => join(typed, name)).join(", ");
+    throw new FlowError("GRAPH_NOT_FOUND", `${typed} is a folder, and a graph is one YAML file.`, { hint: inside.length > 0 ? `Name one of its files: ${some}${inside.length > 5 ? ", …" : ""}.` : "No .yaml file lies in it.", exit: EXIT.badInput });
+  }
   const known = readdirSync(inPackage).filter((name) => name.endsWith(".yaml")).map((name) => relative(process.cwd(), join(inPackage, name)));
   throw new FlowError("GRAPH_NOT_FOUND", `There is no graph file ${typed}.`, { hint: `Graphs that come with flow: ${known.join(", ")}.`, exit: EXIT.badInput });
 }

@@ -15,6 +15,8 @@ const MAX_WORKERS = 8;
 export interface GraphRequest {
   params?: Record<string, string> | undefined;
   profile?: string | undefined;
+  /** Without one: check all of them. */
+  everyProfile?: boolean | undefined;
   inputs?: readonly string[] | undefined;
   only?: readonly string[] | undefined;
   from?: string | undefined;

@@ -127,6 +127,8 @@ export interface OperatorDefinition<C = unknown> {
   inputs: Record<string, PortType> | "map";
   outputs: Record<string, PortType> | ((link: LinkContext<C>) => Record<string, PortType>);
   config: z.ZodType<C>;
+  /** What options and models ask of inputs beyond what these declare: one that may else be left out, columns of their own. */
+  narrow?: (link: Pick<LinkContext<C>, "config" | "models">) => Readonly<Record<string, Partial<PortType>>>;
   /** Config fields that hold expressions or templates: their variables are checked by lint. */
   expressions?: Record<string, readonly string[]>;
   templates?: Record<string, "inputs">;

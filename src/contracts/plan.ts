@@ -144,8 +144,8 @@ export interface Problem {
   column: number;
   code: string;
   message: string;
-  found?: string;
-  expected?: string;
+  found: string;
+  expected: string;
   nearest?: string;
   hint: string;
 }

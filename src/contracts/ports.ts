@@ -47,6 +47,8 @@ export interface PortType {
   readonly optional?: boolean;
   /** input: an item without a value here still runs (value undefined) instead of being skipped(upstream). */
   readonly nullable?: boolean;
+  /** input: what to write in the graph where it is missing or something else comes. */
+  readonly hint?: string;
   /** input accepts any kind (join). */
   readonly any?: boolean;
 }

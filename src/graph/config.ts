@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { OperatorDefinition } from "../contracts/index.js";
 import type { Reporter } from "./problems.js";
-import { descend, describe, emptyMap, toValue, type At, type MapTree, type Tree } from "./tree.js";
+import { descend, describe, emptyMap, isBroken, toValue, type At, type MapTree, type Tree } from "./tree.js";
 
 /** JSON Schema of an operator's config as a user writes it; an empty object schema for what JSON Schema cannot say. */
 export function configSchema(op: OperatorDefinition): ConfigSchema {
@@ -50,6 +50,7 @@ interface Issue {
 /** `with:` → the operator's config, every zod issue as a problem at the value (or key) it is about. */
 export function parseConfig(op: OperatorDefinition, tree: Tree | null, nodeAt: At, report: Reporter): { ok: true; config: unknown } | { ok: false } {
   const given = tree ?? emptyMap(nodeAt);
+  if (isBroken(given)) return { ok: false };
   if (given.kind !== "map") {
     report.add("NOT_A_MAP", given.at, `\`with:\` is a mapping of options, not ${describe(given)}.`, { found: describe(given), expected: "a mapping", hint: `flow explain ${op.name}` });
     return { ok: false };
@@ -63,6 +64,12 @@ export function parseConfig(op: OperatorDefinition, tree: Tree | null, nodeAt: A
 function reportIssue(issue: Issue, op: OperatorDefinition, given: MapTree, nodeAt: At, report: Reporter): void {
   const hint = `flow explain ${op.name}`;
   const { tree, keyAt, whole } = descend(given, issue.path);
+  // Of alternatives, the one that the value has the shape of: what is wrong lies inside.
+  const inside = whole ? issue.errors?.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0)) : undefined;
+  if (inside) {
+    for (const inner of inside) reportIssue({ ...inner, path: [...issue.path, ...inner.path] }, op, given, nodeAt, report);
+    return;
+  }
   const field = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
     const schema = schemaAt(configSchema(op), issue.path);
@@ -104,6 +111,6 @@ function schemaAt(schema: ConfigSchema, path: readonly PropertyKey[]): ConfigSch
 }
 
 export function hasBroken(tree: Tree): boolean {
-  if (tree.kind === "scalar") return tree.broken === true;
+  if (tree.kind === "scalar") return isBroken(tree);
   return tree.kind === "list" ? tree.items.some(hasBroken) : [...tree.entries.values()].some((entry) => hasBroken(entry.value));
 }

@@ -49,26 +49,27 @@ export function misfits(source: PortType, port: PortType, level: Level, inherits
     return [{ code: "KIND_MISMATCH", message: `${name} takes ${port.kind}, and this is ${source.kind}.`, found, expected, hint: `flow explain ${operator}` }];
   }
   const list: Misfit[] = [];
-  const fault = (code: ProblemCode, message: string, hint?: string): void => void list.push({ code, message, found, expected, hint: hint ?? `flow explain ${operator}` });
+  const fault = (code: ProblemCode, message: string, own: Partial<Misfit> = {}): void => void list.push({ code, message, found, expected, hint: port.hint ?? `flow explain ${operator}`, ...own });
   if (!inherits && source.level !== port.level) {
     const finer = compareLevels(source.level, port.level) > 0;
     // A coarser value is the same for every item; a series where one value is wanted, or the reverse, is another thing.
     const broadcast = !finer && compareLevels(port.level, level) <= 0;
     if (!broadcast) {
       const bridge = finer ? BRIDGES[source.kind]?.(port.level) : undefined;
-      fault("LEVEL_MISMATCH", `${label(source)} into ${name}, which takes ${label(port)}${bridge ? `: ${bridge}` : ""}.`, bridge && `${capital(bridge)}; see \`flow list\`.`);
+      fault("LEVEL_MISMATCH", `${label(source)} into ${name}, which takes ${label(port)}${bridge ? `: ${bridge}` : ""}.`, bridge ? { hint: `${capital(bridge)}; see \`flow list\`.` } : {});
     }
   }
   const differs = (key: "dims" | "space" | "sampleRate" | "color" | "geometry"): boolean => port[key] !== undefined && source[key] !== undefined && port[key] !== source[key];
   if (differs("dims")) fault("DIMS_MISMATCH", `${name} takes vectors of ${port.dims} numbers, and these have ${source.dims}.`);
-  if (port.norm === "unit" && source.norm === "none") fault("NORM_MISMATCH", `${name} needs unit vectors, and these are not normalised.`, "vectors.mean normalises (renormalize: true).");
+  if (port.norm === "unit" && source.norm === "none") fault("NORM_MISMATCH", `${name} needs unit vectors, and these are not normalised.`, { hint: "vectors.mean normalises (renormalize: true)." });
   if (differs("space")) fault("SPACE_MISMATCH", `${name} takes vectors of the space ${port.space}, and these belong to ${source.space}.`);
   if (differs("sampleRate")) fault("SAMPLE_RATE_MISMATCH", `${name} takes sound at ${port.sampleRate} Hz, and this has ${source.sampleRate} Hz.`);
   if (differs("color")) fault("COLOR_MISMATCH", `${name} takes ${port.color} frames, and these are ${source.color}.`);
   if (differs("geometry")) fault("GEOMETRY_MISMATCH", `${name} reads coordinates of the ${port.geometry} raster, and these refer to the ${source.geometry} one.`);
   if (port.columns && source.columns) {
     const missing = port.columns.filter((column) => !source.columns?.includes(column));
-    if (missing.length > 0) fault("COLUMNS_MISSING", `${name} reads the column${missing.length > 1 ? "s" : ""} ${missing.join(", ")}, which these rows lack.`);
+    const names = missing.join(", ");
+    if (missing.length > 0) fault("COLUMNS_MISSING", `${name} reads the column${missing.length > 1 ? "s" : ""} ${names}, which these rows lack.`, { found: `rows without ${names}`, expected: `rows with ${names}` });
   }
   return list;
 }

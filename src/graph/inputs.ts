@@ -46,11 +46,11 @@ function readSource(tree: Tree, into: string | null, keyAt: At, report: Reporter
     const from = tree.entries.get("from");
     for (const [key, entry] of tree.entries) if (!OPTIONS.includes(key)) report.add("UNKNOWN_KEY", entry.keyAt, `An input has no option ${key}.`, { found: key, among: OPTIONS });
     if (!from) {
-      report.add("MISSING_KEY", keyAt, "The input does not say where it comes from.", { expected: "from: NODE.PORT" });
+      report.add("MISSING_KEY", keyAt, "The input does not say where it comes from.", { found: "no `from:`", expected: "from: NODE.PORT" });
       return [];
     }
     const crop = tree.entries.get("crop");
-    if (crop) report.add("NOT_SUPPORTED", crop.keyAt, "Crops on an input are not pushed down yet.", { found: "crop", hint: "Leave `crop` out: the operator sees the whole frame." });
+    if (crop) report.add("NOT_SUPPORTED", crop.keyAt, "Crops on an input are not pushed down yet.", { found: "crop", expected: "from, fps or size", hint: "Leave `crop` out: the operator sees the whole frame." });
     const refs = readSource(from.value, into, keyAt, report, listed);
     const fps = readFps(tree.entries.get("fps")?.value, report);
     const size = readSize(tree.entries.get("size")?.value, report);

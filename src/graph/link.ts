@@ -6,10 +6,10 @@ import { reach, topologicalOrder } from "./order.js";
 import { readOutputs, type LinkedOutput } from "./outputs.js";
 import { resolveParams, type ResolvedParam } from "./params.js";
 import type { GraphSyntax } from "./parse.js";
-import { reporter, type Reporter } from "./problems.js";
+import { nearestName, reporter, type Reporter } from "./problems.js";
 import { expectedOf, isOrder, readDevice, readRuntime, type RuntimeSyntax } from "./runtime.js";
 import { substitute, type Scope } from "./substitute.js";
-import { child, describe, emptyMap, overlay, type At, type MapEntry, type MapTree, type Tree } from "./tree.js";
+import { child, describe, emptyMap, isBroken, overlay, type At, type MapEntry, type MapTree, type Tree } from "./tree.js";
 import type { Role } from "./roles.js";
 import { wireNode, type LinkedNode, type Wiring } from "./wire.js";
 
@@ -95,6 +95,7 @@ function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions
   const runtime = readRuntime(resolve("runtime"), report);
   const { drafts, inactive, disabled, names } = readNodes(child(profiled, "nodes"), profiled, scope, env.catalogue, report);
 
+  reportOpeners(drafts, report);
   const linked = new Map<string, LinkedNode>();
   const cutters = [...drafts.values()].filter((draft) => draft.op?.run.form === "cut").map((draft) => draft.name);
   const wiring: Wiring = { drafts, disabled, names, linked, roles, models, cutters, report };
@@ -107,11 +108,11 @@ function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions
     const draft = drafts.get(name);
     if (draft) wireNode(draft, wiring);
   }
-  const outputs = readOutputs(resolve("outputs"), { linked, names, disabled, report });
+  const outputs = readOutputs(resolve("outputs"), { linked, names, disabled, drafts, report });
   for (const [name, param] of params) {
-    if (!used.has(name) && !mentions(syntax.root, name)) report.add("UNUSED_PARAM", param.at, `Nothing uses the parameter ${name}.`, { found: name, hint: `Use \${params.${name}} somewhere, or remove it.` });
+    if (!used.has(name) && !mentions(syntax.root, name)) report.add("UNUSED_PARAM", param.at, `Nothing uses the parameter ${name}.`, { found: name, expected: "a value that reads it", hint: `Use \${params.${name}} somewhere, or remove it.` });
   }
-  if (child(profiled, "outputs")) reportUnused(drafts, inactive, profiled, cutters, report);
+  if (child(profiled, "outputs")) reportUnused(drafts, inactive, profiled, cutters, names, report);
   const root = { ...profiled, entries: new Map(profiled.entries) };
   setNodes(root, drafts);
   const title = child(profiled, "name");
@@ -144,21 +145,21 @@ function mockRoles(roles: Map<string, Role>, { models, standIn }: GraphEnvironme
     const role = roles.get(name);
     const played = role?.wanted ?? role?.manifest;
     if (role && played && !played.mock) roles.set(name, { ...role, manifest: standIn(played), wanted: null, other: null });
-    else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, { found: name, among: roles.keys() });
+    else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, { found: name, among: roles });
   }
 }
 
 function checkRoot(root: MapTree, report: Reporter): void {
   for (const [key, entry] of root.entries) {
     if (key === "plugins") {
-      if (entry.value.kind !== "list" || entry.value.items.length > 0) report.add("NOT_SUPPORTED", entry.keyAt, "Plugins come later.", { found: "plugins", hint: "Leave `plugins` out." });
-    } else if (key === "inputs") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`inputs:`) come later.", { found: "inputs", hint: "Leave `inputs` out; media come from a parameter with positional: true." });
+      if (entry.value.kind !== "list" || entry.value.items.length > 0) report.add("NOT_SUPPORTED", entry.keyAt, "Plugins come later.", { found: "plugins", expected: "no plugins", hint: "Leave `plugins` out." });
+    } else if (key === "inputs") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`inputs:`) come later.", { found: "inputs", expected: "params", hint: "Leave `inputs` out; media come from a parameter with positional: true." });
     // x-… holds anchors, as in other YAML formats.
     else if (!ROOT_KEYS.includes(key) && !key.startsWith("x-")) report.add("UNKNOWN_KEY", entry.keyAt, `A graph has no key ${key}.`, { found: key, among: ROOT_KEYS });
   }
   for (const key of ["name", "description"]) checkText(child(root, key), key, report);
   const profiles = child(root, "profiles");
-  if (!profiles) return;
+  if (!profiles || isBroken(profiles)) return;
   if (profiles.kind !== "map") {
     report.add("NOT_A_MAP", profiles.at, `\`profiles:\` is a mapping, not ${describe(profiles)}.`, { found: describe(profiles), expected: "{ NAME: { … } }" });
     return;
@@ -174,7 +175,7 @@ function checkRoot(root: MapTree, report: Reporter): void {
     const changed = child(profile.value, "nodes");
     for (const [node, change] of changed?.kind === "map" ? changed.entries : []) {
       const makesOne = change.value.kind === "map" && (change.value.entries.has("op") || change.value.entries.has("switch"));
-      if (!known.has(node) && !makesOne) report.add("UNKNOWN_NODE", change.keyAt, `The profile ${name} changes the node ${node}, which the graph does not have.`, { found: node, among: known.keys() });
+      if (!known.has(node) && !makesOne) report.add("UNKNOWN_NODE", change.keyAt, `The profile ${name} changes the node ${node}, which the graph does not have.`, { found: node, among: known });
     }
   }
 }
@@ -185,7 +186,7 @@ function applyProfile(root: MapTree, name: string | undefined, report: Reporter)
   const profile = child(profiles, name);
   if (profile?.kind !== "map") {
     const names = profiles?.kind === "map" ? [...profiles.entries.keys()] : [];
-    if (!profile) report.add("UNKNOWN_PROFILE", profiles?.at ?? root.at, `The graph has no profile ${name}.`, { found: name, among: names, ...(names.length === 0 ? { expected: "no --profile: the graph has none" } : {}) });
+    if (!profile) report.add("UNKNOWN_PROFILE", profiles?.at ?? root.at, `The graph has no profile ${name}.`, { found: name, among: names, ...(names.length === 0 ? { expected: "no --profile: the graph has none", hint: "Leave --profile out." } : nearestName(name, names) === null ? { hint: `Take one of its profiles (${names.join(", ")}), or leave --profile out.` } : {}) });
     return root;
   }
   const entries = new Map([...profile.entries].filter(([key]) => PROFILE_KEYS.includes(key)));
@@ -207,7 +208,7 @@ function marked(tree: Tree, from: string): Tree {
  */
 function readRoles(tree: Tree | null, models: ModelCatalogue, swapped: string | null, report: Reporter): Map<string, Role> {
   const roles = new Map<string, Role>();
-  if (!tree) return roles;
+  if (!tree || isBroken(tree)) return roles;
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`models:\` is a mapping of role to model, not ${describe(tree)}.`, { found: describe(tree), expected: "{ ROLE: MODEL }" });
     return roles;
@@ -234,7 +235,7 @@ function readModel(tree: Tree, models: ModelCatalogue, report: Reporter): { mani
   }
   const id = String(tree.value);
   const manifest = models.get(id) ?? null;
-  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models.keys(), hint: "A model is a manifest models/NAME.yaml; `flow models list` shows all." });
+  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models, hint: "A model is a manifest models/NAME.yaml; `flow models list` shows all." });
   return { manifest, at };
 }
 
@@ -272,6 +273,7 @@ function readNodes(tree: Tree | null, root: MapTree, scope: Scope, catalogue: Op
     report.add("MISSING_KEY", root.at, "The graph has no `nodes:`.", { found: "nothing", expected: "nodes: { NAME: { op: … } }", hint: "flow list" });
     return nodes;
   }
+  if (isBroken(tree)) return nodes;
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`nodes:\` is a mapping of name to node, not ${describe(tree)}.`, { found: describe(tree), expected: "{ NAME: { op: … } }" });
     return nodes;
@@ -282,6 +284,7 @@ function readNodes(tree: Tree | null, root: MapTree, scope: Scope, catalogue: Op
       report.add("WRONG_TYPE", keyAt, `${JSON.stringify(name)} cannot name a node.`, { found: name, expected: NAME_RULE });
       continue;
     }
+    if (isBroken(value)) continue;
     if (value.kind !== "map") {
       report.add("NOT_A_MAP", value.at, `The node ${name} is a mapping, not ${describe(value)}.`, { found: describe(value), expected: "{ op: … }" });
       continue;
@@ -369,7 +372,19 @@ function sourcesOf(drafts: ReadonlyMap<string, NodeDraft>, cutters: readonly str
   };
 }
 
-function reportUnused(drafts: ReadonlyMap<string, NodeDraft>, inactive: readonly NodeDraft[], root: MapTree, cutters: readonly string[], report: Reporter): void {
+/** A run has one list of media, and opens each of them once. */
+function reportOpeners(drafts: ReadonlyMap<string, NodeDraft>, report: Reporter): void {
+  const [first, ...more] = [...drafts.values()].filter(({ ok, op }) => ok && op?.run.form === "source");
+  for (const { name, keyAt, op } of more) {
+    report.add("NOT_SUPPORTED", keyAt, `A graph opens its media in one node, and ${first?.name} does: ${name} would run on the same ones.`, {
+      found: `${op?.name} in ${first?.name} and in ${name}`,
+      expected: `one ${op?.name}`,
+      hint: `Open all of them in ${first?.name}: with: { uri: [a.mp4, b.mp4] }, a folder or a glob. What differs from medium to medium is two graphs.`,
+    });
+  }
+}
+
+function reportUnused(drafts: ReadonlyMap<string, NodeDraft>, inactive: readonly NodeDraft[], root: MapTree, cutters: readonly string[], names: ReadonlySet<string>, report: Reporter): void {
   const outputs = child(root, "outputs");
   const starts = new Set<string>();
   for (const [, entry] of outputs?.kind === "map" ? outputs.entries : []) {
@@ -380,9 +395,11 @@ function reportUnused(drafts: ReadonlyMap<string, NodeDraft>, inactive: readonly
   const sources = sourcesOf(drafts, cutters);
   const alternatives = new Map<string, string[]>();
   for (const draft of inactive) alternatives.set(draft.name, [...(alternatives.get(draft.name) ?? []), ...draft.refs.map((ref) => ref.node)]);
-  const reached = reach(starts, (name) => [...sources(name), ...(alternatives.get(name) ?? [])]);
+  // A name that is misspelt reaches what it means.
+  const meant = (name: string): string => (names.has(name) ? name : (nearestName(name, names) ?? name));
+  const reached = reach([...starts].map(meant), (name) => [...sources(name), ...(alternatives.get(name) ?? [])].map(meant));
   for (const [name, draft] of drafts) {
-    if (!reached.has(name)) report.add("UNUSED_NODE", draft.keyAt, `No output reaches the node ${name}, so it never runs.`, { found: name, hint: "Connect it to a join, or remove it." });
+    if (!reached.has(name)) report.add("UNUSED_NODE", draft.keyAt, `No output reaches the node ${name}, so it never runs.`, { found: name, expected: "a node that an output reaches", hint: "Connect it to a join, or remove it." });
   }
 }
 

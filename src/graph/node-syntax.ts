@@ -4,7 +4,7 @@ import { readInputs, type InputRef } from "./inputs.js";
 import type { Reporter } from "./problems.js";
 import { checkText } from "./text.js";
 import { readNodeRuntime, type WorkerSyntax } from "./runtime.js";
-import { child, describe, type At, type ScalarTree, type Tree, type MapTree } from "./tree.js";
+import { child, describe, isBroken, type At, type ScalarTree, type Tree, type MapTree } from "./tree.js";
 
 /** A node on its own: operator found, options checked, edges still names. */
 export interface NodeDraft {
@@ -32,7 +32,7 @@ export const DEFAULT_ON_ERROR: ErrorPolicy = { retry: 2, backoffMinMs: 200, back
 export function readNode(name: string, keyAt: At, tree: MapTree, catalogue: ReadonlyMap<string, OperatorDefinition>, report: Reporter): NodeDraft {
   const before = report.problems.length;
   for (const [key, entry] of tree.entries) {
-    if (key === "use") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`use:`) come later.", { found: "use", hint: "Write the nodes out." });
+    if (key === "use") report.add("NOT_SUPPORTED", entry.keyAt, "Graphs used as operators (`use:`) come later.", { found: "use", expected: "op: OPERATOR", hint: "Write the nodes out." });
     else if (!NODE_KEYS.includes(key)) report.add("UNKNOWN_KEY", entry.keyAt, `A node has no key ${key}.`, { found: key, among: NODE_KEYS });
   }
   checkText(child(tree, "description"), "description", report);
@@ -66,6 +66,7 @@ function readOperator(name: string, keyAt: At, tree: MapTree, catalogue: Readonl
     if (!tree.entries.has("use")) report.add("MISSING_KEY", keyAt, `The node ${name} has no operator.`, { found: "nothing", expected: "op: OPERATOR", hint: "flow list" });
     return null;
   }
+  if (isBroken(written)) return null;
   if (written.kind !== "scalar" || typeof written.value !== "string") {
     report.add("WRONG_TYPE", written.at, `\`op:\` is the name of an operator, not ${describe(written)}.`, { found: describe(written), expected: "an operator's name", hint: "flow list" });
     return null;
@@ -74,7 +75,7 @@ function readOperator(name: string, keyAt: At, tree: MapTree, catalogue: Readonl
   const pin = pins.length > 0 ? pins.join("@") : undefined;
   const op = catalogue.get(wanted);
   if (!op) {
-    report.add("UNKNOWN_OPERATOR", written.at, `There is no operator ${wanted}.`, { found: wanted, among: catalogue.keys(), expected: "an operator of `flow list`", hint: "flow list" });
+    report.add("UNKNOWN_OPERATOR", written.at, `There is no operator ${wanted}.`, { found: wanted, among: catalogue, expected: "an operator of `flow list`", hint: "flow list" });
     return null;
   }
   if (pin !== undefined && pin !== String(op.version)) {
@@ -100,7 +101,7 @@ type Fields = Record<string, (tree: ScalarTree) => string | null>;
 
 /** Reads a small mapping of scalars; each reader takes the value or says what it expected. */
 function readFields(tree: Tree | null, what: string, fields: Fields, report: Reporter): void {
-  if (!tree) return;
+  if (!tree || isBroken(tree)) return;
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`${what}:\` is a mapping, not ${describe(tree)}.`, { found: describe(tree), expected: `{ ${Object.keys(fields).join(", ")} }` });
     return;

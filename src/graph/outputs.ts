@@ -1,6 +1,7 @@
 import type { OutputSpec } from "../contracts/index.js";
 import type { Reporter } from "./problems.js";
-import { child, describe, type At, type MapTree, type Tree } from "./tree.js";
+import { child, describe, isBroken, type At, type MapTree, type Tree } from "./tree.js";
+import type { NodeDraft } from "./node-syntax.js";
 import type { LinkedNode } from "./wire.js";
 
 export interface LinkedOutput extends OutputSpec {
@@ -17,12 +18,14 @@ export interface OutputScope {
   /** Every node of the graph, disabled and broken ones too. */
   names: ReadonlySet<string>;
   disabled: ReadonlySet<string>;
+  /** Enabled nodes as written. */
+  drafts: ReadonlyMap<string, NodeDraft>;
   report: Reporter;
 }
 
 export function readOutputs(tree: Tree | null, scope: OutputScope): LinkedOutput[] {
   const { report } = scope;
-  if (!tree) return [];
+  if (!tree || isBroken(tree)) return [];
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`outputs:\` is a mapping, not ${describe(tree)}.`, { found: describe(tree), expected: "{ scene: { from: NODE }, media: { from: NODE } }" });
     return [];
@@ -50,6 +53,8 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
     return null;
   }
   const from: LinkedNode[] = [];
+  /** Joins in which something else is wrong: the names of their fields are known, not what these hold. */
+  const broken: NodeDraft[] = [];
   let unknown = false;
   for (const { tree: item, value } of words(written, report)) {
     if (!scope.names.has(value)) {
@@ -58,14 +63,17 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
       continue;
     }
     const node = linked.get(value);
+    if (scope.disabled.has(value)) continue;
     if (!node) {
-      unknown ||= !scope.disabled.has(value);
+      const draft = scope.drafts.get(value);
+      if (draft?.op?.run.form === "join" && draft.refs.length > 0) broken.push(draft);
+      else unknown = true;
       continue;
     }
     if (node.level !== kind) report.add("LEVEL_MISMATCH", item.at, `The output ${kind} takes one record per ${kind}, and ${value} runs by ${node.level}.`, { found: node.level, expected: kind, hint: `Add a join by: ${kind}.` });
     else from.push(node);
   }
-  if (unknown || from.length === 0) return null;
+  if (unknown || from.length + broken.length === 0) return null;
   const fields = new Map<string, string>();
   const absent = new Set<string>();
   for (const node of from) {
@@ -73,17 +81,21 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
     for (const [name, type] of source) fields.set(name, type.kind);
     for (const name of node.absent) absent.add(name);
   }
-  const known = (name: string, place: At, what: string, extra: readonly string[] = [], among = [...fields.keys()]): boolean => {
+  for (const { refs, tree: written } of broken) {
+    const inputs = child(written, "in");
+    for (const name of inputs?.kind === "map" ? inputs.entries.keys() : refs.map((ref) => ref.node)) absent.add(name);
+  }
+  const known = (name: string, place: At, what: string, extra: readonly string[] = [], among = [...fields.keys(), ...absent]): boolean => {
     if (absent.has(name)) return false;
     if (fields.has(name) || extra.includes(name)) return true;
-    report.add("OUTPUT_FIELD", place, `The records of ${from.map((node) => node.draft.name).join(", ")} have no ${what} ${name}.`, { found: name, among: [...among, ...extra] });
+    report.add("OUTPUT_FIELD", place, `The records of ${[...from.map(({ draft }) => draft), ...broken].map((draft) => draft.name).join(", ")} have no ${what} ${name}.`, { found: name, among: [...among, ...extra] });
     return false;
   };
   const vectors: OutputSpec["vectors"] = {};
   const vectorTree = child(tree, "vectors");
   if (vectorTree && vectorTree.kind !== "map") report.add("NOT_A_MAP", vectorTree.at, `\`vectors:\` is a mapping of name to options, not ${describe(vectorTree)}.`, { found: describe(vectorTree), expected: "{ NAME: {} }" });
   for (const [name, entry] of vectorTree?.kind === "map" ? vectorTree.entries : []) {
-    if (!known(name, entry.keyAt, "vector", [], [...fields].flatMap(([field, type]) => (type === "vector" ? [field] : [])))) continue;
+    if (!known(name, entry.keyAt, "vector", [], [...[...fields].flatMap(([field, type]) => (type === "vector" ? [field] : [])), ...absent])) continue;
     if (fields.get(name) !== "vector") report.add("OUTPUT_FIELD", entry.keyAt, `${name} is ${fields.get(name)}, not a vector.`, { found: String(fields.get(name)), expected: "a vector", hint: `Take ${name} out of \`vectors:\`; words are searched by \`fulltext:\`.` });
     vectors[name] = { weight: readWeight(entry.value, report) };
   }
@@ -98,6 +110,7 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
     return false;
   });
   const index = list("index").filter(({ tree: item, value }) => known(value, item.at, "field", RECORD_KEYS));
+  if (from.length === 0) return null;
   return { kind, at, from: from.map((node) => node.draft.name), vectors, fulltext: fulltext.map((word) => word.value), index: index.map((word) => word.value) };
 }
 

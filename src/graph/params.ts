@@ -3,7 +3,7 @@ import { NAME, NAME_RULE } from "./inputs.js";
 import { coreScalar, substitute, type Scope } from "./substitute.js";
 import type { Reporter } from "./problems.js";
 import { checkText } from "./text.js";
-import { child, describe, toValue, type At, type MapTree, type Tree } from "./tree.js";
+import { child, describe, isBroken, toValue, type At, type MapTree, type Tree } from "./tree.js";
 
 const TYPES = ["media", "number", "integer", "boolean", "string", "enum", "duration"] as const;
 type ParamType = (typeof TYPES)[number];
@@ -31,15 +31,15 @@ export function resolveParams(root: MapTree, sources: ParamSources, scope: Scope
   const params = new Map<string, ResolvedParam>();
   const declared = child(root, "params");
   const entries = declared?.kind === "map" ? declared.entries : new Map<string, never>();
-  if (declared && declared.kind !== "map") report.add("NOT_A_MAP", declared.at, "`params:` is a mapping of name to declaration.", { found: describe(declared), expected: "a mapping" });
+  if (declared && declared.kind !== "map" && !isBroken(declared)) report.add("NOT_A_MAP", declared.at, "`params:` is a mapping of name to declaration.", { found: describe(declared), expected: "a mapping" });
   const positional = [...entries].filter(([, entry]) => isTrue(child(entry.value, "positional")));
-  for (const [, entry] of positional.slice(1)) report.add("WRONG_TYPE", entry.keyAt, "Only one parameter can be positional.", { expected: "one `positional: true`" });
+  for (const [, entry] of positional.slice(1)) report.add("WRONG_TYPE", entry.keyAt, "Only one parameter can be positional.", { found: `${positional.length} of them`, expected: "one `positional: true`" });
   const fills = positional[0]?.[0] ?? null;
   if (sources.inputs.length > 0 && fills === null) {
-    report.add("NO_POSITIONAL", declared?.at ?? root.at, "Inputs are given, but no parameter takes them.", { found: sources.inputs.join(" "), hint: "Declare one: params: { input: { type: media, positional: true } }." });
+    report.add("NO_POSITIONAL", declared?.at ?? root.at, "Inputs are given, but no parameter takes them.", { found: sources.inputs.join(" "), expected: "a parameter with positional: true", hint: "Declare one: params: { input: { type: media, positional: true } }." });
   }
   for (const [name, value] of Object.entries(sources.given)) {
-    if (!entries.has(name)) report.add("UNKNOWN_PARAM", declared?.at ?? root.at, `-p ${name}=${value}: the graph declares no parameter ${name}.`, { found: name, among: entries.keys() });
+    if (!entries.has(name)) report.add("UNKNOWN_PARAM", declared?.at ?? root.at, `-p ${name}=${value}: the graph declares no parameter ${name}.`, { found: name, among: entries });
   }
   for (const [name, entry] of entries) {
     if (!NAME.test(name)) report.add("WRONG_TYPE", entry.keyAt, `${JSON.stringify(name)} cannot name a parameter.`, { found: name, expected: NAME_RULE });
@@ -115,7 +115,7 @@ function readTypes(name: string, keyAt: At, spec: MapTree, report: Reporter): st
   if (items.length === 0) report.add("WRONG_TYPE", type.at, `The parameter ${name} has no type.`, { found: "an empty list", expected: TYPES.join(" | ") });
   if (types.length < items.length || types.length === 0) return null;
   if (types.includes("enum") && enumWords(spec).length === 0) {
-    report.add("MISSING_KEY", keyAt, `The parameter ${name} is an enum without \`of: [word, …]\`.`, { expected: "of: [word, …]" });
+    report.add("MISSING_KEY", keyAt, `The parameter ${name} is an enum without \`of: [word, …]\`.`, { found: "nothing", expected: "of: [word, …]" });
     return null;
   }
   return types;

@@ -9,7 +9,7 @@ import { resolvedValues } from "./resolved.js";
 import { chooseDevices } from "./roles.js";
 import { checkTimeout } from "./runtime.js";
 import type { At } from "./tree.js";
-import type { LinkedNode } from "./wire.js";
+import { reportRefusal, type LinkedNode } from "./wire.js";
 
 export interface PlanOptions {
   /** Version of the decoder, which goes into the keys of what reads pictures and sound: another one may give other frames and samples. */
@@ -153,7 +153,7 @@ function planNode(node: LinkedNode, linked: LinkedGraph, planned: ReadonlyMap<st
   try {
     demands = demandsOf(node);
   } catch (thrown) {
-    report.add("LINK_REFUSED", draft.keyAt, `${draft.name}: ${op.name} cannot say what it needs decoded: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { hint: `flow explain ${op.name}` });
+    reportRefusal(node, thrown, "cannot say what it needs decoded", report);
   }
   const inputs: Record<string, PlanInput> = {};
   for (const [entry, input] of Object.entries(node.inputs)) {

@@ -7,7 +7,8 @@ const warning = (meaning: string): { severity: Severity; meaning: string } => ({
 /** The closed table of what `flow lint` can say; the code is stable, the message is not. */
 export const PROBLEM_CODES = {
   YAML_SYNTAX: error("The text is not YAML 1.2."),
-  YAML_ALIAS_BOMB: error("The file has, or its aliases expand to, more values or levels than any graph needs."),
+  YAML_ALIAS_BOMB: error("The file has, or its aliases expand to, more values than any graph needs."),
+  YAML_TOO_DEEP: error("The file is nested deeper than any graph needs."),
   DUPLICATE_KEY: error("A mapping has the same key twice; YAML would silently keep one."),
   NOT_A_MAP: error("A mapping, list or text stands where another shape is needed."),
   FLOW_VERSION: error("`flow:` is missing or a major version this program does not know."),
@@ -71,18 +72,13 @@ export interface Place {
   column: number;
 }
 
-export interface ProblemDetails {
-  found?: string | undefined;
-  expected?: string | undefined;
-  /** Names the found one could have been: the nearest is reported, the list becomes `expected` unless that is given. */
-  among?: Iterable<string> | undefined;
-  hint?: string | undefined;
-}
+/** Whatever is wrong was found, and something else was expected: in words, or as the names that the found one could have been. */
+export type ProblemDetails = { found: string; hint?: string | undefined } & ({ expected: string; among?: Names | undefined } | { among: Names; expected?: string | undefined });
 
 export interface Reporter {
   readonly file: string;
   readonly problems: Problem[];
-  add(code: ProblemCode, at: Place, message: string, details?: ProblemDetails): void;
+  add(code: ProblemCode, at: Place, message: string, details: ProblemDetails): void;
   /** Problems that another reporter of the same file made. */
   take(problems: readonly Problem[]): void;
 }
@@ -99,11 +95,11 @@ export function reporter(file: string): Reporter {
     file,
     problems,
     take: (taken) => problems.push(...taken.filter(isNew)),
-    add(code, at, message, { found, expected, among, hint } = {}) {
+    add(code, at, message, { found, expected, among, hint }) {
       if (!isNew({ code, line: at.line, column: at.column, message })) return;
-      const names = among === undefined ? null : [...among];
-      const near = names && found !== undefined ? nearestName(found, names) : null;
-      const wanted = expected ?? (names && names.length > 0 ? listed(names) : undefined);
+      const names = among === undefined ? null : indexOf(among);
+      const near = names ? nearestIn(found, names) : null;
+      const wanted = expected ?? (names && names.list.length > 0 ? listed(names.list) : "no name: none is declared");
       problems.push({
         severity: PROBLEM_CODES[code].severity,
         file,
@@ -111,10 +107,10 @@ export function reporter(file: string): Reporter {
         column: at.column,
         code,
         message,
-        ...(found === undefined ? {} : { found }),
-        ...(wanted === undefined ? {} : { expected: wanted }),
+        found: found === "" ? '""' : found,
+        expected: wanted,
         ...(near === null ? {} : { nearest: near }),
-        hint: hint ?? (near !== null ? `Did you mean "${near}"?` : names && names.length > 1 && !expected ? "Write one of those." : wanted !== undefined ? `Write ${wanted}.` : `Change it here and check again: flow lint ${file}`),
+        hint: hint ?? (near !== null ? `Did you mean "${near}"?` : expected !== undefined ? `Write ${wanted}.` : names && names.list.length > 1 ? "Write one of those." : names?.list.length === 1 ? `There is only "${names.list[0]}".` : `Change it here and check again: flow lint ${file}`),
       });
     },
   };
@@ -128,35 +124,120 @@ export const modelNotes = (problems: readonly Problem[]): string[] => problems.f
 
 export const hasErrors = (problems: readonly Problem[]): boolean => problems.some((problem) => problem.severity === "error");
 
+/** Names to choose from; of a map, its keys. */
+export type Names = Iterable<string> | ReadonlyMap<string, unknown>;
+
+/** Names by their length, each with its letters: of thousands a search compares few. */
+interface NameIndex {
+  list: readonly string[];
+  byLength: ReadonlyMap<number, readonly { name: string; lower: string; letters: number; rank: number }[]>;
+  /** What was searched before. */
+  found: Map<string, string | null>;
+}
+
+/** Thousands of wrong names search the same collection. */
+const indexes = new WeakMap<object, NameIndex>();
+
+function indexOf(names: Names): NameIndex {
+  const size = names instanceof Map || names instanceof Set ? names.size : Array.isArray(names) ? names.length : null;
+  const known = indexes.get(names);
+  if (known && known.list.length === size) return known;
+  const list = [...(names instanceof Map ? (names.keys() as Iterable<string>) : (names as Iterable<string>))];
+  const byLength = new Map<number, { name: string; lower: string; letters: number; rank: number }[]>();
+  for (const [rank, name] of list.entries()) {
+    const lower = name.toLowerCase();
+    const entry = { name, lower, letters: lettersOf(lower), rank };
+    const same = byLength.get(lower.length);
+    if (same) same.push(entry);
+    else byLength.set(lower.length, [entry]);
+  }
+  const index: NameIndex = { list, byLength, found: new Map() };
+  if (size !== null) indexes.set(names, index);
+  return index;
+}
+
+/** A bit for each letter of a word (digits and signs share the last ones): a letter that only one of two words has is an edit. */
+function lettersOf(lower: string): number {
+  let bits = 0;
+  for (let i = 0; i < lower.length; i++) {
+    const code = lower.charCodeAt(i);
+    bits |= 1 << (code >= 97 && code <= 122 ? code - 97 : 26 + (code % 6));
+  }
+  return bits;
+}
+
+function bitsIn(x: number): number {
+  let bits = x - ((x >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return (((bits + (bits >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24;
+}
+
 const MAX_WORD = 100;
 
-/** The closest of `names` by edit distance, ties to the first; null when none is closer than half of the word. */
-export function nearestName(word: string, names: Iterable<string>): string | null {
-  let best: string | null = null;
-  let bestDistance = Math.max(2, Math.ceil(word.length / 2)) + 1;
+/** The closest of `names` by edit distance, ties to the first; null when in none at least two thirds of the letters are right. */
+export const nearestName = (word: string, names: Names): string | null => nearestIn(word, indexOf(names));
+
+function nearestIn(word: string, index: NameIndex): string | null {
   // A longer word is no slip of the pen, and the table grows by the square.
   if (word.length > MAX_WORD) return null;
-  for (const name of names) {
-    if (Math.abs(name.length - word.length) >= bestDistance) continue;
-    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance && distance < Math.max(word.length, name.length)) [best, bestDistance] = [name, distance];
-  }
-  return best;
+  let nearest = index.found.get(word);
+  if (nearest === undefined) index.found.set(word, (nearest = search(word, index)));
+  return nearest;
 }
 
-/** Levenshtein distance with adjacent transpositions counted once (optimal string alignment). */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let value = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) value = Math.min(value, (before[j - 2] ?? 0) + 1);
-      row.push(value);
+function search(word: string, { byLength }: NameIndex): string | null {
+  const lower = word.toLowerCase();
+  const letters = lettersOf(lower);
+  let best: { name: string; rank: number } | null = null;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const length of [...byLength.keys()].sort((a, b) => Math.abs(a - lower.length) - Math.abs(b - lower.length))) {
+    const longer = Math.max(length, lower.length);
+    const most = Math.min(Math.max(1, Math.floor(longer / 3)), longer - 1, bestDistance);
+    if (Math.abs(length - lower.length) > most) continue;
+    for (const entry of byLength.get(length) ?? []) {
+      // An earlier name wins a tie.
+      const limit = Math.min(most, bestDistance - (best && entry.rank > best.rank ? 1 : 0));
+      if (bitsIn(letters & ~entry.letters) > limit || bitsIn(entry.letters & ~letters) > limit) continue;
+      const distance = editDistance(lower, entry.lower, limit);
+      if (distance <= limit) [best, bestDistance] = [entry, distance];
     }
-    [before, last] = [last, row];
   }
-  return last[b.length] ?? 0;
+  return best?.name ?? null;
 }
+
+/** Levenshtein distance with adjacent transpositions counted once (optimal string alignment). Past `limit` any number above it. */
+export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+  // What both begin and end with costs nothing: most names of a graph differ in the middle.
+  let start = 0;
+  let [m, n] = [a.length, b.length];
+  while (start < m && start < n && a.charCodeAt(start) === b.charCodeAt(start)) start++;
+  while (m > start && n > start && a.charCodeAt(m - 1) === b.charCodeAt(n - 1)) [m, n] = [m - 1, n - 1];
+  m -= start;
+  n -= start;
+  if (m === 0 || n === 0) return m + n;
+  if (table[0].length <= n) table = [new Uint32Array(n + 1), new Uint32Array(n + 1), new Uint32Array(n + 1)];
+  let [before, last, row] = table;
+  let lastLeast = 0;
+  for (let j = 0; j <= n; j++) last[j] = j;
+  for (let i = 1; i <= m; i++) {
+    const letter = a.charCodeAt(start + i - 1);
+    const letterBefore = i > 1 ? a.charCodeAt(start + i - 2) : -1;
+    let least = (row[0] = i);
+    for (let j = 1; j <= n; j++) {
+      const other = b.charCodeAt(start + j - 1);
+      let value = last[j - 1]! + (letter === other ? 0 : 1);
+      if (last[j]! + 1 < value) value = last[j]! + 1;
+      if (row[j - 1]! + 1 < value) value = row[j - 1]! + 1;
+      if (j > 1 && letterBefore === other && letter === b.charCodeAt(start + j - 2) && before[j - 2]! + 1 < value) value = before[j - 2]! + 1;
+      row[j] = value;
+      if (value < least) least = value;
+    }
+    // A transposition adds one to the row before the last.
+    if (least > limit && lastLeast >= limit) return least;
+    lastLeast = least;
+    [before, last, row] = [last, row, before];
+  }
+  return last[n]!;
+}
+
+let table: [Uint32Array, Uint32Array, Uint32Array] = [new Uint32Array(64), new Uint32Array(64), new Uint32Array(64)];

@@ -62,7 +62,7 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     const written = given.get(role)?.tree;
     if (!written) {
       if (optional) continue;
-      report.add("MODEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs a model for ${role} (${task}).`, { found: "nothing", expected: `model: ROLE`, among: roles.keys(), hint });
+      report.add("MODEL_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs a model for ${role} (${task}).`, { found: "nothing", expected: `model: ROLE`, among: roles, hint });
       good = false;
       continue;
     }
@@ -77,7 +77,7 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     const manifest = known ? known.manifest : models.get(name);
     if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
     if (!manifest) {
-      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles.keys(), hint: `Add it: models: { ${name}: MANIFEST }.` });
+      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles, hint: `Add it: models: { ${name}: MANIFEST }.` });
       good = false;
     } else if (task !== "any" && manifest.task !== task) {
       report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });

@@ -1,6 +1,6 @@
 import { DEVICES, parseDurationUs, type Device, type DeviceOrder, type NodeRuntime } from "../contracts/index.js";
 import type { Reporter } from "./problems.js";
-import { describe, type At, type ScalarTree, type Tree } from "./tree.js";
+import { describe, isBroken, type At, type ScalarTree, type Tree } from "./tree.js";
 
 export interface RuntimeSyntax {
   workers: number | null;
@@ -141,6 +141,7 @@ const timeoutOf = (syntax: WorkerSyntax): Read => ({ value, at }) => {
 };
 
 function readShape(tree: Tree, what: string, shape: Shape, report: Reporter): void {
+  if (isBroken(tree)) return;
   if (tree.kind !== "map") {
     report.add("NOT_A_MAP", tree.at, `\`${what}:\` is a mapping, not ${describe(tree)}.`, { found: describe(tree), expected: `{ ${Object.keys(shape).join(", ")} }` });
     return;

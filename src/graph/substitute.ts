@@ -78,7 +78,7 @@ function resolve(reference: string, tree: ScalarTree, offset: number, scope: Sco
     }
     const found = scope.params.get(name);
     if (!found) {
-      report.add("UNKNOWN_PARAM", at, `The graph declares no parameter ${name}.`, { found: name, among: scope.params.keys() });
+      report.add("UNKNOWN_PARAM", at, `The graph declares no parameter ${name}.`, { found: name, among: scope.params });
       return null;
     }
     return found.broken ? null : { value: found.value, from: `param:${name}` };

@@ -32,6 +32,7 @@ export interface MapEntry {
 }
 
 export const scalar = (value: ScalarTree["value"], at: At): ScalarTree => ({ kind: "scalar", value, at });
+export const isBroken = (tree: Tree | null): boolean => tree?.kind === "scalar" && tree.broken === true;
 /** Where the character `offset` of a text stands, as far as that is known. */
 export const placeIn = (tree: ScalarTree, offset: number): Place => tree.placeOf?.(offset) ?? tree.at;
 export const emptyMap = (at: At): MapTree => ({ kind: "map", entries: new Map(), at });
@@ -70,10 +71,11 @@ export function descend(tree: Tree, path: readonly PropertyKey[]): { tree: Tree;
   return { tree, keyAt, whole: true };
 }
 
-/** How messages show a value: `"abc"`, `12`, `a list`, `a mapping`. */
+/** How messages show a value: `"abc"`, `12`, `["a", "b"]`, `a list`, `a mapping`. */
 export function describe(tree: Tree): string {
   if (tree.kind === "scalar") return typeof tree.value === "string" ? JSON.stringify(tree.value.length > 60 ? `${tree.value.slice(0, 60)}…` : tree.value) : String(tree.value);
-  return tree.kind === "list" ? "a list" : "a mapping";
+  if (tree.kind === "map") return "a mapping";
+  return tree.items.length > 0 && tree.items.length <= 8 && tree.items.every(({ kind }) => kind === "scalar") ? `[${tree.items.map(describe).join(", ")}]` : "a list";
 }
 
 /**

@@ -3,7 +3,7 @@ import { compareLevels, misfitOfMap, misfits, modeOf } from "./fit.js";
 import type { InputRef } from "./inputs.js";
 import { checkExpressionFields, checkTemplates, checkWhen, type WhenSource } from "./node-checks.js";
 import type { NodeDraft } from "./node-syntax.js";
-import type { Reporter } from "./problems.js";
+import { reporter, type Reporter } from "./problems.js";
 import { chooseModels, type Role } from "./roles.js";
 import { MEDIA_VARIABLES } from "./when.js";
 
@@ -55,23 +55,24 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
   const absent: string[] = [];
   const vanished: { ref: InputRef; port: string }[] = [];
   const connected = new Set<string>();
+  const ports = op ? portsOf(draft, op, wiring) : null;
   for (const ref of draft.refs) {
     const into = ref.into ?? (op ? choosePort(ref, op, wiring) : null);
     if (into !== null) connected.add(into);
     if (op && ref.into !== null && op.inputs !== "map" && !Object.hasOwn(op.inputs, ref.into)) {
       report.add("UNKNOWN_PORT", ref.keyAt, `${op.name} has no input ${ref.into}.`, { found: ref.into, among: Object.keys(op.inputs), hint: `flow explain ${op.name}` });
       sound = false;
+      reportSource(ref, wiring);
       continue;
     }
-    if (!wiring.names.has(ref.node)) {
-      report.add("UNKNOWN_NODE", ref.at, `The graph has no node ${ref.node}.`, { found: ref.node, among: wiring.names, hint: "Nodes may stand in any order; the name must match one." });
+    if (reportSource(ref, wiring)) {
       sound = false;
       continue;
     }
     if (disabled.has(ref.node)) {
       const name = into ?? ref.node;
-      const port = op && op.inputs !== "map" ? op.inputs[name] : null;
-      if (op && op.inputs !== "map" && port && !port.optional && !port.nullable && !ref.listed) vanished.push({ ref, port: name });
+      const port = ports?.[name];
+      if (port && !port.optional && !port.nullable && !ref.listed) vanished.push({ ref, port: name });
       else absent.push(ref.listed ? ref.node : name);
       continue;
     }
@@ -80,8 +81,8 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
       sound = false;
       continue;
     }
-    const declared = op.inputs === "map" ? null : (op.inputs[into] ?? null);
-    const sourcePort = chooseOutput(ref, source, declared, report);
+    const declared = ports?.[into] ?? null;
+    const sourcePort = chooseOutput(ref, source, declared);
     const type = sourcePort === null ? undefined : source.outputs[sourcePort];
     if (sourcePort === null || !type) {
       sound = false;
@@ -89,15 +90,16 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
     }
     const entry = entryName(ref, into, edges);
     if (edges.some((edge) => edge.entry === entry)) {
-      report.add("INPUT_TWICE", ref.keyAt, `The input ${entry} of ${draft.name} is fed twice.`, { found: entry, hint: "Use a list where the operator takes several, or one of the two." });
+      report.add("INPUT_TWICE", ref.keyAt, `The input ${entry} of ${draft.name} is fed twice.`, { found: entry, expected: "each input once", hint: "Use a list where the operator takes several, or one of the two." });
       sound = false;
       continue;
     }
     edges.push({ ref, entry, into, type, sourcePort, declared });
   }
-  if (vanished.length > 0 && draft.refs.length > 0) {
-    const [first] = vanished;
-    report.add("DISABLED_UPSTREAM", draft.keyAt, `${draft.name} vanishes, because its input ${first?.port} comes from ${first?.ref.node}, which is disabled.`, { found: first?.ref.node, hint: `Disable ${draft.name} as well, or enable ${first?.ref.node}.` });
+  if (vanished.length > 0) {
+    const sources = [...new Set(vanished.map(({ ref }) => ref.node))].join(", ");
+    const inputs = vanished.map(({ port }) => port);
+    report.add("DISABLED_UPSTREAM", draft.keyAt, `${draft.name} vanishes, because its ${inputs.length > 1 ? "inputs" : "input"} ${inputs.join(", ")} ${inputs.length > 1 ? "come" : "comes"} from ${sources}, which ${sources.includes(",") ? "are" : "is"} disabled.`, { found: sources, expected: "nodes that are enabled", hint: `Disable ${draft.name} as well, or enable ${sources}.` });
     disabled.add(draft.name);
     return;
   }
@@ -113,10 +115,10 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
     return;
   }
   if (!models) sound = false;
-  if (op.inputs !== "map") {
-    for (const [port, type] of Object.entries(op.inputs)) {
+  if (ports) {
+    for (const [port, type] of Object.entries(ports)) {
       if (type.optional || connected.has(port)) continue;
-      report.add("INPUT_MISSING", draft.tree.entries.get("in")?.keyAt ?? draft.keyAt, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: `flow explain ${op.name}` });
+      report.add("INPUT_MISSING", draft.tree.entries.get("in")?.keyAt ?? draft.keyAt, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: type.hint ?? `flow explain ${op.name}` });
       sound = false;
     }
   } else if (draft.refs.length === 0 && (draft.ok || !draft.tree.entries.has("in"))) {
@@ -160,6 +162,17 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
   wiring.linked.set(draft.name, { draft, op, level, inputs, refs: Object.fromEntries(edges.map((edge) => [edge.entry, edge.ref])), outputs, models, when, scenes, absent });
 }
 
+/** The declared inputs as the node's options and models make them; null where any name is one. */
+function portsOf(draft: NodeDraft, op: OperatorDefinition, wiring: Wiring): Readonly<Record<string, PortType>> | null {
+  if (op.inputs === "map") return null;
+  if (!op.narrow || !draft.ok) return op.inputs;
+  // What is wrong with the models is reported where they are chosen.
+  const models = chooseModels(draft, op, { ...wiring, report: reporter(wiring.report.file) });
+  if (!models || models === "left out") return op.inputs;
+  const narrower = op.narrow({ config: draft.config, models });
+  return Object.fromEntries(Object.entries(op.inputs).map(([name, port]) => [name, { ...port, ...narrower[name] }]));
+}
+
 /** Short form `in: scores`: the port named so, else the one required port, else the one that takes the kind and the columns. */
 function choosePort(ref: InputRef, op: OperatorDefinition, wiring: Wiring): string | null {
   if (op.inputs === "map") return ref.node;
@@ -172,14 +185,22 @@ function choosePort(ref: InputRef, op: OperatorDefinition, wiring: Wiring): stri
   return (required.length === 1 ? required : fitting.length === 1 ? fitting : named ? [named] : fitting.length > 0 ? fitting : required.length > 0 ? required : ports)[0]?.[0] ?? null;
 }
 
-/** A node without a port means its only output, or the only one of the kind that is wanted, or its first. */
-function chooseOutput(ref: InputRef, source: LinkedNode, declared: PortType | null, report: Reporter): string | null {
-  const ports = Object.keys(source.outputs);
-  if (ref.port !== null) {
-    if (Object.hasOwn(source.outputs, ref.port)) return ref.port;
-    report.add("UNKNOWN_PORT", ref.at, `${ref.node} (${source.op.name}) has no output ${ref.port}.`, { found: ref.port, among: ports, hint: `flow explain ${source.op.name}` });
-    return null;
+/** Whether the edge begins nowhere, which is a problem wherever it ends. */
+function reportSource(ref: InputRef, { names, linked, report }: Wiring): boolean {
+  if (!names.has(ref.node)) {
+    report.add("UNKNOWN_NODE", ref.at, `The graph has no node ${ref.node}.`, { found: ref.node, among: names, hint: "Nodes may stand in any order; the name must match one." });
+    return true;
   }
+  const source = linked.get(ref.node);
+  if (!source || ref.port === null || Object.hasOwn(source.outputs, ref.port)) return false;
+  report.add("UNKNOWN_PORT", ref.at, `${ref.node} (${source.op.name}) has no output ${ref.port}.`, { found: ref.port, among: Object.keys(source.outputs), hint: `flow explain ${source.op.name}` });
+  return true;
+}
+
+/** A node without a port means its only output, or the only one of the kind that is wanted, or its first. */
+function chooseOutput(ref: InputRef, source: LinkedNode, declared: PortType | null): string | null {
+  if (ref.port !== null) return ref.port;
+  const ports = Object.keys(source.outputs);
   const ofKind = declared && !declared.any ? ports.filter((port) => source.outputs[port]?.kind === declared.kind) : [];
   return (ofKind.length === 1 ? ofKind : ports)[0] ?? null;
 }
@@ -231,10 +252,16 @@ function outputTypes(draft: NodeDraft, op: OperatorDefinition, models: Record<st
     if (op.level !== "inherit") return outputs;
     return Object.fromEntries(Object.entries(outputs).map(([port, type]) => [port, { ...type, level }]));
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    report.add("LINK_REFUSED", draft.keyAt, `${draft.name}: ${op.name} refuses these inputs: ${message}`, { hint: `flow explain ${op.name}` });
+    reportRefusal({ draft, op, models, inputs }, thrown, "refuses these inputs", report);
     return null;
   }
+}
+
+/** What the definition's own code throws about the node. */
+export function reportRefusal({ draft, op, models, inputs }: Pick<LinkedNode, "draft" | "op" | "models"> & { inputs: Record<string, PortType | PlanInput> }, thrown: unknown, what: string, report: Reporter): void {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const found = [...Object.keys(inputs).map((input) => `input ${input}`), ...Object.values(models).map(({ id }) => `model ${id}`)].join(", ");
+  report.add("LINK_REFUSED", draft.keyAt, `${draft.name}: ${op.name} ${what}: ${message}`, { found: found || "no input", expected: "inputs, models and options that fit each other", hint: (thrown as { hint?: string }).hint ?? `flow explain ${op.name}` });
 }
 
 function whenSources(draft: NodeDraft, edges: readonly Edge[], wiring: Wiring): WhenSource[] {

@@ -88,6 +88,15 @@ describe("failures", () => {
     assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
   });
 
+  test("a folder instead of a graph, and a profile that is not there: what it is, and what is", async () => {
+    const folder = await flow(["lint", "graphs"]);
+    assert.equal(folder.code, 2);
+    assert.match(folder.stderr, /graphs is a folder[^]*hint:.*graphs\/ego\.yaml/);
+    const { code, stderr } = await flow(["graph", "graphs/ego.yaml", "--profile", "nope"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /UNKNOWN_PROFILE[^]*small, full[^]*correct the command line/);
+  });
+
   test("the same with --json: one document on stdout, nothing on stderr", async () => {
     const { code, stdout, stderr } = await flow(["run", "nowhere.yaml", "--json"]);
     assert.equal(code, 2);

@@ -171,3 +171,15 @@ test("ego small without the optional YAMNet: what nothing feeds is left out of t
   for (const name of ["sounds", "heard", "timbres", "timbre"]) assert.ok(!plan.nodes.some((node) => node.name === name), name);
   assert.deepEqual(Object.keys(plan.outputs.find(({ kind }) => kind === "scene")!.vectors), ["video", "audio", "text", "caption_vector"]);
 });
+
+test("the real operators: what options and models ask of inputs is checked before anything runs", () => {
+  const graph = (cut: string, nodes = ""): string => `flow: 1\nmodels: { image: lite-image }\nnodes:\n  media: { op: media.open, with: { uri: a.mp4 } }\n  scores: { op: scene.scores, in: media.frames, with: { detector: ${cut.split(" ")[0]} } }\n  scenes: { op: scene.cut, in: scores, with: { detector: ${cut.split(" ")[1]} } }\n  frames: { op: image.embed, in: media.frames, model: image }\n${nodes}\n`;
+  const codes = (text: string): string[] => loadGraph({ path: "x.yaml", text }, realEnv).problems.map(({ code, line, column, hint }) => `${code} ${line}:${column} ${hint}`);
+  assert.deepEqual(codes(graph("content hash")), ["COLUMNS_MISSING 6:32 Give scene.scores the same detector: `with: { detector: hash }`."]);
+  for (const detectors of ["hash hash", "hash content", "adaptive threshold", "content windows", "histogram adaptive"]) assert.deepEqual(codes(graph(detectors)), [], detectors);
+  const pool = (of: string, more = ""): string => graph("content content", `  keyframes: { op: scene.keyframes, in: { scenes: scenes, vectors: frames } }\n  v: { op: video.pool, in: { scenes: scenes, vectors: frames${more} }, with: { of: ${of} } }`);
+  assert.deepEqual([codes(pool("frames")), codes(pool("keyframes", ", keyframes: keyframes"))], [[], []]);
+  assert.match(codes(pool("keyframes"))[0] ?? "", /^INPUT_MISSING 9:24 in: \{ keyframes: NODE \}/);
+  const video = (model: string): string[] => codes(graph("content content", `  v: { op: video.embed, in: { scenes: scenes, clip: media.clip }, model: ${model} }`)).map((line) => line.split(" ")[0]!);
+  assert.deepEqual([video("xclip-base-patch16"), video("qwen2-vl-2b-vision")], [["INPUT_MISSING"], []]);
+});

@@ -135,3 +135,31 @@ test("edit distance: a metric on short words, and the nearest name is one of the
   assert.equal(nearestName("treshold", ["detector", "threshold"]), "threshold");
   assert.equal(nearestName("qqqqqqqq", ["detector", "threshold"]), null);
 });
+
+test("the nearest name is that of a plain search: whatever is left out of the table changes no distance", () => {
+  const plain = (a: string, b: string): number => {
+    const d = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0)));
+    for (let i = 1; i <= a.length; i++) {
+      for (let j = 1; j <= b.length; j++) {
+        d[i]![j] = Math.min(d[i - 1]![j]! + 1, d[i]![j - 1]! + 1, d[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+        if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d[i]![j] = Math.min(d[i]![j]!, d[i - 2]![j - 2]! + 1);
+      }
+    }
+    return d[a.length]![b.length]!;
+  };
+  const name = fc.string({ unit: fc.constantFrom("a", "b", "c", "1"), minLength: 1, maxLength: 9 });
+  fc.assert(
+    fc.property(name, fc.uniqueArray(name, { minLength: 1, maxLength: 12 }), fc.nat(4), (word, names, limit) => {
+      let best: { name: string; distance: number } | null = null;
+      for (const one of names) {
+        const distance = plain(word, one);
+        assert.equal(editDistance(word, one), distance);
+        assert.equal(Math.min(editDistance(word, one, limit), limit + 1), Math.min(distance, limit + 1));
+        const longer = Math.max(word.length, one.length);
+        if (distance <= Math.max(1, Math.floor(longer / 3)) && distance < longer && distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { name: one, distance };
+      }
+      assert.equal(nearestName(word, names), best?.name ?? null);
+    }),
+    { numRuns: 2_000 },
+  );
+});

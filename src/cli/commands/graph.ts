@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import { loadWithoutInput } from "../checked-graph.js";
+import { requireWithoutInput } from "../checked-graph.js";
 import { act, define, withGraph, type GraphOptions } from "../define.js";
 import type { GraphDocument } from "../json.js";
-import { GraphError } from "../failure.js";
 import { print, printJson } from "../output.js";
 
 export function command(): Command {
@@ -14,8 +13,7 @@ export function command(): Command {
     ],
   }).argument("<graph>", "graph file");
   return act<GraphOptions>(withGraph(graph), async ([typed], options) => {
-    const [{ toMermaid }, { file, plan, problems }] = await Promise.all([import("../../graph/index.js"), loadWithoutInput(String(typed), { params: options.param, profile: options.profile })]);
-    if (!plan || problems.some((problem) => problem.severity === "error")) throw new GraphError(file, problems);
+    const [{ toMermaid }, plan] = await Promise.all([import("../../graph/index.js"), requireWithoutInput(String(typed), { params: options.param, profile: options.profile })]);
     const mermaid = toMermaid(plan);
     if (options.json) return printJson({ mermaid } satisfies GraphDocument);
     print(mermaid.trimEnd());

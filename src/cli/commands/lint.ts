@@ -8,15 +8,15 @@ import { problemLines } from "../problems.js";
 
 export function command(): Command {
   const lint = define("lint", {
-    description: "Nothing is opened, decoded or loaded. Exit 2 when a problem is an error, 0 with warnings only.",
+    description: "Nothing is opened, decoded or loaded. Without --profile every profile is checked as well. Exit 2 when a problem is an error, 0 with warnings only.",
     examples: [
-      ["flow lint graphs/ego.yaml", "check the graph with its defaults"],
+      ["flow lint graphs/ego.yaml", "check the graph with its defaults, and its profiles"],
       ["flow lint graphs/ego.yaml -p fps=all --profile full", "check one variant"],
       ["flow lint mine.yaml --json", "problems for an editor"],
     ],
   }).argument("<graph>", "graph file");
   return act<GraphOptions>(withGraph(lint), async ([graph], options) => {
-    const { file, plan, problems, needsInput } = await loadWithoutInput(String(graph), { params: options.param, profile: options.profile });
+    const { file, plan, problems, needsInput } = await loadWithoutInput(String(graph), { params: options.param, profile: options.profile, everyProfile: true });
     const errors = problems.filter((problem) => problem.severity === "error").length;
     if (options.json) printJson({ problems } satisfies LintDocument);
     else {

@@ -8,7 +8,7 @@ import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
 import { silenceSpans } from "../../math/silence.js";
 import { spansWhere } from "../../math/spans.js";
 import { blackFrames } from "../scene/frame-flags.js";
-import { SCORE_COLUMNS } from "../scene/scene.scores.columns.js";
+import { COMMON_COLUMNS } from "../scene/scene.scores.columns.js";
 import { column } from "../series-rows.js";
 import { borders, frameTiming, freezes } from "./picture-checks.js";
 
@@ -82,7 +82,7 @@ export const qualityReportOperator = defineOperator({
   level: "media",
   inputs: {
     info: Info.at("media"),
-    scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }),
+    scores: Rows.with({ columns: COMMON_COLUMNS, optional: true, nullable: true }),
     levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }),
   },
   outputs: { report: Value.at("media") },

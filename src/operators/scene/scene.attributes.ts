@@ -6,7 +6,7 @@ import { LEVEL_ROW_US } from "../audio/audio.levels.columns.js";
 import { MOTION_COLUMNS } from "../video/video.motion.columns.js";
 import { attribute } from "./attribute.js";
 import { frameAttributes, lightAttributes, movementAttributes } from "./picture-attributes.js";
-import { SCORE_COLUMNS } from "./scene.scores.columns.js";
+import { COMMON_COLUMNS } from "./scene.scores.columns.js";
 import { soundAttributes } from "./sound-attributes.js";
 
 export const sceneAttributes = defineOperator({
@@ -20,7 +20,7 @@ export const sceneAttributes = defineOperator({
   level: "scene",
   inputs: {
     scenes: Scene.at("scene"),
-    scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }),
+    scores: Rows.with({ columns: COMMON_COLUMNS, optional: true, nullable: true }),
     motion: Rows.with({ columns: MOTION_COLUMNS, optional: true, nullable: true }),
     levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }),
   },

@@ -4,7 +4,7 @@ import { EXIT, FlowError } from "../../contracts/errors.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Rows, Scene } from "../../contracts/ports.js";
 import { openCutFold } from "./cut-folds.js";
-import { DETECTORS, SCORE_COLUMNS, type Detector } from "./scene.scores.columns.js";
+import { COMMON_COLUMNS, DETECTORS, SCORE_COLUMNS, type Detector } from "./scene.scores.columns.js";
 
 /** Each detector's own default, PySceneDetect's: HSV difference, ratio, share of hash bits, 1 − correlation, mean of RGB. */
 export const DEFAULT_THRESHOLDS: Partial<Record<Detector, number>> = { content: 27, adaptive: 3, hash: 0.35, histogram: 0.2, threshold: 12 };
@@ -46,9 +46,10 @@ export const sceneCut = defineOperator<SceneCutConfig>({
     "(given ones may leave gaps); frame numbers count decoded frames, the end frame exclusive, and are null without a picture. Each scene is given as soon as no later row can change it.",
   module: import.meta.url,
   level: "scene",
-  inputs: { scores: Rows.with({ columns: SCORE_COLUMNS, optional: true, nullable: true }), levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }) },
+  inputs: { scores: Rows.with({ columns: COMMON_COLUMNS, optional: true, nullable: true }), levels: Rows.with({ columns: ["rmsDb"], optional: true, nullable: true }) },
   outputs: { scenes: Scene.at("scene") },
   config,
+  narrow: ({ config: { detector } }) => (detector === "hash" ? { scores: { columns: SCORE_COLUMNS, hint: "Give scene.scores the same detector: `with: { detector: hash }`." } } : {}),
   run: { form: "cut" },
   open: (resolved, medium) => {
     if (resolved.detector === "file" && resolved.file === null) {

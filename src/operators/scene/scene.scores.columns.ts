@@ -25,5 +25,8 @@ export const SCORE_COLUMNS = [
   "letterboxRight",
 ] as const satisfies readonly FrameScoreColumn[];
 
+/** Those that mean something whatever the scores were made for: what other operators may count on. */
+export const COMMON_COLUMNS = SCORE_COLUMNS.filter((column) => column !== "hashDistance");
+
 /** In `hashDistance` where no hash was made: a distance is never negative. */
 export const NOT_MEASURED = -1;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineOperator } from "../../contracts/operator.js";
 import { Frames, Rows } from "../../contracts/ports.js";
-import { DETECTORS, SCORE_COLUMNS } from "./scene.scores.columns.js";
+import { COMMON_COLUMNS, DETECTORS, SCORE_COLUMNS } from "./scene.scores.columns.js";
 
 /** Per frame, what every cut detector and the quality report read: see FrameScorer for the definition of each column. */
 export const sceneScores = defineOperator({
@@ -14,7 +14,7 @@ export const sceneScores = defineOperator({
   module: new URL("./scene.scores.tap.js", import.meta.url).href,
   level: "frame",
   inputs: { frames: Frames.with({ color: "rgb24" }) },
-  outputs: { scores: Rows.with({ columns: SCORE_COLUMNS }) },
+  outputs: ({ config: { hash } }) => ({ scores: Rows.with({ columns: hash ? SCORE_COLUMNS : COMMON_COLUMNS }) }),
   config: z
     .strictObject({
       detector: z.enum(DETECTORS).default("content").describe("The detector that will read the scores. Only `hash` needs a column of its own."),

@@ -71,6 +71,7 @@ export const videoEmbed = defineOperator({
   outputs: ({ models }) => ({ vector: vectorPort(models["video"]!, "scene") }),
   config,
   models: { video: { task: "video-embedding" } },
+  narrow: ({ models }) => (models["video"]?.family === "xclip" ? { keyframes: { optional: false, hint: "in: { keyframes: NODE }, a node of scene.keyframes: X-CLIP reads those frames." } } : {}),
   run: { form: "each", thread: "pool", each: embed },
   examples: [
     {

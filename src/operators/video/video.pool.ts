@@ -15,7 +15,8 @@ export const videoPool = defineOperator({
     const { dims, space } = inputs["vectors"] ?? {};
     return { vector: Vector.with({ norm: "unit", ...(dims === undefined ? {} : { dims }), ...(space === undefined ? {} : { space }) }) };
   },
-  config: z.strictObject({ of: z.enum(["frames", "keyframes"]).default("frames").describe("`frames`: every sampled frame; `keyframes`: the keyframes only.") }),
+  config: z.strictObject({ of: z.enum(["frames", "keyframes"]).default("frames").describe("`frames`: every sampled frame; `keyframes`: only those of the input `keyframes`, which is then needed.") }),
+  narrow: ({ config: { of } }) => (of === "keyframes" ? { keyframes: { optional: false, hint: "in: { keyframes: NODE }, a node of scene.keyframes; or `with: { of: frames }`" } } : {}),
   run: {
     form: "each",
     thread: "main",
