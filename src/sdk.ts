@@ -34,14 +34,14 @@ export interface RunGraphOptions {
 /** Reads, checks and runs a graph file. Rejects with BAD_GRAPH, listing every problem, when it does not lint. */
 export async function runGraph(file: string, options: RunGraphOptions): Promise<RunSummary> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new FlowError("GRAPH_MISSING", `The graph ${file} cannot be read.`, { hint: "Check the path.", cause, exit: EXIT.badInput });
+    throw new FlowError("GRAPH_UNREADABLE", `${file} cannot be read: ${(cause as Error).message}`, { hint: "Check the path and its permissions.", cause, exit: EXIT.badInput });
   });
   const operators = new Map([...catalogue, ...(options.operators ?? []).map((operator) => [operator.name, operator] as const)]);
   const builtIn = fileURLToPath(new URL("../../models", import.meta.url));
   const { plan, problems } = loadGraph(
     { path: file, text },
     { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, mock: options.mockModels, decoder: await decoderVersion() },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, force: options.force, mock: options.mockModels, decoder: await decoderVersion() },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

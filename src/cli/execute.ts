@@ -6,7 +6,7 @@ import { tightHeaps } from "../inference/tight-heaps.js";
 import { Store } from "../store/index.js";
 import { absolute, repeatArguments, runCommand } from "./command-line.js";
 import type { GraphOptions, LogOptions, MockOptions, StoreOptions } from "./define.js";
-import { badArguments, GraphError } from "./failure.js";
+import { GraphError } from "./failure.js";
 import { Interrupts } from "./interrupt.js";
 import type { RunDocument } from "./json.js";
 import { Log, logLine } from "./log.js";
@@ -40,13 +40,11 @@ export async function execute(graph: string, inputs: string[], options: ExecuteO
 
 /** Plans, runs and logs the run in the store. */
 export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; sourceUs: number }> {
-  const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until, mock: options.mockModels };
+  const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until, force: options.force, mock: options.mockModels };
   const { plan, file, problems } = await requirePlan(graph, request);
-  if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })));
+  if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })), "strict");
   const log = logOf(options);
   if (problems.length > 0) log.event("problems", { problems }, problemLines(problems, coloursFor(process.stderr)));
-  const unknown = (options.force ?? []).filter((name) => !plan.nodes.some((node) => node.name === name));
-  if (unknown.length > 0) throw badArguments(`--force: the plan has no node ${unknown.join(", ")}.`, `Nodes: ${plan.nodes.map((node) => node.name).join(", ")}.`);
 
   tightHeaps();
   const store = await Store.open(options.store, {});

@@ -9,12 +9,16 @@ export class GraphError extends FlowError {
   constructor(
     file: string,
     readonly problems: Problem[],
-    /** Without -p, --profile, --only and their like the graph has no problem. */
-    commandLine = false,
+    /** command line: without -p, --profile, --only and their like the graph has no problem; strict: only warnings, which --strict makes errors. */
+    because: "graph" | "command line" | "strict" = "graph",
   ) {
     const errors = problems.filter((p) => p.severity === "error");
     super("BAD_GRAPH", `${file}: ${errors.length === 1 ? "1 problem" : `${errors.length} problems`}`, {
-      hint: commandLine ? "The graph itself is right: correct the command line, as the problems say." : `Correct the graph and check it with \`flow lint ${shellWord(file)}\`.`,
+      hint: {
+        graph: `Correct the graph and check it with \`flow lint ${shellWord(file)}\`.`,
+        "command line": "The graph itself is right: correct the command line, as the problems say.",
+        strict: "Do as the problems say, or run without --strict: then they are warnings.",
+      }[because],
       exit: EXIT.badInput,
     });
   }

@@ -16,7 +16,10 @@ export interface RunDocument {
   status: "done" | "failed-items" | "interrupted";
   /** Folder of the store. */
   store: string;
-  /** Hash of all results that the plan reaches, but the numbers inside vectors and scores; independent of order, timing, paths and clocks. */
+  /**
+   * Hash of all results that the plan reaches, but the numbers inside vectors and scores; independent of order, timing, paths and clocks. What no record is made
+   * of (--only, --from, --until) counts node by node.
+   */
   digest: string;
   /** Hash of those numbers. */
   digestNumbers: string;
@@ -42,7 +45,7 @@ export interface RunDocument {
   framesDecoded: number;
   /** Calls of the inference pool by node, the items in them, and how many one call may hold. */
   batches: Record<string, { calls: number; items: number; size: number }>;
-  /** Node → the books: in = done + cached + skipped + dropped + failed + inFlight. */
+  /** Node → the books: in = done + cached + skipped + dropped + failed + inFlight. A medium that could not be opened has failed at media.open. */
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded to their end. */
   failures: { uri: string; code: string; message: string; hint: string }[];
@@ -108,12 +111,15 @@ export interface PlanMediumDocument {
   uri: string;
   /** Content id; null when it cannot be opened. */
   id: string | null;
-  /** cached: nothing to do; new: never seen; incomplete: some results are missing; unreadable: see `why`. */
+  /**
+   * cached: nothing to do; new: never seen; incomplete: this plan has not finished it (with all nodes cached, a run only puts the records together); unreadable: it
+   * cannot be opened, see `why`, and `nodes` is empty. An input that does not exist is the command's error, as for `flow run`.
+   */
   state: "cached" | "new" | "incomplete" | "unreadable";
   why: string;
   /**
    * new: nothing stored; stale: stored under another key; partial: some blocks stored; cached: nothing to do; failed: tried and failed;
-   * unknown: behind a node that must run first. `stored`: items kept as they are.
+   * unknown: it reads what a run computes first, which `why` names. `stored`: items kept as they are.
    */
   nodes: { node: string; state: "new" | "stale" | "cached" | "partial" | "failed" | "unknown"; why: string; stored: number }[];
 }

@@ -21,6 +21,7 @@ export interface GraphRequest {
   only?: readonly string[] | undefined;
   from?: string | undefined;
   until?: string | undefined;
+  force?: readonly string[] | undefined;
   /** Roles that stand-ins play; true: all. */
   mock?: true | readonly string[] | undefined;
 }
@@ -61,5 +62,5 @@ export async function requirePlan(typed: string, request: GraphRequest): Promise
   const { file, plan, problems } = await loadPlan(typed, request);
   if (plan && !hasErrors(problems)) return { file, plan, problems };
   const { inputs, mock } = request;
-  throw new GraphError(file, problems, !hasErrors((await loadPlan(typed, { inputs, mock })).problems));
+  throw new GraphError(file, problems, hasErrors((await loadPlan(typed, { inputs, mock })).problems) ? "graph" : "command line");
 }

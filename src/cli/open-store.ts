@@ -1,14 +1,7 @@
-import { existsSync } from "node:fs";
-import { EXIT, FlowError } from "../contracts/errors.js";
 import type { Store } from "../store/index.js";
-import { storeOption } from "./command-line.js";
 
 /** The store, read only: a writer may be at work. Throws NO_STORE when there is none. */
 export async function readStore(dir: string): Promise<Store> {
-  if (!existsSync(dir)) {
-    const option = storeOption(dir);
-    throw new FlowError("NO_STORE", `There is no store at ${dir}.`, { hint: `Make one: flow run graphs/ego.yaml VIDEO${option}, or name another with --store DIR.`, exit: EXIT.badInput });
-  }
   const { Store } = await import("../store/index.js");
   return Store.open(dir, { readOnly: true });
 }

@@ -28,6 +28,12 @@ export class Ledger {
     if (outcome.kind === "failed" && !outcome.permanent) this.retryable += 1;
   }
 
+  /** One item whose outcome is known as it comes. */
+  settle(node: string, outcome: Outcome): void {
+    this.open(node);
+    this.close(node, outcome);
+  }
+
   /** `n` items that need no work at all. */
   cached(node: string, n: number): void {
     const c = this.of(node);

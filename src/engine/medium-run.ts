@@ -123,11 +123,14 @@ export class MediumRun implements MediumContext {
     return this.result("done");
   }
 
-  /** What `run` would do, when nothing has to be decoded: the cut and every memo are asked, no result is computed. Returns null when something has to be. */
-  async rehearse(): Promise<Record<string, NodeCounts> | null> {
+  /**
+   * What `run` would do, when nothing has to be decoded: the cut and every memo are asked, no result is computed. Returns null when something has to be.
+   * `endUs`: the medium is at least as long.
+   */
+  async rehearse(endUs: number): Promise<Record<string, NodeCounts> | null> {
     await this.openStreams();
     if ([...this.streams.values()].some((stream) => !stream.complete)) return null;
-    this.endUs = this.mediumEndUs();
+    this.endUs = Math.max(endUs, this.mediumEndUs());
     this.runEarly();
     this.scenes.end(this.scenes.openCut(), this.endUs);
     await this.scenes.done;
@@ -243,6 +246,7 @@ export class MediumRun implements MediumContext {
     const [standing] = !output && this.earlier ? this.store.records({ kind: "media", media: this.info.id }) : [];
     const keep = standing !== undefined || (!output && this.keeps);
     await this.recorder.commit("media", interval, output?.from ?? [], done, fields, keep);
+    this.recorder.digestLoose("media", interval, done);
     await committed(done);
     if (standing && !this.keeps && !this.whole) await this.recorder.amend(standing, fields);
   }

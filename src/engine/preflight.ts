@@ -1,5 +1,6 @@
 import { EXIT, FlowError, toFlowError, type Interval, type MediumInfo, type ModelManifest, type Plan } from "../contracts/index.js";
-import { expandInputs, identify, probe, type InputItem } from "../media/index.js";
+import { decodesOf } from "../graph/index.js";
+import { expandInputs, identify, probe, requireAbilities, type InputItem } from "../media/index.js";
 import type { Store } from "../store/index.js";
 import type { Services } from "./services.js";
 
@@ -26,13 +27,13 @@ export interface Preflight {
 export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services): Promise<Preflight> {
   const items = await expandInputs(inputs);
   const sources = new Map<string, Source>();
-  const failures: Preflight["failures"] = [];
+  const unopened: { uri: string; error: FlowError }[] = [];
   const found = new Map<string, { id: string; name: string }>();
   for (const item of items) {
     try {
       const identity = await identify(item.uri, store.identities);
       found.set(item.uri, { id: identity.id, name: item.name });
-      const info = await open(item, identity, store);
+      const info = await openMedium(item, identity, store);
       const known = sources.get(info.id);
       if (!known) sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
       else {
@@ -43,21 +44,29 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
       const error = toFlowError(thrown);
       // A missing ffmpeg is not the medium's fault.
       if (error.exit === EXIT.environment) throw error;
-      failures.push({ uri: item.uri, code: error.code, message: error.message, hint: error.hint });
-      services.mediumUnopened(item.uri, error);
+      unopened.push({ uri: item.uri, error });
     }
   }
-  await store.claimPaths(found);
-  const opened = new Set([...sources.values()].flatMap((source) => source.uris));
-  for (const { medium, uri } of store.failures()) if (medium === "" && opened.has(uri)) await store.clearUnopened(uri);
   const models = new Map<string, ModelManifest>();
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
-  const wrong = await services.checkModels([...models.values()]);
+  const wrong = (await Promise.all([services.checkModels([...models.values()]), checkDecoder(plan, [...sources.values()], store)])).flat();
   if (wrong.length === 0) wrong.push(...(await services.checkDevices()));
   if (wrong.length > 0) {
     throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
   }
+  // A run that is refused leaves the store as it was: only now is anything said of its media.
+  await store.claimPaths(found);
+  const opened = new Set([...sources.values()].flatMap((source) => source.uris));
+  for (const { medium, uri } of store.failures()) if (medium === "" && opened.has(uri)) await store.clearUnopened(uri);
+  for (const { uri, error } of unopened) services.mediumUnopened(uri, error);
+  const failures = unopened.map(({ uri, error: { code, message, hint } }) => ({ uri, code, message, hint }));
   return { sources: [...sources.values()], failures, notes: notes(items) };
+}
+
+/** A medium that is new has to be decoded; for another one everything may be stored. Pictures need no ffmpeg. */
+async function checkDecoder(plan: Plan, sources: readonly Source[], store: Store): Promise<FlowError[]> {
+  if (decodesOf(plan).length === 0 || !sources.some(({ info }) => info.kind !== "image" && !store.getMedium(info.id))) return [];
+  return requireAbilities().then(() => [], (thrown: unknown) => [toFlowError(thrown)]);
 }
 
 function notes(items: readonly InputItem[]): string[] {
@@ -80,8 +89,8 @@ export function unionOfScenes(a: Interval[] | null, b: Interval[] | null): Inter
 }
 
 /** A file that has not changed is not probed again. */
-async function open(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store): Promise<MediumInfo> {
-  const known = identity.memoisable ? store.getMedium(identity.id) : undefined;
+export async function openMedium(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store | null): Promise<MediumInfo> {
+  const known = identity.memoisable ? store?.getMedium(identity.id) : undefined;
   if (known && known.info.uri === item.uri && known.info.name === item.name) return known.info;
   const info = known ? { ...known.info } : await probe(item.uri);
   return { ...info, id: identity.id, uri: item.uri, name: item.name, memoisable: identity.memoisable };

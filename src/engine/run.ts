@@ -82,16 +82,24 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   let services = servicesOf(plan, passes.length > 1 ? new Set() : force);
   const totals = new InferenceTotals();
   try {
-    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services).catch((thrown: unknown) => {
+      store.leaveNothing();
+      throw thrown;
+    });
     // Not waited for: they are committed before what follows them.
     void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));
+    // What could not be opened was an item all the same.
+    const opening = plan.nodes.find((node) => node.op.run.form === "source");
+    if (opening) for (const { code, message, hint } of failures) total.settle(opening.name, { kind: "failed", error: { code, message, hint } });
     const active = new Map<string, MediumProgress>();
     let mediaDone = 0;
     let passIndex = 0;
     let lacking: FlowError | null = null;
     let framesDecoded = 0;
     const broken = new Set<string>();
+    /** Media of which an earlier run made records, that a run of part of the graph leaves as they are. */
+    const standing = new Set<string>();
     const report = (): void => options.onProgress?.({ media: sources.length, mediaDone, active: [...active.values()], queues: services.queueDepths(), ...(passes.length > 1 ? { pass: { index: passIndex + 1, of: passes.length } } : {}) });
 
     const runOne = async (source: Source, { plan: part, whole }: PassPlan): Promise<MediumResult | null> => {
@@ -105,6 +113,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       });
       try {
         const row = store.getMedium(source.info.id);
+        if (row && !row.partial) standing.add(source.info.id);
         // What was begun on a medium stays so while a run of part of the graph only passes by: `gc` keeps what it needs.
         if (!row || !keepsStanding(plan, row)) void store.putStarted(source.info.id, plan.hash);
         const result = await run.run();
@@ -173,7 +182,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked: mockedModels(plan),
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...omittedNotes(plan), ...notes, ...(options.notes ?? []), ...totals.notes, ...damageNotes(results), ...outputNotes(plan)],
+      notes: [...mockNotes(plan), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
@@ -189,9 +198,13 @@ function mockNotes(plan: Plan): string[] {
   return mocked.length > 0 ? [`STAND-INS ran instead of ${mocked.join(", ")}: what they say means nothing`] : [];
 }
 
-function omittedNotes({ omitted }: Plan): string[] {
+/** `stood`: of each medium that was finished, whether it had records before. */
+function omittedNotes({ omitted }: Plan, stood: readonly boolean[]): string[] {
   if (omitted.length === 0) return [];
-  return [`only part of the graph ran: no ${omitted.join(" and no ")} record was written and none was removed; a run of the whole graph finds these results computed`];
+  return [
+    ...(stood.includes(true) ? [`only part of the graph ran: no ${omitted.join(" and no ")} record was written and none was removed; a run of the whole graph finds these results computed`] : []),
+    ...(stood.includes(false) ? [`only part of the graph ran on a new medium: its results are stored, and a record that says no more than what it is; a run of the whole graph finds them computed and makes the ${omitted.join(" and ")} records`] : []),
+  ];
 }
 
 /** A run without records is easily taken for one that found nothing. */

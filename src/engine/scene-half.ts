@@ -54,10 +54,9 @@ export class SceneHalf {
   /** The fold that cuts this medium, or null when its scenes are given or the graph has no cutter. */
   openCut(): CutRun | null {
     const node = this.cutNode;
-    const { info, givenScenes, streams } = this.context;
+    const { info, givenScenes } = this.context;
     if (!node || givenScenes) return null;
-    // Fed by the first of its inputs that this medium has: score rows of video, else audio levels.
-    const stream = Object.values(node.inputs).map((input) => streams.get(input.node)).find((s) => s !== undefined) ?? null;
+    const stream = this.cutStream();
     const fold = node.op.open!(node.config, info);
     const cut: CutRun = { stream, push: (series) => fold.push(series).forEach((scene) => this.add(scene)), end: (endUs) => fold.end(endUs).forEach((scene) => this.add(scene)) };
     // Rows stored by an earlier run are replayed into the cutter: cutting is pure, so nothing is decoded to cut again.
@@ -104,6 +103,12 @@ export class SceneHalf {
     return this.finished.map(({ scene, kept }) => ({ startUs: scene.startUs, endUs: scene.endUs, value: this.remembered(kept.get(input.node), input.port) }));
   }
 
+  /** What the cut is fed by: the first of its inputs that this medium has, score rows of video, else audio levels. */
+  private cutStream(): GridStream | null {
+    const { streams } = this.context;
+    return Object.values(this.cutNode?.inputs ?? {}).map((input) => streams.get(input.node)).find((stream) => stream !== undefined) ?? null;
+  }
+
   private close(): void {
     this.closed = true;
     this.dispatched.complete();
@@ -146,14 +151,15 @@ export class SceneHalf {
   }
 
   private async runScene(scene: SceneCut): Promise<void> {
-    const { plan, stop, streams, halted } = this.context;
+    const { plan, stop, halted } = this.context;
     // It waited for a credit while the run was stopped: it is not begun. When only decoding failed, what is whole goes on.
     if (stop.aborted || halted) return this.closeCut(INTERRUPTED);
     try {
-      this.closeCut({ kind: "done", value: null, cached: streams.size > 0 && [...streams.values()].every((s) => s.complete) });
+      this.closeCut({ kind: "done", value: null, cached: this.cutStream()?.complete ?? false });
       const done = await evaluateItem(this.nodes, this.scope(scene));
       const output = plan.outputs.find((o) => o.kind === "scene");
       if (output) await this.recorder.commit("scene", scene, output.from, done);
+      this.recorder.digestLoose("scene", scene, done);
       await committed(done);
       this.finished.push({ scene, kept: this.keep(done) });
       this.context.report({});

@@ -20,6 +20,8 @@ export interface PlanOptions {
   from?: string | undefined;
   /** Nothing behind this node. */
   until?: string | undefined;
+  /** Nodes whose stored results will not count: they have to be among those that run. */
+  force?: readonly string[] | undefined;
   /** Inference workers, when the graph does not say (the caller knows the machine). */
   workers?: number | undefined;
 }
@@ -117,7 +119,12 @@ function choose(linked: LinkedGraph, options: PlanOptions, report: Reporter): Se
   }
   const left = targets.filter((name) => linked.nodes.has(name));
   if (left.length === 0 && report.problems.length === 0) reportEmpty(linked, options, targets, report);
-  return reach(left, sources);
+  const wanted = reach(left, sources);
+  for (const name of options.force ?? []) {
+    if (wanted.has(name) || !known(name, "force")) continue;
+    report.add("UNKNOWN_NODE", { line: 1, column: 1 }, `--force ${name}: ${linked.nodes.has(name) ? "this run does not need it" : "it is disabled here"}.`, { found: name, expected: [...linked.nodes.keys()].filter((one) => wanted.has(one)).join(", "), hint: "Leave it out, or choose what it is part of." });
+  }
+  return wanted;
 }
 
 /** A choice that leaves nothing would run nothing and call it done. */

@@ -26,7 +26,7 @@ export const PROBLEM_CODES = {
   UNKNOWN_PROFILE: error("The graph has no profile of this name."),
   UNKNOWN_OPERATOR: error("No operator has this name."),
   OPERATOR_VERSION: error("The operator is pinned to a version this program does not have."),
-  UNKNOWN_NODE: error("An input, an output or an option names a node that the graph does not have."),
+  UNKNOWN_NODE: error("An input, an output or an option names a node that the graph, or what is chosen of it, does not have."),
   UNKNOWN_PORT: error("The operator has no input or output port of this name."),
   UNKNOWN_CASE: error("The switch's value is not among its cases."),
   UNKNOWN_ROLE: error("`model:` names a role that the graph's `models:` does not have, or that the operator does not know."),

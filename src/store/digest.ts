@@ -16,8 +16,12 @@ export class DigestBuilder {
   addRecord(record: FlowRecord, vectors: Record<string, Float32Array>): void {
     const fields = Object.fromEntries(Object.entries(record.fields).filter(([name]) => !PATH_FIELDS.has(name)));
     const content = digestValue([record.kind, record.id, record.parent, record.media, record.startUs, record.endUs, fields, record.vectors, record.outcome]);
-    this.content = add(this.content, hash("record", Buffer.from(content)));
+    this.addContent("record", Buffer.from(content));
     for (const [name, vector] of Object.entries(vectors)) this.addNumbers(`${record.id}/${name}`, vector);
+  }
+
+  addContent(label: string, bytes: Uint8Array): void {
+    this.content = add(this.content, hash(label, bytes));
   }
 
   addNumbers(label: string, values: Float32Array | Uint8Array): void {

@@ -12,6 +12,9 @@ export const recordMemoKey = (id: string): string => `record/${id}`;
 /** Result of one node for one item. `digest`: of everything it consumed. */
 export const itemMemoKey = (nodeKey: string, medium: string, { startUs, endUs }: Interval, digest: string): string => `${nodeKey}/${mediumInKey(medium)}/${startUs}-${endUs}/${digest}`;
 
+/** Range of the keys of all items of a node in a medium. */
+export const memosOf = (nodeKey: string, medium: string): { start: string; end: string } => ({ start: `${nodeKey}/${mediumInKey(medium)}/`, end: `${nodeKey}/${mediumInKey(medium)}0` });
+
 export type MemoKey = { record: string } | { nodeKey: string; medium: string; interval: string } | { outdated: true };
 
 const ITEM = /^(.+)\/([^/]{1,16})\/(-?\d+-(?:\d+|Infinity))\/[0-9a-f]{32}$/;

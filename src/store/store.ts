@@ -3,7 +3,7 @@
  * the sense of LMDB (visible to readers, whole after kill -9).
  */
 import { createHash } from "node:crypto";
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { EXIT, FlowError, type Complaint, type FlowErrorData, type FlowRecord, type MediumInfo, type Outcome, type OutputSpec } from "../contracts/index.js";
@@ -13,7 +13,7 @@ import { GroupCommit } from "./group-commit.js";
 import { inspectFile } from "./inspect-file.js";
 import { holdBackCommitTraces, letTracesThrough } from "./lmdb-noise.js";
 import { lockWriter, type WriterLock } from "./lock.js";
-import { recordMemoKey } from "./memo-keys.js";
+import { memosOf, recordMemoKey } from "./memo-keys.js";
 import { WriteJournal } from "./write-journal.js";
 
 /** Bump when a layout changes; a store of another version is refused. */
@@ -108,14 +108,28 @@ function sync(path: string): void {
 
 type Table = Database<Buffer, (string | number)[] | string>;
 
-/** Level by level: Node's recursive mkdir never returns where the system answers ENOENT below a folder that exists (/proc). */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
+/**
+ * Level by level: Node's recursive mkdir never returns where the system answers ENOENT below a folder that exists (/proc). The folders that were not there,
+ * from the top.
+ */
+function makeFolder(path: string): string[] {
+  if (existsSync(path)) return [];
+  const above = makeFolder(dirname(path));
   try {
     mkdirSync(path);
+    return [...above, path];
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+    return above;
+  }
+}
+
+/** From the bottom; one in which something lies by now stays, with those above it. */
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of [...folders].reverse()) rmdirSync(folder);
+  } catch {
+    // Nobody misses an empty folder less.
   }
 }
 
@@ -126,6 +140,8 @@ export class Store implements AsyncDisposable {
   private readonly journal = new WriteJournal();
   private readonly commits: GroupCommit;
   private isOpen = true;
+  /** `leaveNothing` was called. */
+  private unused = false;
   private readonly marks: Table;
   private readonly media: Table;
   private readonly blocks: Table;
@@ -142,6 +158,8 @@ export class Store implements AsyncDisposable {
     readonly dir: string,
     private readonly root: RootDatabase<Buffer, string>,
     private readonly lock: WriterLock | null,
+    /** Folders that were made for this store, from the top; null: it was there before. */
+    private readonly made: readonly string[] | null,
   ) {
     this.commits = new GroupCommit((body) => root.transaction(body));
     const table = (name: string): Table => root.openDB({ name, encoding: "binary" }) as unknown as Table;
@@ -169,17 +187,18 @@ export class Store implements AsyncDisposable {
     const file = join(path, DATA_FILE);
     const exists = existsSync(file) && statSync(file).size > 0;
     if (options.readOnly && !exists) {
-      throw new FlowError("STORE_MISSING", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT --store DIR`, or name the right folder with --store.", exit: EXIT.badInput });
+      throw new FlowError("NO_STORE", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT`, or name another with --store DIR.", exit: EXIT.badInput });
     }
+    let made: string[] = [];
     if (!options.readOnly) {
       if (existsSync(path) && !statSync(path).isDirectory()) {
-        throw new FlowError("STORE_UNWRITABLE", `The store ${dir} is a file; a store is a folder.`, { hint: "Give a folder with --store.", exit: EXIT.badInput });
+        throw new FlowError("STORE_UNWRITABLE", `The store ${dir} is a file; a store is a folder.`, { hint: "Give a folder with --store.", exit: EXIT.environment });
       }
       if (!exists && existsSync(path) && readdirSync(path).some((name) => !OURS.test(name))) {
-        throw new FlowError("STORE_INCOMPATIBLE", `${dir} exists, is not empty and is not a flow store.`, { hint: "Give an empty or new folder with --store.", exit: EXIT.badInput });
+        throw new FlowError("STORE_INCOMPATIBLE", `${dir} exists, is not empty and is not a flow store.`, { hint: "Give an empty or new folder with --store.", exit: EXIT.environment });
       }
       try {
-        makeFolder(path);
+        made = makeFolder(path);
         for (const place of exists ? [path, file] : [path]) accessSync(place, constants.W_OK);
       } catch (cause) {
         throw new FlowError("STORE_UNWRITABLE", `The store ${dir} cannot be ${existsSync(path) ? "written" : "made"}: ${(cause as Error).message}`, { hint: "Check the path and its permissions, or give another --store.", cause, exit: EXIT.environment });
@@ -196,7 +215,7 @@ export class Store implements AsyncDisposable {
       }
       // eventTurnBatching off: it holds a promise of lmdb's own that a failed commit rejects and nobody can catch, which would end the process.
       const root = open<Buffer, string>({ path: file, noSubdir: true, encoding: "binary", maxDbs: 16, readOnly: options.readOnly ?? false, compression: false, eventTurnBatching: false });
-      const store = new Store(path, root, lock);
+      const store = new Store(path, root, lock, exists ? null : made);
       await store.checkVersion(options.readOnly ?? false);
       return store;
     } catch (cause) {
@@ -299,7 +318,7 @@ export class Store implements AsyncDisposable {
 
   async removeBlocks(medium: string, nodeKey: string): Promise<void> {
     const blocks = this.listBlocks(medium, nodeKey);
-    const ends = [...this.marks.getKeys({ start: ["end", medium, nodeKey], end: ["end", medium, nodeKey, AFTER as unknown as string] })];
+    const ends = [...this.marks.getKeys(endsOf(medium, nodeKey))];
     await this.transact(() => {
       for (const index of blocks) this.drop(this.blocks, [medium, nodeKey, index]);
       for (const key of ends) this.drop(this.marks, key);
@@ -309,6 +328,11 @@ export class Store implements AsyncDisposable {
   /** Set when every block of this node is there at this rate. */
   getGridEnd(medium: string, nodeKey: string, rate: string): { endUs: number; blocks: number } | undefined {
     return this.read(this.marks, ["end", medium, nodeKey, rate]);
+  }
+
+  /** Where the medium ended for this node at the rates that are there whole (µs). */
+  gridEnds(medium: string, nodeKey: string): number[] {
+    return [...this.marks.getRange(endsOf(medium, nodeKey))].map(({ value }) => (unpack(value) as { endUs: number }).endUs);
   }
 
   putGridEnd(medium: string, nodeKey: string, rate: string, end: { endUs: number; blocks: number }): Promise<void> {
@@ -346,6 +370,12 @@ export class Store implements AsyncDisposable {
 
   getMemo(key: string): Outcome | undefined {
     return this.read<Outcome>(this.memo, key);
+  }
+
+  /** Whether this node has any result of this medium. */
+  hasMemos(nodeKey: string, medium: string): boolean {
+    for (const _ of this.memo.getKeys({ ...memosOf(nodeKey, medium), limit: 1 })) return true;
+    return false;
   }
 
   putMemo(key: string, outcome: Outcome): Promise<void> {
@@ -572,6 +602,11 @@ export class Store implements AsyncDisposable {
     await this.journal.flushed();
   }
 
+  /** What was to be put here was refused before any work: `close` takes away a store that was not there before. */
+  leaveNothing(): void {
+    this.unused = true;
+  }
+
   /** Ends in any case; @throws FlowError STORE_WRITE_FAILED if a write was lost. */
   async close(): Promise<void> {
     try {
@@ -581,7 +616,10 @@ export class Store implements AsyncDisposable {
       // After a failed commit lmdb's own close waits for ever for it; the process is about to end and the lock is what others wait for.
       if (!this.journal.failed && this.isOpen) await this.root.close();
       if (this.lock) letTracesThrough();
+      // Before the lock is given back: whoever waits for it finds a folder without a store, not half of one.
+      if (this.unused && this.made) for (const name of [DATA_FILE, `${DATA_FILE}-lock`]) rmSync(join(this.dir, name), { force: true });
       await this.lock?.release();
+      if (this.unused) removeEmpty(this.made ?? []);
     }
   }
 
@@ -618,6 +656,8 @@ export class Store implements AsyncDisposable {
 
 /** What a store's folder may hold before its data: traces of a run that was killed at its very start, and reports. */
 const OURS = /^(data\.mdb|lock\.mdb|writer\.pid|report)/;
+
+const endsOf = (medium: string, nodeKey: string): { start: string[]; end: string[] } => ({ start: ["end", medium, nodeKey], end: ["end", medium, nodeKey, AFTER as unknown as string] });
 
 const NONE: ReadonlyMap<string, string> = new Map();
 const SUPERSEDED = "superseded";

@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
-import type { ClipDocument, DoctorDocument, ErrorDocument, LintDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
+import type { ClipDocument, DoctorDocument, ErrorDocument, LintDocument, PlanDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
+import type { Problem } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
@@ -127,10 +128,13 @@ describe("on a store with a clip and a picture", () => {
 test("what this machine lacks is the command's error, exit 3, and no medium's failure", async () => {
   const mine = ["--store", join(dir, "lacking")];
   for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
-    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env: { [variable]: join(dir, "no-such-binary") } });
+    const env = { [variable]: join(dir, "no-such-binary") };
+    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env });
     assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
-    assert.deepEqual((JSON.parse((await flow(["errors", ...mine, "--json"])).stdout) as { failures: unknown[] }).failures, []);
+    assert.ok(!existsSync(mine[1]!), "nothing is left where nothing was done");
   }
+  const planned = await flow(["plan", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env: { FLOW_FFPROBE: join(dir, "no-such-binary") } });
+  assert.deepEqual([planned.code, (JSON.parse(planned.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
   for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
     const env = { [variable]: "/bin/ls" };
     // A store of its own: in the other one the medium has been probed already.
@@ -209,6 +213,41 @@ test("no command, page or export shows the credentials of a URL, not even of one
     server.close();
     server.closeAllConnections();
   }
+});
+
+test("a run that is refused leaves no store", async () => {
+  const nowhere = join(dir, "refused", "store");
+  for (const args of [["nowhere.mp4"], [join(ROOT, "graphs/demo/clip.mp4"), "--force", "speach"]]) {
+    assert.equal((await flow(["run", graph, ...args, "--store", nowhere])).code, 2);
+    assert.ok(!existsSync(join(dir, "refused")), args.join(" "));
+  }
+});
+
+test("a node that an option names and the graph, or the run, does not have is one problem, with the nearest name", async () => {
+  const problem = async (...options: string[]): Promise<Problem> => {
+    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...options, ...at, "--json"]);
+    const { error, problems } = JSON.parse(ran.stdout) as ErrorDocument;
+    assert.deepEqual([ran.code, error.code, problems?.length], [2, "BAD_GRAPH", 1], ran.stdout);
+    return problems![0]!;
+  };
+  for (const option of ["--only", "--from", "--until", "--force"]) {
+    const { code, nearest } = await problem(option, "speach");
+    assert.deepEqual([code, nearest], ["UNKNOWN_NODE", "speech"], option);
+  }
+  const { code, found, expected } = await problem("--until", "scenes", "--force", "speech");
+  assert.deepEqual([code, found, expected], ["UNKNOWN_NODE", "speech", "media, scores, scenes"]);
+});
+
+test("flow plan says what cannot be opened, whether there is a store or not", async () => {
+  writeFileSync(join(dir, "empty.mp4"), "");
+  writeFileSync(join(dir, "letter.mp4"), "Dear reader");
+  await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--store", join(dir, "planned")]);
+  for (const store of ["planned", "none yet"]) {
+    const { stdout } = await flow(["plan", graph, join(dir, "empty.mp4"), join(dir, "letter.mp4"), "--store", join(dir, store), "--json"]);
+    assert.deepEqual((JSON.parse(stdout) as PlanDocument).media.map(({ state, nodes }) => [state, nodes]), [["unreadable", []], ["unreadable", []]]);
+  }
+  const { stdout } = await flow(["plan", graph, join(dir, "empty.mp4"), "--store", join(dir, "planned")]);
+  assert.match(stdout, /empty\.mp4: unreadable \(.*is empty/);
 });
 
 test("an input that is not there is named once", async () => {

@@ -123,6 +123,7 @@ test("a medium that cannot be read beside one that can: exit 1, named by errors,
   assert.equal(run.status, "failed-items");
   assert.equal(run.media, 1);
   assert.deepEqual(run.failures.map((failure) => failure.uri), [noise]);
+  assert.deepEqual(run.nodes["media"], { in: 2, done: 1, cached: 0, skipped: 0, dropped: 0, failed: 1, inFlight: 0 });
   const { failures } = await json<ErrorsDocument>(["errors", "--store", failing]);
   assert.deepEqual(failures.map(({ uri, node }) => [uri, node]), [[noise, "media"]]);
   assert.ok(failures[0]?.error.hint);

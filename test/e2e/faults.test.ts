@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -30,9 +31,7 @@ describe("models", () => {
         const folder = join(dir, code);
         await mkdir(folder);
         await assert.rejects(runGraph(EGO, { store: join(folder, "store"), inputs: [CLIP], models: [await models(folder, change)] }), failsWith(code), code);
-        const store = await Store.open(join(folder, "store"), { readOnly: true });
-        assert.equal([...store.records()].length, 0);
-        await store.close();
+        assert.ok(!existsSync(join(folder, "store")), "nothing was done, nothing is left");
       }
     }));
 });

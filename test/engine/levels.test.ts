@@ -1,5 +1,6 @@
 /** Values that cross levels: frame to frame, medium to scene, plain values of frames into records. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Detection, OperatorDefinition } from "../../src/contracts/index.js";
 import { testBoxes } from "./operators/test.boxes.js";
@@ -50,6 +51,20 @@ describe("frame to frame", () => {
     }
     assert.equal(digests.size, 1);
   });
+
+  test("a run that ends with values or pictures of frames has them in its digest", () =>
+    Workbench.with(async (bench) => {
+      const ends = async (only: string, quality: number, batch: number): Promise<string> => {
+        const yaml = graph("with: {}", batch).replace("  shades:", `  thumbs: { op: image.thumbnail, in: media.frames, with: { longest: 32, quality: ${quality} }, batch: { size: ${batch} } }\n  shades:`);
+        const ran = await bench.run(yaml, { operators, only: [only], store: join(bench.dir, `${only}-${quality}-${batch}`) });
+        assert.equal(ran.status, "done");
+        return ran.digest;
+      };
+      assert.notEqual(await ends("thumbs", 75, 4), await ends("thumbs", 40, 4));
+      assert.equal(await ends("thumbs", 75, 4), await ends("thumbs", 75, 3));
+      assert.equal(await ends("boxes", 75, 4), await ends("boxes", 75, 3));
+      assert.notEqual(await ends("boxes", 75, 4), await ends("shades", 75, 4));
+    }));
 
   test("a frame that failed above fails below, and a rerun makes both", () =>
     Workbench.with(async (bench) => {

@@ -90,6 +90,7 @@ describe("a run of part of the graph", () => {
     Workbench.with(async (bench) => {
       const first = await bench.run(graph("one"), { until: "scores" });
       assert.ok(first.framesDecoded > 0);
+      assert.match(first.notes.join(), /on a new medium.*makes the scene and media records/);
       const second = await bench.run(graph("one"), { until: "scores" });
       assert.deepEqual([second.framesDecoded, second.digest], [0, first.digest]);
       assert.equal((await bench.read((store) => [...store.mediaRows()][0]!)).complete, true);
@@ -107,6 +108,31 @@ describe("a run of part of the graph", () => {
         assert.deepEqual([indexed.digest, indexed.digestNumbers], [fresh.digest, fresh.digestNumbers]);
       }));
   }
+
+  test("has a digest of all that it computes, although no record is made of it", () =>
+    Workbench.with(async (bench) => {
+      let stores = 0;
+      const digestOf = async (yaml: string, selection: Partial<RunGraphOptions>, store = `new-${stores++}`): Promise<string> => {
+        const ran = await bench.run(yaml, { ...selection, store: join(bench.dir, store) });
+        assert.equal(ran.status, "done");
+        return `${ran.digest} ${ran.digestNumbers}`;
+      };
+      const all = new Set<string>();
+      // A text of each scene, the bounds of the scenes, a list of the whole medium.
+      for (const yaml of [graph("one"), graph("two"), graph("one", 60)]) for (const selection of [{ until: "note" }, { until: "scenes" }, { only: ["all"] }]) all.add(await digestOf(yaml, selection));
+      assert.equal(all.size, 8, "only the bounds are the same with both texts");
+      behaviour.note = () => ({ skip: "nothing to say" });
+      all.add(await digestOf(graph("one"), { until: "note" }));
+      assert.equal(all.size, 9, "no text is another result");
+      behaviour.note = (tag) => ({ text: tag });
+
+      const stop = new AbortController();
+      const whole = await digestOf(graph("one"), { until: "note" });
+      const cut = await bench.run(graph("one"), { until: "note", store: join(bench.dir, "cut"), stop: stop.signal, onProgress: ({ active }) => void (active.some(({ scenes }) => scenes > 2) && stop.abort()) });
+      assert.equal(cut.status, "interrupted");
+      assert.equal(await digestOf(graph("one"), { until: "note" }, "cut"), whole, "resumed");
+      assert.equal(await digestOf(graph("one"), { until: "note" }, "cut"), whole, "cached");
+    }));
 
   test("that amended the medium's record is amended back by the whole graph", () =>
     Workbench.with(async (bench) => {

@@ -81,7 +81,7 @@ test("a write that is lost surfaces at flushed and close, even if nobody awaited
 
 test("a store path that is a file or cannot be made is refused with a typed error", () => inFolder(async (dir) => {
   await writeFile(join(dir, "file"), "");
-  await assert.rejects(Store.open(join(dir, "file")), code("STORE_UNWRITABLE"));
+  await assert.rejects(Store.open(join(dir, "file")), { code: "STORE_UNWRITABLE", exit: 3 });
   await assert.rejects(Store.open(join(dir, "file", "below")), code("STORE_UNWRITABLE"));
   if (process.platform === "linux") await assert.rejects(Store.open("/proc/flow-store/below"), code("STORE_UNWRITABLE"));
 }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -119,9 +119,30 @@ describe("opening", () => {
   test("a missing store and a foreign folder are said so", async () => {
     const dir = await mkdtemp(join(tmpdir(), "flow-store-"));
     try {
-      await assert.rejects(Store.open(join(dir, "none"), { readOnly: true }), code("STORE_MISSING"));
+      await assert.rejects(Store.open(join(dir, "none"), { readOnly: true }), code("NO_STORE"));
       await writeFile(join(dir, "thesis.txt"), "not ours");
       await assert.rejects(Store.open(dir), code("STORE_INCOMPATIBLE"));
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+
+  test("what was refused before any work leaves no folder behind, and nothing of what was there is touched", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "flow-store-"));
+    const refused = async (path: string): Promise<void> => {
+      const store = await Store.open(path);
+      store.leaveNothing();
+      await store.close();
+    };
+    try {
+      await refused(join(dir, "made", "deep"));
+      assert.deepEqual(await readdir(dir), []);
+      await mkdir(join(dir, "empty"));
+      await refused(join(dir, "empty"));
+      assert.deepEqual(await readdir(join(dir, "empty")), []);
+      await (await Store.open(join(dir, "old"))).close();
+      await refused(join(dir, "old"));
+      await (await Store.open(join(dir, "old"), { readOnly: true })).close();
     } finally {
       await rm(dir, { recursive: true, force: true });
     }

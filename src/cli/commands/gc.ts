@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Store } from "../../store/index.js";
-import { EXIT, FlowError, toFlowError } from "../../contracts/errors.js";
+import { toFlowError } from "../../contracts/errors.js";
 import { storeOption } from "../command-line.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import type { GcDocument } from "../json.js";
@@ -39,7 +39,6 @@ export function command(): Command {
 }
 
 async function collect(options: Options): Promise<GcDocument> {
-  if (!existsSync(options.store)) throw new FlowError("NO_STORE", `There is no store at ${options.store}.`, { hint: "Name another with --store DIR.", exit: EXIT.badInput });
   const [{ Store }, { isUrl, localPath }] = await Promise.all([import("../../store/index.js"), import("../../media/index.js")]);
   const dryRun = options.dryRun === true;
   // Reading first: a folder that is no store must not become one.

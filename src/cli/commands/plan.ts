@@ -89,7 +89,7 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
   print(table(decodes.map((decode) => [demandText(decode), colours.dim(plural(decode.slots, "slot")), decode.consumers.map(({ node }) => colours.cyan(node)).join(" ")])));
   print();
   printPasses(plan);
-  const [only] = media.length === 1 ? media : [];
+  const [only] = media.length === 1 && media[0]!.nodes.length > 0 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
   const rows = plan.nodes.map((node) => {
     const state = states.get(node.name);
@@ -102,10 +102,16 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
   print();
   if (media.length === 0) print("no input media");
   for (const medium of media) {
-    const missing = medium.nodes.filter((state) => state.state !== "cached").length;
-    const what = medium.state === "cached" || medium.state === "unreadable" ? "" : `, ${plural(missing, "node")} to look at`;
-    print(`${colours.bold(medium.uri)}: ${medium.state === "unreadable" ? colours.red("unreadable") : medium.state}${what} ${colours.dim(`(${medium.why})`)}`);
+    print(`${colours.bold(medium.uri)}: ${medium.state === "unreadable" ? colours.red("unreadable") : medium.state === "incomplete" ? openStates(medium) : medium.state} ${colours.dim(`(${medium.why})`)}`);
   }
+}
+
+/** "incomplete: 2 nodes partial, 4 unknown"; of records that are only to be put together: "nothing to compute". */
+function openStates({ nodes }: MediumPlanState): string {
+  const counts = new Map<string, number>();
+  for (const { state } of nodes) if (state !== "cached") counts.set(state, (counts.get(state) ?? 0) + 1);
+  const open = [...counts].map(([state, n], i) => `${i === 0 ? plural(n, "node") : n} ${state}`);
+  return open.length > 0 ? `incomplete: ${open.join(", ")}` : "nothing to compute";
 }
 
 /** Only where there is something to see: several passes, stand-ins, a device beside the CPU. */
