@@ -81,7 +81,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   let services = servicesOf(plan, passes.length > 1 ? new Set() : force);
   const totals = new InferenceTotals();
   try {
-    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services);
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop);
     // Not waited for: they are committed before what follows them.
     void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));

@@ -38,14 +38,15 @@ interface ProbeAnswer {
   streams?: ProbeStream[];
 }
 
-/** Opens a file or URL with ffprobe (images: sharp). First video (never a cover picture) and first audio stream. Throws MEDIA_* FlowErrors only. */
-export async function probe(uri: string, name: string = mediumName(uri)): Promise<ProbedMedium> {
+/** Opens a file or URL with ffprobe (images: sharp). First video (never a cover picture) and first audio stream. Throws MEDIA_* FlowErrors, or the reason of `signal`. */
+export async function probe(uri: string, name: string = mediumName(uri), signal?: AbortSignal): Promise<ProbedMedium> {
   let sizeBytes: number | null = null;
   if (!isUrl(uri)) {
     sizeBytes = await fileSize(uri);
     if (await isImageFile(localPath(uri))) return probeImage(uri, name, sizeBytes);
   }
-  const answer = await ffprobe(uri).catch(async (cause: unknown) => {
+  const answer = await ffprobe(uri, signal).catch(async (cause: unknown) => {
+    signal?.throwIfAborted();
     // Something else under its name can read no medium at all.
     await ffprobeVersion();
     throw cause;
@@ -83,12 +84,12 @@ async function fileSize(uri: string): Promise<number> {
   return info.size;
 }
 
-function ffprobe(uri: string): Promise<ProbeAnswer> {
+function ffprobe(uri: string, signal: AbortSignal | undefined): Promise<ProbeAnswer> {
   const args = ["-v", "error", "-hide_banner", "-protocol_whitelist", protocolWhitelist(uri)];
   if (/^https?:/i.test(uri)) args.push("-rw_timeout", "30000000");
   args.push("-show_format", "-show_streams", "-of", "json", ffmpegInput(uri));
   return new Promise((resolve, reject) => {
-    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL", env: binaryEnv() }, (error, stdout, stderr) => {
+    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL", signal, env: binaryEnv() }, (error, stdout, stderr) => {
       if (error === null) {
         try {
           resolve(JSON.parse(stdout) as ProbeAnswer);
