@@ -74,6 +74,17 @@ describe("help", () => {
   }
 });
 
+test("every command that prints data has --json, every subcommand has examples of its own", async () => {
+  for (const [name, { load }] of Object.entries(commands)) {
+    const loaded = (await load()).command();
+    for (const each of loaded.commands.length > 0 ? loaded.commands : [loaded]) {
+      const words = each === loaded ? [name] : [name, each.name()];
+      if (name !== "completion") assert.ok(each.options.some(({ long }) => long === "--json"), words.join(" "));
+      if (each !== loaded) assert.match((await flow([...words, "--help"])).stdout, new RegExp(`^  flow ${words.join(" ")}\\b`, "m"));
+    }
+  }
+});
+
 describe("lint", () => {
   test("a sound graph: exit 0, no problems", async () => {
     const { code, stdout } = await flow(["lint", good, "--json"]);
