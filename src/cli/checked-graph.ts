@@ -19,5 +19,5 @@ export async function loadWithoutInput(typed: string, request: GraphRequest): Pr
 export async function requireWithoutInput(typed: string, request: GraphRequest): Promise<Plan> {
   const { file, plan, problems } = await loadWithoutInput(typed, request);
   if (plan) return plan;
-  throw new GraphError(file, problems, !hasErrors((await loadWithoutInput(typed, {})).problems));
+  throw new GraphError(file, problems, hasErrors((await loadWithoutInput(typed, {})).problems) ? "graph" : "command line");
 }

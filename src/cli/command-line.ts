@@ -26,6 +26,14 @@ export function repeatArguments(graph: string, inputs: readonly string[], option
 /** The command that runs this, or goes on with it. */
 export const runCommand = (graph: string, inputs: readonly string[], options: Repeatable & { store: string }): string => ["flow", "run", ...repeatArguments(undashed(graph), inputs.map(undashed), options), ...storeWords(options.store)].map((word) => shellWord(word)).join(" ");
 
+/** The command that repeats a logged run, with more options: inputs are absolute paths or addresses, so that the first word with a dash begins the options. `inputs`: others than it had. */
+export function repeatCommand(args: readonly string[], store: string, { inputs, more = [] }: { inputs?: readonly string[]; more?: readonly string[] } = {}): string {
+  const [graph = "GRAPH", ...rest] = args;
+  const at = rest.findIndex((word) => word.startsWith("-"));
+  const [own, options] = at < 0 ? [rest, []] : [rest.slice(0, at), rest.slice(at)];
+  return ["flow", "run", graph, ...(inputs ?? own), ...options, ...more, ...storeWords(store)].map(shellWord).join(" ");
+}
+
 /** A file whose name begins with a dash, so that it is not read as an option. */
 const undashed = (file: string): string => (file.startsWith("-") ? `./${file}` : file);
 

@@ -4,7 +4,7 @@ export type Shell = (typeof SHELLS)[number];
 export interface CommandWords {
   name: string;
   summary: string;
-  options: { long: string; summary: string; takesValue: boolean }[];
+  options: { long: string; short?: string; summary: string; value: "none" | "word" | "file" }[];
   /** `flow models pull`: words that may follow the command's name, each with its own options. */
   subcommands: Omit<CommandWords, "subcommands">[];
 }
@@ -35,10 +35,9 @@ ${commands.map((c) => (c.subcommands.length > 0 ? `    ${c.name})\n      case "\
   case "$word" in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *)
-      [ "$word" = "=" ] && word=""
       # No answer: bash completes files by itself, whatever is in their names.
       COMPREPLY=()
-      while IFS= read -r found; do COMPREPLY+=("$found"); done < <(flow completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD-1}" "$word" 2>/dev/null)
+      while IFS= read -r found; do COMPREPLY+=("$found"); done < <(flow completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
       case "\${COMPREPLY[0]}" in *=) compopt -o nospace 2>/dev/null ;; esac ;;
   esac
 }
@@ -47,23 +46,31 @@ complete -o bashdefault -o default -F _flow flow`;
 
 function zsh(commands: readonly CommandWords[]): string {
   const text = (summary: string): string => summary.replaceAll("'", "'\\''").replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
-  const option = ({ long, summary, takesValue }: CommandWords["options"][number]): string => `'${long}${takesValue ? "=" : ""}[${text(summary)}]${takesValue ? ":value:_flow_words" : ""}'`;
-  // One list for the command and what follows it: an option of several subcommands is named once.
-  const all = (c: CommandWords): CommandWords["options"] => [...new Map([...c.options, ...c.subcommands.flatMap(({ options }) => options)].map((each) => [each.long, each])).values()];
+  const option = ({ long, short, summary, value }: CommandWords["options"][number]): string =>
+    [...(short ? [short] : []), `${long}${value === "none" ? "" : "="}`].map((flag) => `'${value === "none" ? "" : "*"}${flag}[${text(summary)}]${value === "none" ? "" : ":value:_flow_words"}'`).join(" ");
+  const rest = (options: CommandWords["options"], ...operands: string[]): string => `_arguments ${[...options.map(option), "'--help[show the help]'", ...operands, "'*:file:_flow_words'"].join(" ")}`;
+  const chosen = (c: CommandWords): string =>
+    c.subcommands.length === 0
+      ? rest(c.options)
+      : `case "$(( CURRENT > 2 ))$words[2]" in\n${c.subcommands.map((sub) => `        1${sub.name}) shift words; (( CURRENT-- )); ${rest(sub.options)} ;;`).join("\n")}\n        *) ${rest(c.options, `'1:subcommand:(${below(c)})'`)} ;;\n      esac`;
   return `#compdef flow
 _flow_words() {
   local -a found
   found=("\${(@f)$(flow completion words -- "\${(@)line_so_far}" "\${words[CURRENT]}" 2>/dev/null)}")
   found=(\${found:#})
-  if (( \${#found} )); then compadd -- "\${found[@]}"; else _files; fi
+  if (( ! \${#found} )); then _files; return; fi
+  compadd -S '' -- "\${(@M)found:#*=}"
+  compadd -- "\${(@)found:#*=}"
 }
 _flow() {
   local -a commands line_so_far
   line_so_far=("\${(@)words[2,CURRENT-1]}")
   commands=(
 ${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
+    'help:show the help of a command'
   )
   if (( CURRENT == 2 )); then
+    if [[ "$words[2]" == -* ]]; then compadd -- --help --version; return; fi
     _describe 'command' commands
     return
   fi
@@ -71,7 +78,8 @@ ${commands.map((c) => `    '${c.name}:${text(c.summary)}'`).join("\n")}
   shift words
   (( CURRENT-- ))
   case "$command" in
-${commands.map((c) => `    ${c.name}) _arguments ${[...all(c).map(option), "'--help[show the help]'", ...(c.subcommands.length > 0 ? [`'1:subcommand:(${below(c)})'`] : []), "'*:file:_flow_words'"].join(" ")} ;;`).join("\n")}
+${commands.map((c) => `    ${c.name}) ${chosen(c)} ;;`).join("\n")}
+    help) _describe 'command' commands ;;
   esac
 }
 if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
@@ -80,12 +88,12 @@ if [ "$funcstack[1]" = "_flow" ]; then _flow "$@"; else compdef _flow flow; fi`;
 function fish(commands: readonly CommandWords[]): string {
   const text = (summary: string): string => `'${summary.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const words = "'(flow completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'";
-  const lines = ["# flow: fish completion", `complete -c flow -n 'not __fish_use_subcommand' -a ${words}`];
+  const lines = ["# flow: fish completion", `complete -c flow -n 'not __fish_use_subcommand' -a ${words}`, "complete -c flow -s h -l help -d 'show the help'", "complete -c flow -n __fish_use_subcommand -s V -l version -d 'print the version'", "complete -c flow -n __fish_use_subcommand -f -a help -d 'show the help of a command'"];
   for (const c of commands) {
     lines.push(`complete -c flow -n __fish_use_subcommand -f -a ${c.name} -d ${text(c.summary)}`);
     for (const sub of c.subcommands) lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}; and not __fish_seen_subcommand_from ${below(c)}' -f -a ${sub.name} -d ${text(sub.summary)}`);
     for (const [name, { options }] of [[c.name, c] as const, ...c.subcommands.map((sub) => [sub.name, sub] as const)]) for (const option of options) {
-      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}${name === c.name ? "" : `; and __fish_seen_subcommand_from ${name}`}' -l ${option.long.replace(/^--/, "")}${option.takesValue ? ` -r -a ${words}` : ""} -d ${text(option.summary)}`);
+      lines.push(`complete -c flow -n '__fish_seen_subcommand_from ${c.name}${name === c.name ? "" : `; and __fish_seen_subcommand_from ${name}`}'${option.short ? ` -s ${option.short.slice(1)}` : ""} -l ${option.long.replace(/^--/, "")}${option.value === "none" ? "" : ` ${option.value === "file" ? "-r" : "-x"} -a ${words}`} -d ${text(option.summary)}`);
     }
   }
   return lines.join("\n");

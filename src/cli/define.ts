@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { commands, type CommandName } from "./commands/index.js";
-import { reportFailure } from "./failure.js";
+import { badArguments, reportFailure } from "./failure.js";
 
 export interface Definition {
   /** What a user must know beyond the summary: cost, order, loss. */
@@ -22,11 +22,23 @@ export function act<O>(command: Command, work: (args: (string | string[] | undef
   return command.action(async (...received: unknown[]) => {
     const options = received.at(-2) as O & { json?: boolean; log?: string };
     try {
+      nothingEmpty(command);
       process.exitCode = (await work(received.slice(0, -2) as string[], options)) ?? 0;
     } catch (thrown) {
       process.exitCode = reportFailure(thrown, options);
     }
   });
+}
+
+/**
+ * An empty word is a variable that was not set: it names nothing, and as the beginning of a name or an id it would name everything. Words of a list are the
+ * command's own matter. Throws BAD_ARGUMENTS.
+ */
+function nothingEmpty(command: Command): void {
+  const operand = command.registeredArguments.find((argument, i) => !argument.variadic && command.args[i] === "");
+  const option = command.options.find((each) => command.getOptionValue(each.attributeName()) === "");
+  const what = operand ? `${operand.required ? `<${operand.name()}>` : `[${operand.name()}]`}` : option?.long;
+  if (what !== undefined) throw badArguments(`${what} is empty.`, operand?.required ? "Give it a value." : "Give it a value, or leave it out.");
 }
 
 export interface JsonOptions {

@@ -27,10 +27,10 @@ export type ExecuteOptions = GraphOptions & StoreOptions & LogOptions & MockOpti
 
 /** Runs and prints; the exit code. */
 export async function execute(graph: string, inputs: string[], options: ExecuteOptions): Promise<number> {
-  const { summary, plan, sourceUs } = await runGraphFile(graph, inputs, options);
+  const { summary, plan, sourceUs, retryable } = await runGraphFile(graph, inputs, options);
   if (options.json) printJson(summary satisfies RunDocument);
   else if (options.quiet) for (const failure of summary.failures) options.log === "json" ? logLine("failure", failure) : note(failureText(failure));
-  else if (options.log === "text") printSummary(summary, plan, options.store, sourceUs);
+  else if (options.log === "text") printSummary(summary, plan, { store: options.store, sourceUs, retryable });
   if (summary.status === "interrupted") {
     const command = runCommand(graph, inputs, options);
     logOf(options).event("resume", { command }, `${coloursFor(process.stderr).dim("resume:")} ${command}`);
@@ -39,7 +39,7 @@ export async function execute(graph: string, inputs: string[], options: ExecuteO
 }
 
 /** Plans, runs and logs the run in the store. */
-export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; sourceUs: number }> {
+export async function runGraphFile(graph: string, inputs: string[], options: ExecuteOptions): Promise<{ summary: RunSummary; plan: Plan; sourceUs: number; retryable: boolean }> {
   const request = { params: options.param, profile: options.profile, inputs: inputs.length > 0 ? inputs : undefined, only: options.only, from: options.from, until: options.until, force: options.force, mock: options.mockModels };
   const { plan, file, problems } = await requirePlan(graph, request);
   if (options.strict && problems.length > 0) throw new GraphError(file, problems.map((problem): Problem => ({ ...problem, severity: "error" })), "strict");
@@ -56,7 +56,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     const summary = await runPlan({ plan, store, notes: modelNotes(problems), force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
     log.event("end", { ...summary }, null);
-    return { summary, plan, sourceUs: bar.sourceUs };
+    return { summary, plan, sourceUs: bar.sourceUs, retryable: [...store.failures()].some((failure) => !failure.permanent) };
   } finally {
     await store.close();
   }

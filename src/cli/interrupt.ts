@@ -4,7 +4,8 @@ import type { Log } from "./log.js";
 
 /**
  * Ctrl-C as DESIGN §5 wants it: the first stops feeding and drains; the second kills our child processes, waits ≤ 2 s for the drain to end
- * by itself and then ends this process hard (a worker inside `session.run()` cannot be stopped otherwise). Everything committed stays.
+ * by itself and then ends this process hard (a worker inside `session.run()` cannot be stopped otherwise). Everything committed stays. Either way a shell
+ * sees 130.
  */
 export class Interrupts implements Disposable {
   private readonly controller = new AbortController();
@@ -39,7 +40,7 @@ export class Interrupts implements Disposable {
       }
     }
     // Not unref'd: the wait must hold even when nothing else keeps the process.
-    this.deadline = setTimeout(() => process.kill(process.pid, "SIGKILL"), 1_500);
+    this.deadline = setTimeout(endHard, 1_500);
   }
 
   [Symbol.dispose](): void {
@@ -47,6 +48,12 @@ export class Interrupts implements Disposable {
     process.off("SIGINT", this.listener);
     process.off("SIGTERM", this.listener);
   }
+}
+
+/** By a Ctrl-C that nobody handles: as sudden as SIGKILL, and whoever waits for us is told that we were interrupted. */
+function endHard(): void {
+  process.removeAllListeners("SIGINT");
+  process.kill(process.pid, "SIGINT");
 }
 
 /** Process ids below `pid`, deepest last; from /proc on Linux, from ps elsewhere. */

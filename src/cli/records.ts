@@ -1,17 +1,11 @@
+import { Option } from "commander";
 import type { Attribute, FlowRecord } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { MediumRow, RecordQuery, Store } from "../store/index.js";
-import { badArguments } from "./failure.js";
 
 const KINDS: readonly FlowRecord["kind"][] = ["media", "scene", "frame", "detection", "item", "event"];
-export const KIND_NAMES = KINDS.join(", ");
 
-/** `--kind` as typed. Throws BAD_ARGUMENTS. */
-export function recordKind(typed: string | undefined): FlowRecord["kind"] | undefined {
-  const kind = KINDS.find((name) => name === typed);
-  if (typed !== undefined && !kind) throw badArguments(`There is no kind ${typed}.`, `Kinds: ${KIND_NAMES}.`);
-  return kind;
-}
+export const kindOption = (description: string): Option => new Option("--kind <kind>", description).choices(KINDS);
 
 /** Records as every command shows them: a medium says how it stands in the store now, also one that a run was interrupted in. */
 export function* shownRecords(store: Store, query: RecordQuery = {}): IterableIterator<FlowRecord> {

@@ -6,7 +6,7 @@ import { colours, count, elapsed, plural, print, table } from "./output.js";
 const COLUMNS = ["in", "done", "cached", "skipped", "dropped", "failed"] as const;
 
 /** The funnel per node, the records, the speed, what failed and what to do next. */
-export function printSummary(summary: RunSummary, plan: Plan, store: string, sourceUs: number): void {
+export function printSummary(summary: RunSummary, plan: Plan, { store, sourceUs, retryable }: { store: string; sourceUs: number; retryable: boolean }): void {
   if (Object.values(summary.nodes).some((counts) => counts.in > 0)) {
     printFunnel(summary.nodes, plan.nodes.map((node) => node.name));
     print();
@@ -22,7 +22,7 @@ export function printSummary(summary: RunSummary, plan: Plan, store: string, sou
   for (const failure of summary.failures) print(`${colours.red("failed")} ${failureText(failure)}${failure.hint ? colours.dim(` (${failure.hint})`) : ""}`);
   for (const text of summary.notes) print(`${colours.dim("note:")} ${text}`);
   const at = storeOption(store);
-  const next = summary.status === "failed-items" ? [`flow errors${at}`, `flow retry${at}`] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
+  const next = summary.status === "failed-items" ? [`flow errors${at}`, ...(retryable ? [`flow retry${at}`] : [])] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
   if (summary.status !== "interrupted") print(`${colours.dim("next:")} ${next.join("   ")}`);
 }
 

@@ -22,18 +22,20 @@ export interface Preflight {
 /**
  * Opens every source and checks every model before the first frame, and reports all problems at once. A medium that cannot be opened is a
  * failed item, which the store lists until it opens; that an input does not exist at all, or that this machine lacks something, is the command's error.
- * A path is the medium's whose bytes it holds now: what the store had under it before is no longer found there.
+ * A path is the medium's whose bytes it holds now: what the store had under it before is no longer found there. `stop` ends it where it is: what has been
+ * opened until then is claimed, nothing else is looked at and nothing has failed.
  */
-export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services): Promise<Preflight> {
+export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services, stop: AbortSignal): Promise<Preflight> {
   const items = await expandInputs(inputs);
   const sources = new Map<string, Source>();
   const unopened: { uri: string; error: FlowError }[] = [];
   const found = new Map<string, { id: string; name: string }>();
   for (const item of items) {
+    if (stop.aborted) break;
     try {
-      const identity = await identify(item.uri, store.identities);
+      const identity = await identify(item.uri, store.identities, stop);
       found.set(item.uri, { id: identity.id, name: item.name });
-      const info = await openMedium(item, identity, store);
+      const info = await openMedium(item, identity, store, stop);
       const known = sources.get(info.id);
       if (!known) sources.set(info.id, { info, uris: [info.uri], givenScenes: item.scenes ?? null });
       else {
@@ -41,19 +43,14 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
         known.givenScenes = unionOfScenes(known.givenScenes, item.scenes ?? null);
       }
     } catch (thrown) {
+      if (stop.aborted) break;
       const error = toFlowError(thrown);
       // A missing ffmpeg is not the medium's fault.
       if (error.exit === EXIT.environment) throw error;
       unopened.push({ uri: item.uri, error });
     }
   }
-  const models = new Map<string, ModelManifest>();
-  for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
-  const wrong = (await Promise.all([services.checkModels([...models.values()]), checkDecoder(plan, [...sources.values()], store)])).flat();
-  if (wrong.length === 0) wrong.push(...(await services.checkDevices()));
-  if (wrong.length > 0) {
-    throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
-  }
+  if (!stop.aborted) await mustWork(plan, [...sources.values()], store, services);
   // A run that is refused leaves the store as it was: only now is anything said of its media.
   await store.claimPaths(found);
   const opened = new Set([...sources.values()].flatMap((source) => source.uris));
@@ -61,6 +58,16 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   for (const { uri, error } of unopened) services.mediumUnopened(uri, error);
   const failures = unopened.map(({ uri, error: { code, message, hint } }) => ({ uri, code, message, hint }));
   return { sources: [...sources.values()], failures, notes: notes(items) };
+}
+
+/** Models, devices and the decoder. Throws all problems as one. */
+async function mustWork(plan: Plan, sources: readonly Source[], store: Store, services: Services): Promise<void> {
+  const models = new Map<string, ModelManifest>();
+  for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
+  const wrong = (await Promise.all([services.checkModels([...models.values()]), checkDecoder(plan, sources, store)])).flat();
+  if (wrong.length === 0) wrong.push(...(await services.checkDevices()));
+  if (wrong.length === 0) return;
+  throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
 }
 
 /** A medium that is new has to be decoded; for another one everything may be stored. Pictures need no ffmpeg. */
@@ -89,9 +96,9 @@ export function unionOfScenes(a: Interval[] | null, b: Interval[] | null): Inter
 }
 
 /** A file that has not changed is not probed again. */
-export async function openMedium(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store | null): Promise<MediumInfo> {
+export async function openMedium(item: InputItem, identity: { id: string; memoisable: boolean }, store: Store | null, stop?: AbortSignal): Promise<MediumInfo> {
   const known = identity.memoisable ? store?.getMedium(identity.id) : undefined;
   if (known && known.info.uri === item.uri && known.info.name === item.name) return known.info;
-  const info = known ? { ...known.info } : await probe(item.uri);
+  const info = known ? { ...known.info } : await probe(item.uri, item.name, stop);
   return { ...info, id: identity.id, uri: item.uri, name: item.name, memoisable: identity.memoisable };
 }

@@ -82,7 +82,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   let services = servicesOf(plan, passes.length > 1 ? new Set() : force);
   const totals = new InferenceTotals();
   try {
-    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services).catch((thrown: unknown) => {
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch((thrown: unknown) => {
       store.leaveNothing();
       throw thrown;
     });

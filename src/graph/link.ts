@@ -180,7 +180,7 @@ function checkRoot(root: MapTree, report: Reporter): void {
   }
 }
 
-function applyProfile(root: MapTree, name: string | undefined, report: Reporter): MapTree {
+export function applyProfile(root: MapTree, name: string | undefined, report: Reporter): MapTree {
   if (name === undefined) return root;
   const profiles = child(root, "profiles");
   const profile = child(profiles, name);

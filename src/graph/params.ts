@@ -121,6 +121,20 @@ function readTypes(name: string, keyAt: At, spec: MapTree, report: Reporter): st
   return types;
 }
 
+/** Parameter → the words that it takes beside numbers and texts. */
+export function paramWords(root: MapTree): Record<string, string[]> {
+  const declared = child(root, "params");
+  if (declared?.kind !== "map") return {};
+  const words = (type: string, spec: Tree): string[] => (type === "enum" && spec.kind === "map" ? enumWords(spec) : type === "boolean" ? ["true", "false"] : isType(type) ? [] : [type]);
+  return Object.fromEntries(
+    [...declared.entries].map(([name, { value: spec }]) => {
+      const type = child(spec, "type");
+      const types = type?.kind === "list" ? type.items : type ? [type] : [];
+      return [name, types.flatMap((item) => (item.kind === "scalar" ? words(String(item.value), spec) : []))];
+    }),
+  );
+}
+
 const isType = (word: string): word is ParamType => (TYPES as readonly string[]).includes(word);
 const isTrue = (tree: Tree | null): boolean => tree?.kind === "scalar" && tree.value === true;
 const show = (value: unknown, quote = true): string => ((typeof value === "string" && !quote) || typeof value === "number" ? String(value) : JSON.stringify(value));

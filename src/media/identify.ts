@@ -24,12 +24,17 @@ export interface Identity {
 
 const HEAD_TIMEOUT_MS = 15_000;
 
-/** Content id of a medium: the SHA-256 of its bytes; of a URL: a hash of its validators. Throws MEDIA_NOT_FOUND, MEDIA_UNREADABLE. */
-export async function identify(uri: string, cache: IdentityCache | null): Promise<Identity> {
-  return isUrl(uri) ? identifyUrl(uri) : identifyFile(localPath(uri), cache);
+/** Content id of a medium: the SHA-256 of its bytes; of a URL: a hash of its validators. Throws MEDIA_NOT_FOUND, MEDIA_UNREADABLE; the reason of `signal` when that says so. */
+export async function identify(uri: string, cache: IdentityCache | null, signal?: AbortSignal): Promise<Identity> {
+  try {
+    return await (isUrl(uri) ? identifyUrl(uri, signal) : identifyFile(localPath(uri), cache, signal));
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw cause;
+  }
 }
 
-async function identifyFile(path: string, cache: IdentityCache | null): Promise<Identity> {
+async function identifyFile(path: string, cache: IdentityCache | null, signal: AbortSignal | undefined): Promise<Identity> {
   try {
     const info = await stat(path, { bigint: true });
     if (info.isDirectory()) {
@@ -39,7 +44,7 @@ async function identifyFile(path: string, cache: IdentityCache | null): Promise<
     const known = cache?.get(path);
     if (known && known.sizeBytes === now.sizeBytes && known.mtimeNs === now.mtimeNs && known.inode === now.inode) return { id: known.id, memoisable: true };
     const hash = createHash("sha256");
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk as Buffer);
     const id = hash.digest("hex");
     cache?.put(path, { id, ...now });
     return { id, memoisable: true };
@@ -64,14 +69,14 @@ function withoutUserInfo(uri: string): { url: string; headers: Record<string, st
   return { url: url.href, headers: { authorization: `Basic ${Buffer.from(pair).toString("base64")}` } };
 }
 
-async function identifyUrl(uri: string): Promise<Identity> {
+async function identifyUrl(uri: string, signal: AbortSignal | undefined): Promise<Identity> {
   const hash = createHash("sha256").update(uri);
   if (!/^https?:/i.test(uri)) return { id: hash.digest("hex"), memoisable: false };
   const shown = redactUri(uri);
   let response: Response;
   try {
     const { url, headers } = withoutUserInfo(uri);
-    response = await fetch(url, { method: "HEAD", headers, signal: AbortSignal.timeout(HEAD_TIMEOUT_MS) });
+    response = await fetch(url, { method: "HEAD", headers, signal: AbortSignal.any([AbortSignal.timeout(HEAD_TIMEOUT_MS), ...(signal ? [signal] : [])]) });
   } catch (cause) {
     const reason = cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
     throw new FlowError("MEDIA_UNREADABLE", `${shown} does not answer: ${redactUri(reason)}.`, { hint: "Check the address and the network.", item: shown });

@@ -24,10 +24,11 @@ const EXTENSIONS = new Set(
 
 const GLOB = /[*?{}[\]]/;
 
-// Scenes in seconds, as everywhere where a person writes a time.
-const SCENE = z.object({ start: z.number().min(0), end: z.number().positive() }).refine((scene) => scene.end > scene.start, "end must lie after start");
-const ENTRY = z.object({ path: z.string().min(1), name: z.string().optional(), scenes: z.array(SCENE).optional(), narration: z.string().optional() });
-const LIST = z.array(z.preprocess((entry) => (typeof entry === "string" ? { path: entry } : entry), ENTRY.loose()));
+// Scenes in seconds, as everywhere where a person writes a time. What zod would say is what was expected, in our words.
+const [SECONDS, PATH] = ["seconds, a number of at least 0", "the path or address of a medium"];
+const SCENE = z.object({ start: z.number(SECONDS).min(0, SECONDS), end: z.number(SECONDS).min(0, SECONDS) }, "an object with start and end in seconds").refine((scene) => scene.end > scene.start, "an end behind the start");
+const ENTRY = z.object({ path: z.string(PATH).min(1, PATH), name: z.string("a string").optional(), scenes: z.array(SCENE, "a list of scenes").optional(), narration: z.string("a string").optional() }, "a path, or an object with one");
+const LIST = z.array(z.preprocess((entry) => (typeof entry === "string" ? { path: entry } : entry), ENTRY.loose()), "a list, [ … ]");
 
 /**
  * Files, folders (recursive, known extensions), globs, JSON lists `[{path, name?, scenes?: [{start, end}], narration?}]` (seconds; paths relative to
@@ -72,7 +73,7 @@ async function matches(input: string, baseDir: string): Promise<InputItem[]> {
 async function list(input: string, path: string, lists: readonly string[]): Promise<InputItem[]> {
   const real = await realpath(path);
   if (lists.includes(real)) throw fail("INPUT_LIST_INVALID", input, "lists itself", LIST_HINT);
-   let parsed: unknown;
+  let parsed: unknown;
   try {
     // Windows editors put a byte order mark before it.
     parsed = JSON.parse((await readFile(path, "utf8")).replace(/^\uFEFF/, ""));
@@ -80,10 +81,7 @@ async function list(input: string, path: string, lists: readonly string[]): Prom
     throw fail("INPUT_LIST_INVALID", input, `is not valid JSON (${cause instanceof Error ? cause.message : String(cause)})`, LIST_HINT);
   }
   const result = LIST.safeParse(parsed);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw fail("INPUT_LIST_INVALID", input, `is not a list of media: ${issue?.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("") || "the file"}: ${issue?.message}`, LIST_HINT);
-  }
+  if (!result.success) throw fail("INPUT_LIST_INVALID", input, `is not a list of media: ${misfit(parsed, result.error.issues[0]!)}`, LIST_HINT);
   if (result.data.length === 0) throw fail("INPUT_EMPTY", input, "lists no media", LIST_HINT);
   const items: InputItem[] = [];
   for (const [n, entry] of result.data.entries()) {
@@ -106,6 +104,14 @@ async function list(input: string, path: string, lists: readonly string[]): Prom
   return items;
 }
 
+/** `[0].name: found 5, expected a string`. */
+function misfit(list: unknown, { path, message }: z.core.$ZodIssue): string {
+  const place = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("");
+  const found = JSON.stringify(path.reduce((value: unknown, part) => (value as Record<PropertyKey, unknown> | undefined)?.[part], list)) ?? "nothing";
+  return `${place === "" ? "" : `${place}: `}found ${found.length > FOUND_CHARACTERS ? `${found.slice(0, FOUND_CHARACTERS)}…` : found}, expected ${message}`;
+}
+
+const FOUND_CHARACTERS = 60;
 const LIST_HINT = 'A list looks like [{"path": "a.mp4", "name": "A", "scenes": [{"start": 0, "end": 4.5}]}].';
 
 /** Files of a dot folder, and those with a dot of their own (macOS leaves `._a.mp4` beside `a.mp4`): globs pass over them too. */

@@ -38,14 +38,15 @@ interface ProbeAnswer {
   streams?: ProbeStream[];
 }
 
-/** Opens a file or URL with ffprobe (images: sharp). First video (never a cover picture) and first audio stream. Throws MEDIA_* FlowErrors only. */
-export async function probe(uri: string, name: string = mediumName(uri)): Promise<ProbedMedium> {
+/** Opens a file or URL with ffprobe (images: sharp). First video (never a cover picture) and first audio stream. Throws MEDIA_* FlowErrors, or the reason of `signal`. */
+export async function probe(uri: string, name: string = mediumName(uri), signal?: AbortSignal): Promise<ProbedMedium> {
   let sizeBytes: number | null = null;
   if (!isUrl(uri)) {
     sizeBytes = await fileSize(uri);
     if (await isImageFile(localPath(uri))) return probeImage(uri, name, sizeBytes);
   }
-  const answer = await ffprobe(uri).catch(async (cause: unknown) => {
+  const answer = await ffprobe(uri, signal).catch(async (cause: unknown) => {
+    signal?.throwIfAborted();
     // Something else under its name can read no medium at all.
     await ffprobeVersion();
     throw cause;
@@ -83,23 +84,23 @@ async function fileSize(uri: string): Promise<number> {
   return info.size;
 }
 
-function ffprobe(uri: string): Promise<ProbeAnswer> {
+function ffprobe(uri: string, signal: AbortSignal | undefined): Promise<ProbeAnswer> {
   const args = ["-v", "error", "-hide_banner", "-protocol_whitelist", protocolWhitelist(uri)];
   if (/^https?:/i.test(uri)) args.push("-rw_timeout", "30000000");
   args.push("-show_format", "-show_streams", "-of", "json", ffmpegInput(uri));
   return new Promise((resolve, reject) => {
-    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL", env: binaryEnv() }, (error, stdout, stderr) => {
+    execFile(ffprobePath(), args, { maxBuffer: 64 << 20, timeout: PROBE_TIMEOUT_MS, killSignal: "SIGKILL", signal, env: binaryEnv() }, (error, stdout, stderr) => {
       if (error === null) {
         try {
           resolve(JSON.parse(stdout) as ProbeAnswer);
         } catch (cause) {
-          reject(unreadable(uri, "ffprobe gave no answer", cause));
+          reject(unreadable(uri, "ffprobe gave no answer", { cause }));
         }
         return;
       }
-      if (error.killed) reject(unreadable(uri, `no answer within ${PROBE_TIMEOUT_MS / 1000} s`, error));
-      else if (error.signal) reject(unreadable(uri, `ffprobe crashed on it (${error.signal})`, error));
-      else reject(unreadable(uri, complaint(stderr, uri), error));
+      if (error.killed) reject(unreadable(uri, `no answer within ${PROBE_TIMEOUT_MS / 1000} s`, { cause: error }));
+      else if (error.signal) reject(unreadable(uri, `ffprobe crashed on it (${error.signal})`, { cause: error }));
+      else reject(unreadable(uri, complaint(stderr, uri), { cause: error, permanent: true }));
     });
   });
 }
@@ -110,13 +111,15 @@ function complaint(stderr: string, uri: string): string {
   return redactUri([...new Set(lines.filter((line) => line !== ""))].slice(-3).join("; ")) || "ffprobe failed";
 }
 
-function unreadable(uri: string, reason: string, cause?: unknown): FlowError {
+/** `permanent`: the bytes are at fault. Those behind an address may be others the next time. */
+function unreadable(uri: string, reason: string, { cause, permanent = false }: { cause?: unknown; permanent?: boolean } = {}): FlowError {
   const shown = isUrl(uri) ? redactUri(uri) : localPath(uri);
   // The cause's message holds the command line and with it the credentials of a URL.
   const safe = cause instanceof Error ? { cause: new Error(redactUri(cause.message)) } : {};
   return new FlowError("MEDIA_UNREADABLE", `${shown} cannot be read as a video, sound or picture: ${reason}.`, {
     hint: isUrl(uri) ? "Check the address in a browser or with curl." : "Play it in another player; if it is cut off or damaged, copy it again.",
     item: shown,
+    permanent: permanent && !isUrl(uri),
     ...safe,
   });
 }
@@ -126,8 +129,8 @@ function describe(uri: string, name: string, sizeBytes: number | null, answer: P
   const container = answer.format?.format_name ?? "unknown";
   const videoStream = streams.find((s) => s.codec_type === "video" && !s.disposition?.["attached_pic"] && (s.width ?? 0) > 0);
   const audioStream = streams.find((s) => s.codec_type === "audio" && Number(s.sample_rate) > 0);
-  if (!videoStream && !audioStream) throw unreadable(uri, streams.length === 0 ? "it has no streams" : "it has no video and no audio stream");
-  if (TEXT_FORMATS.has(container)) throw unreadable(uri, "it is a text file");
+  if (!videoStream && !audioStream) throw unreadable(uri, streams.length === 0 ? "it has no streams" : "it has no video and no audio stream", { permanent: true });
+  if (TEXT_FORMATS.has(container)) throw unreadable(uri, "it is a text file", { permanent: true });
   const video = videoStream ? videoInfo(videoStream) : null;
   const audio = audioStream ? audioInfo(audioStream) : null;
   const startUs = micros(answer.format?.start_time) ?? Math.min(video?.startUs ?? Infinity, audio?.startUs ?? Infinity);

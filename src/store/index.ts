@@ -8,4 +8,4 @@ export { searchStore, wordIndex, WORDS_SPACE, type SearchHit, type SearchOptions
 export { type TextIndex } from "./search/text-index.js";
 export { type VectorQuery } from "./search/rank-vectors.js";
 export { diffStores, type Difference, type StoreDifference } from "./diff.js";
-export { EXPORT_FORMATS, exportStore, type ExportFormat, type ExportOptions, type ExportResult } from "./export/export.js";
+export { exportStore, type ExportFormat, type ExportOptions, type ExportResult } from "./export/export.js";

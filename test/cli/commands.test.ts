@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { commands } from "../../src/cli/commands/index.js";
 import type { ErrorDocument, LintDocument, ListDocument, PlanDocument, ShowDocument } from "../../src/cli/json.js";
+import { Store } from "../../src/store/index.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
@@ -28,6 +29,29 @@ const bad = join(dir, "bad.yaml");
 writeFileSync(good, GRAPH);
 writeFileSync(bad, GRAPH.replace("scene.scores", "scene.score").replace("name: small", "nmae: small"));
 
+/** Types a line and a tab into a zsh on a terminal of its own, whose compadd tells what it adds; $1: the folder with _flow. */
+const PRESS_TAB = String.raw`
+zmodload zsh/zpty
+zpty z "zsh -f -i"
+zpty -w z 'PROMPT=; autoload -Uz compinit; fpath=('$1' $fpath); compinit -D -u
+compadd() {
+  if [[ ${"$"}{@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return $?; fi
+  local -a hits; builtin compadd -A hits "$@"
+  local hit; for hit in $hits; do print -r -- "HIT:$hit"; done
+  builtin compadd "$@"
+}
+setopt no_beep; finish() { print -r -- "DONE:" }; comppostfuncs=(finish); bindkey "^I" complete-word
+print RE""ADY'
+while zpty -r z line; do [[ $line == *READY* ]] && break; done
+zpty -n -w z "$2"$'\t'
+while zpty -r z line; do
+  line=${"$"}{line//[$'\r\n']/}
+  [[ $line == *HIT:* ]] && print -r -- ${"$"}{line#*HIT:}
+  [[ $line == *DONE:* ]] && break
+done
+zpty -d z
+`;
+
 const ESCAPE = /\u001b\[/;
 
 describe("help", () => {
@@ -47,6 +71,17 @@ describe("help", () => {
       const examples = stdout.slice(stdout.indexOf("Examples:"));
       assert.match(examples, new RegExp(`^  flow ${name}\\b`, "m"));
     });
+  }
+});
+
+test("every command that prints data has --json, every subcommand has examples of its own", async () => {
+  for (const [name, { load }] of Object.entries(commands)) {
+    const loaded = (await load()).command();
+    for (const each of loaded.commands.length > 0 ? loaded.commands : [loaded]) {
+      const words = each === loaded ? [name] : [name, each.name()];
+      if (name !== "completion") assert.ok(each.options.some(({ long }) => long === "--json"), words.join(" "));
+      if (each !== loaded) assert.match((await flow([...words, "--help"])).stdout, new RegExp(`^  flow ${words.join(" ")}\\b`, "m"));
+    }
   }
 });
 
@@ -207,6 +242,11 @@ describe("completion", () => {
     assert.equal((await flow(["run", good, join(ROOT, "graphs/demo/clip.mp4"), "--until", "media", "--store", store])).code, 0);
     const [medium] = (JSON.parse((await flow(["show", "--store", store, "--json"])).stdout) as ShowDocument).records;
     const id = medium!.id.slice(0, 8);
+    const vectors = join(dir, "vectors");
+    {
+      await using made = await Store.open(vectors, {});
+      await made.commitRecord({ record: { kind: "scene", id: "1", parent: null, media: "m", startUs: 0, endUs: 1, fields: {}, outcome: "done", vectors: { video: { dims: 1, space: "s" } } }, vectors: { video: new Float32Array([1]) } });
+    }
     for (const [line, ...words] of [
       ["run graphs/ego.yaml a.mp4 --until scene", "scenes", "scene"],
       ["run graphs/ego.yaml --until = scenes", "scenes"],
@@ -215,9 +255,26 @@ describe("completion", () => {
       ["explain scene.c", "scene.cut"],
       ["models show lite-i", "lite-image"],
       ["export --format np", "npz"],
+      ["export --format = np", "npz"],
+      ["run graphs/ego.yaml --until=scenes", "scenes"],
+      ["run graphs/ego.yaml --profile sm", "small"],
+      ["models pull graphs/ego.yaml --profile = f", "full"],
+      ["plan graphs/ego.yaml -p detector=ad", "detector=adaptive"],
+      ["plan graphs/ego.yaml -p detector = ad", "adaptive"],
+      ["plan graphs/ego.yaml -p fps =", "all"],
+      ["plan graphs/ego.yaml --param=events=", "events=true", "events=false"],
+      ["plan graphs/ego.yaml --param = events = f", "false"],
+      ["plan graphs/ego.yaml --profile small -p captioner=o", "captioner=objects"],
+      ["show --kind s", "scene"],
+      ["export --kind=e", "event"],
+      ["search car --space wo", "words"],
+      [`search car --store ${vectors} --space words,vi`, "words,video"],
+      [`export --store ${vectors} --vectors vi`, "video"],
+      ["help sh", "show"],
       ["run --log j", "json"],
       [`show --store ${store} ${id.slice(0, 3)}`, id],
       [`clip --pad 1 --store ${store} ${id.slice(0, 3)}`, id],
+      ["run graphs/ego.yaml -p threshold="], ["run nothing.yaml --profile s"], ["search car --from 0"], ["search car --store nothing --space vi"],
       ["run graphs/eg"], ["run nothing.yaml --until s"], ["show --store nothing 1"], ["nothing x"], [""],
     ] as string[][]) {
       const { code, stdout, stderr } = await flow(["completion", "words", "--", ...line!.split(" ")]);
@@ -235,6 +292,55 @@ describe("completion", () => {
     assert.deepEqual(complete("models", "where", "--"), ["--json", "--help"]);
     assert.deepEqual(complete("run", "graphs/ego.yaml", "--from", "caption"), ["caption", "captionvec"]);
     assert.deepEqual(complete("run", "graphs/e"), []);
+    assert.deepEqual(complete("run", "graphs/ego.yaml", "--profile", "sm"), ["small"]);
+    assert.deepEqual(complete("run", "graphs/ego.yaml", "-p", "detector", "=", "ad"), ["adaptive"]);
+    assert.deepEqual(complete("run", "graphs/ego.yaml", "-p", "events", "="), ["true", "false"]);
+    assert.deepEqual(complete("run", "graphs/ego.yaml", "--until", "=", "scene"), ["scenes", "scene"]);
+  });
+
+  // Each shell is asked in its own way how these lines go on, with the script that `flow completion` prints for it.
+  const LINES = [
+    ["flow ru", "run", "runs"],
+    ["flow models ver", "verify"],
+    ["flow models where --", "--help", "--json"],
+    ["flow help sh", "show"],
+    ["flow run graphs/ego.yaml --until scene", "scene", "scenes"],
+    ["flow run graphs/ego.yaml --only scenes,tex", "scenes,text"],
+    ["flow run graphs/ego.yaml --profile sm", "small"],
+    ["flow plan graphs/ego.yaml -p thr", "threshold="],
+    ["flow plan graphs/ego.yaml -p detector=ad", "detector=adaptive"],
+    ["flow show --kind sc", "scene"],
+    ["flow search car --space wo", "words"],
+    ["flow explain scene.c", "scene.cut"],
+  ] as [string, ...string[]][];
+  const bin = join(dir, "bin");
+  before(() => {
+    mkdirSync(bin);
+    writeFileSync(join(bin, "flow"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 });
+  });
+  const shell = (name: string, args: string[]): string[] => {
+    const { stdout, stderr } = spawnSync(name, args, { cwd: ROOT, encoding: "utf8", env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}`, HOME: dir, XDG_DATA_HOME: dir } });
+    assert.equal(stderr, "", args.at(-1));
+    return stdout.split("\n").filter(Boolean);
+  };
+  const lacks = (name: string): string | false => spawnSync(name, ["--version"]).status !== 0 && `no ${name} here`;
+
+  test("fish completes", { skip: lacks("fish") }, async () => {
+    const script = join(dir, "flow.fish");
+    writeFileSync(script, (await flow(["completion", "fish"])).stdout);
+    for (const [line, ...words] of LINES) {
+      const found = shell("fish", ["--no-config", "-c", `source ${script}; complete -C '${line}'`]).map((text) => text.split("\t")[0]!);
+      // fish also offers what only contains the letters in their order.
+      assert.deepEqual(found.filter((word) => word.startsWith(line.split(" ").at(-1)!)).sort(), words, line);
+    }
+    assert.deepEqual(shell("fish", ["--no-config", "-c", `source ${script}; complete -C 'flow run graphs/eg'`]), ["graphs/ego.yaml"]);
+  });
+
+  test("zsh completes", { skip: lacks("zsh") }, async () => {
+    writeFileSync(join(bin, "_flow"), (await flow(["completion", "zsh"])).stdout);
+    const driver = join(dir, "press-tab.zsh");
+    writeFileSync(driver, PRESS_TAB);
+    for (const [line, ...words] of [...LINES, ["flow run graphs/eg", "ego.yaml"]] as typeof LINES) assert.deepEqual(shell("zsh", ["-f", driver, bin, line]).sort(), words, line);
   });
 
   test("another shell: exit 2", async () => assert.equal((await flow(["completion", "tcsh"])).code, 2));

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { DiffDocument, ErrorDocument, ExportDocument, RunDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import type { FlowRecord } from "../../src/contracts/index.js";
+import { ffmpegPath } from "../../src/media/index.js";
 import { flow } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-export-"));
@@ -56,6 +57,56 @@ test("export: every format writes what it says", async () => {
   assert.match(readFileSync(join(dir, "out.webvtt"), "utf8"), /^WEBVTT\n[\s\S]*A red car drives/);
 });
 
+/** What reads each format: its module, the names that the documented lines leave, and what they must say of the nine scenes. */
+const READERS = {
+  jsonl: { module: "json", said: "len(records), records[-1]['kind']", wanted: [10, "scene"], own: "len(records)", ownWanted: 10 },
+  npz: { module: "numpy", said: "video.shape, ids.tolist()", wanted: [[9, 512], "ids"], own: "data['video'].shape", ownWanted: [9, 512] },
+  parquet: { module: "pyarrow.parquet", said: "table.num_rows, table.column('id').to_pylist()", wanted: [9, "ids"], own: "list(records['id'])", ownWanted: "ids" },
+  safetensors: { module: "safetensors.numpy", said: "video.shape, round(float((video ** 2).sum()), 3)", wanted: [[9, 512], 9], own: "vectors['video'].shape", ownWanted: [9, 512] },
+  webvtt: { module: "webvtt", said: "len(captions), captions[1].text", wanted: [6, "A red car drives along the city street."], own: "len(captions)", ownWanted: 6 },
+} as const;
+
+/** README and `flow export` must name the same module, or both must be there. */
+const MODULES = { ...Object.fromEntries(Object.entries(READERS).map(([format, { module }]) => [format, module])), parquet: "pyarrow.parquet, pandas" } as Record<string, string>;
+
+/** A Python that has the modules: the one on the path, or the system's own, for which Debian packages them. */
+const pythonWith = (modules: string): string | undefined => ["python3", "/usr/bin/python3"].find((python) => spawnSync(python, ["-c", `import ${modules}`]).status === 0);
+
+for (const [format, { module, said, wanted, own, ownWanted }] of Object.entries(READERS)) {
+  const python = pythonWith(MODULES[format]!);
+  test(`export: Python reads ${format} with the README's lines and with those that the command prints`, { skip: !python && `no Python with ${MODULES[format]} here` }, async () => {
+    const ids = (await json<ShowDocument>(["show", "--kind", "scene", "--store", a])).records.map((record) => record.id);
+    const run = (lines: string[], value: string): unknown => {
+      const { status, stdout, stderr } = spawnSync(python!, ["-c", [...lines, "import json", `print(json.dumps((${value})))`].join("\n")], { cwd: dir, encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const expected = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll('"ids"', JSON.stringify(ids)));
+    const [line, file] = documented(format, module);
+    const { stdout } = await flow(["export", "--format", format, "-o", join(dir, file), "--store", a]);
+    assert.deepEqual(run([line], said), expected(wanted));
+    const printed = stdout.slice(stdout.indexOf("Python:\n") + "Python:\n".length).trimEnd().split("\n").map((text) => text.trim()).filter((text) => !text.startsWith("print"));
+    assert.deepEqual(run(printed, own), expected(ownWanted));
+  });
+}
+
+/** The line of the README that reads a format, and the file that it reads. */
+function documented(format: string, module: string): [line: string, file: string] {
+  const readme = readFileSync("README.md", "utf8");
+  const line = format === "webvtt" ? /`(import webvtt;[^`]+)`/.exec(readme)![1]! : new RegExp(`^(.*\\S) +# flow export --format ${format} `, "m").exec(readme)![1]!;
+  assert.ok(line.includes(module), line);
+  return [line, /"([^"]+\.\w+)"/.exec(line)![1]!];
+}
+
+test("export: ffmpeg reads the webvtt, cue for cue", async () => {
+  const out = join(dir, "for-ffmpeg.vtt");
+  await json<ExportDocument>(["export", "--format", "webvtt", "-o", out, "--store", a]);
+  const srt = execFileSync(ffmpegPath(), ["-v", "error", "-i", out, "-f", "srt", "-"], { encoding: "utf8" }).replaceAll("\r", "");
+  const cues = srt.trim().split("\n\n").map((cue) => cue.split("\n"));
+  assert.equal(cues.length, 6);
+  assert.deepEqual(cues[1]!.slice(1), ["00:00:13,000 --> 00:00:20,000", "A red car drives along the city street."]);
+});
+
 test("export: --where and --in select; an unknown format is refused", async () => {
   const out = join(dir, "some.jsonl");
   const written = await json<ExportDocument>(["export", "--format", "jsonl", "--kind", "scene", "--where", "duration > 7.5", "--in", "clip", "-o", out, "--store", a]);
@@ -96,8 +147,6 @@ test("diff: a store equals itself; other frame vectors differ, and a wide tolera
 
 test("search --image: a frame of a scene finds the scene; a sound finds nothing to ask", async () => {
   const picture = join(dir, "car.png");
-  const { spawnSync } = await import("node:child_process");
-  const { ffmpegPath } = await import("../../src/media/index.js");
   spawnSync(ffmpegPath(), ["-v", "error", "-ss", "16", "-i", "graphs/demo/clip.mp4", "-frames:v", "1", picture]);
   const { hits } = await json<SearchDocument>(["search", "--image", picture, "--store", a]);
   assert.equal(hits[0]?.startUs, 13_000_000);

@@ -1,16 +1,17 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
-import type { ClipDocument, DoctorDocument, ErrorDocument, LintDocument, PlanDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
+import type { ClipDocument, DoctorDocument, ErrorDocument, ErrorsDocument, LintDocument, PlanDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import type { Problem } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
+import { Store } from "../../src/store/index.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 
@@ -40,7 +41,43 @@ describe("on a store with a clip and a picture", () => {
     const other = scenes.find((scene) => scene.media !== picture.media)!;
     const refused = await failure(["clip", picture.id, "-o", join(dir, "p.mp4")], 2);
     assert.deepEqual([refused.code, /picture/.test(refused.message)], ["CLIP_INVALID", true]);
-    assert.equal((await failure(["clip", other.id, "-o", join(dir, "nowhere", "c.mp4")], 3)).code, "OUTPUT_UNWRITABLE");
+    for (const args of [["clip", other.id], ["export", "--format", "jsonl"], ["report"]]) {
+      const { code, message } = await failure([...args, "-o", join(dir, "nowhere", "c.mp4")], 3);
+      assert.deepEqual([code, message], ["OUTPUT_UNWRITABLE", `${join(dir, "nowhere", "c.mp4")} cannot be written: there is no folder ${join(dir, "nowhere")}.`]);
+    }
+  });
+
+  test("a clip of a file that was moved: exit 2, which file, and the command that finds it again", async () => {
+    const [before, behind, own] = [join(dir, "before.mp4"), join(dir, "behind.mp4"), ["--store", join(dir, "moved")]];
+    copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), before);
+    assert.equal((await flow(["run", graph, before, ...own])).code, 0);
+    const id = scenes.find((scene) => scene.endUs - scene.startUs > 1000)!.id;
+    renameSync(before, behind);
+    const cut = (): ReturnType<typeof flow> => flow(["clip", id, "-o", join(dir, "moved.mp4"), "--json", ...own]);
+    const lost = await cut();
+    const { error } = JSON.parse(lost.stdout) as ErrorDocument;
+    assert.deepEqual([lost.code, error.code], [2, "MEDIA_NOT_FOUND"]);
+    assert.ok(error.message.startsWith(before) && error.message.includes("moved"), error.message);
+    const command = /`flow (run [^`]+)`/.exec(error.hint)![1]!.split(" ").map((word) => (word === "NEW_PATH" ? behind : word));
+    const again = await flow([...command, "--json"]);
+    assert.deepEqual([again.code, (JSON.parse(again.stdout) as RunDocument).framesDecoded], [0, 0]);
+    assert.equal((await cut()).code, 0);
+  });
+
+  test("errors of a node that no run had: exit 2 and the nearest; of one that failed nowhere: none", async () => {
+    const { code, hint } = await failure(["errors", "--node", "scenez"], 2);
+    assert.equal(code, "BAD_ARGUMENTS");
+    assert.match(hint, /Did you mean scenes\?.*media, scores/);
+    assert.equal((await flow(["errors", "--node", "scenes", ...at])).stdout, "no failed items\n");
+  });
+
+  test("an empty word is a bad argument, whatever it would stand for", async () => {
+    const lines = [["clip", "", "-o", "c.mp4"], ["show", ""], ["show", "--in", ""], ["search", ""], ["search", "car", "--in", ""], ["export", "--format", "jsonl", "--in", ""], ["export", "--format", "jsonl", "-o", ""], ["report", "-o", ""], ["errors", "--node", ""]];
+    for (const line of lines) assert.equal((await failure(line, 2)).code, "BAD_ARGUMENTS", line.join(" "));
+    for (const line of [["diff", "", ""], ["diff", join(dir, "store"), ""], ["lint", ""], ["run", ""], ["explain", ""], ["models", "show", ""], ["show", "--store", ""]]) {
+      const { code, stdout } = await flow([...line, "--json"]);
+      assert.deepEqual([code, (JSON.parse(stdout) as ErrorDocument).error.code], [2, "BAD_ARGUMENTS"], line.join(" "));
+    }
   });
 
   test("a clip comes from the path that still holds the medium", async () => {
@@ -125,6 +162,34 @@ describe("on a store with a clip and a picture", () => {
   });
 });
 
+test("errors advises what can help: retry, another file, or --force", async () => {
+  const folder = join(dir, "advised");
+  const failed = { medium: "", startUs: 0, endUs: 0, error: { code: "X", message: "no", hint: "" }, atMs: 0 };
+  const advice = async (): Promise<string[]> => (await flow(["errors", "--store", folder])).stdout.split("\n").filter((line) => line.startsWith("next:"));
+  const put = async (...rows: { node: string; operator: string; uri: string; permanent: boolean }[]): Promise<void> => {
+    await using store = await Store.open(folder, {});
+    for (const row of rows) await store.putFailure({ ...failed, ...row });
+  };
+  await put({ node: "media", operator: "media.open", uri: "/text.mp4", permanent: true });
+  assert.match((await advice()).join(), /^next: flow retry --store \S+ {2}once the file has been repaired or replaced[^,]*$/);
+  await put({ node: "tags", operator: "image.tag", uri: "/b.mp4", permanent: true });
+  const [file, forced, ...none] = await advice();
+  assert.match(file!, /flow retry.*once the file/);
+  assert.match(forced!, /^next: flow run GRAPH --store \S+ --force tags|^next: flow run GRAPH --force tags --store/);
+  assert.deepEqual(none, []);
+  await put({ node: "caption", operator: "caption.image", uri: "/c.mp4", permanent: false });
+  assert.equal((await advice())[0], `next: flow retry --store ${folder}`);
+});
+
+test("what is no medium is permanent, and a run that has nothing else does not advise to retry", async () => {
+  const [noise, own] = [join(dir, "noise.mp4"), ["--store", join(dir, "noise")]];
+  writeFileSync(noise, "this is no video");
+  const ran = await flow(["run", graph, noise, ...own]);
+  assert.deepEqual([ran.code, /flow errors/.test(ran.stdout), /flow retry/.test(ran.stdout)], [1, true, false], ran.stdout);
+  const { failures } = JSON.parse((await flow(["errors", "--json", ...own])).stdout) as ErrorsDocument;
+  assert.deepEqual(failures.map(({ permanent }) => permanent), [true]);
+});
+
 test("what this machine lacks is the command's error, exit 3, and no medium's failure", async () => {
   const mine = ["--store", join(dir, "lacking")];
   for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
@@ -181,6 +246,10 @@ test("a list says what is wrong with it, and what of it is not read", async () =
   const list = join(dir, "list.json");
   writeFileSync(list, "[]");
   assert.equal((await failure(["run", graph, list], 2)).code, "INPUT_EMPTY");
+  writeFileSync(list, '{"a":1}');
+  const { message, hint } = await failure(["run", graph, list], 2);
+  assert.ok(message.endsWith('is not a list of media: found {"a":1}, expected a list, [ … ].'), message);
+  assert.match(hint, /\[\{"path": "a\.mp4"/);
   writeFileSync(list, JSON.stringify(["nowhere.mp4"]));
   assert.match((await failure(["run", graph, list], 2)).message, /exist\.$/);
   writeFileSync(list, JSON.stringify([{ path: join(ROOT, "graphs/demo/clip.mp4"), narration: "a harbour" }]));

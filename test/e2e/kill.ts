@@ -18,7 +18,8 @@ export function ffmpegsOn(path: string): number {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      if (line.includes(path) && line[0]!.includes("ffmpeg")) found += 1;
+      // The input is given as file:PATH.
+      if (line[0]!.includes("ffmpeg") && line.some((word) => word.endsWith(path))) found += 1;
     } catch {
       // gone meanwhile
     }

@@ -1,7 +1,7 @@
-import { existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { EXIT, FlowError } from "../../contracts/errors.js";
+import { EXIT, FlowError, toFlowError } from "../../contracts/errors.js";
+import { repeatCommand } from "../command-line.js";
 import { act, define, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import type { IdentityCache } from "../../media/index.js";
 import type { ClipDocument } from "../json.js";
@@ -14,18 +14,23 @@ import { findRecord } from "../records.js";
  * The first of the medium's paths that still holds it; throws what is wrong with the first. Another file under the same path would give a clip that shows
  * something else than the record says.
  */
-async function whereItIs(medium: string, uris: readonly string[], identities: IdentityCache): Promise<string> {
+async function whereItIs(medium: string, uris: readonly string[], identities: IdentityCache, goOn: string): Promise<string> {
   const { identify, isUrl } = await import("../../media/index.js");
-  let problem: unknown;
+  let problem: FlowError | undefined;
   for (const uri of uris) {
     try {
       if (isUrl(uri) || (await identify(uri, identities)).id === medium) return uri;
-      problem ??= new FlowError("MEDIUM_CHANGED", `${uri} is not the file that the record was made from: its bytes have changed.`, { hint: "Put the old file back, or run the graph again and take a record of the new one.", exit: EXIT.failedItems });
+      problem ??= new FlowError("MEDIUM_CHANGED", `${uri} is not the file that the record was made from: its bytes have changed.`, { hint: "Put the old file back, or run the graph again and take a record of the new one.", exit: EXIT.badInput });
     } catch (cause) {
-      problem ??= cause;
+      problem ??= notThere(uri, toFlowError(cause), goOn);
     }
   }
-  throw problem;
+  throw problem ?? new FlowError("MEDIUM_NOT_FOUND", "No path of the medium is known.", { hint: `Run the graph again: \`${goOn}\`.`, exit: EXIT.badInput });
+}
+
+function notThere(uri: string, cause: FlowError, goOn: string): FlowError {
+  const moved = cause.code === "MEDIA_NOT_FOUND";
+  return new FlowError(cause.code, moved ? `${uri}, which the record was made from, is no longer there: it was moved, renamed or deleted.` : cause.message, { hint: moved ? `Put it back, or tell the store where it is now: \`${goOn}\` computes nothing again and keeps the record's id.` : cause.hint, exit: EXIT.badInput, cause });
 }
 
 export function command(): Command {
@@ -47,10 +52,9 @@ export function command(): Command {
       if (row?.info.kind === "image") throw new FlowError("CLIP_INVALID", `${row.info.uri} is a picture: there is nothing to cut out of it.`, { hint: "Take the file itself, or a record of a video or a sound.", exit: EXIT.badInput });
       if (!row) throw new FlowError("MEDIUM_NOT_FOUND", `The store does not know the medium of ${found.id}.`, { hint: "Run the graph again on it.", exit: EXIT.failedItems });
       checkOutput(options.out, store);
-      return { record: found, uri: await whereItIs(found.media, [...new Set([row.info.uri, ...row.uris])], store.identities), endsUs: row.info.durationUs };
+      const uri = await whereItIs(found.media, [...new Set([row.info.uri, ...row.uris])], store.identities, repeatCommand([...store.runs()][0]?.args ?? [], options.store, { inputs: ["NEW_PATH"] }));
+      return { record: found, uri, endsUs: row.info.durationUs };
     });
-    const folder = dirname(resolve(options.out));
-    if (!existsSync(folder)) throw new FlowError("OUTPUT_UNWRITABLE", `${options.out} cannot be written: there is no folder ${folder}.`, { hint: "Name a file in an existing folder with -o.", exit: EXIT.environment });
     const { cutClip } = await import("../../media/index.js");
     const padUs = Math.round(options.pad * 1e6);
     const startUs = Math.max(0, record.startUs - padUs);

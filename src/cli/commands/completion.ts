@@ -38,4 +38,4 @@ async function describe(): Promise<CommandWords[]> {
 }
 
 const optionsOf = (command: Command): CommandWords["options"] =>
-  command.options.map((option) => ({ long: option.long ?? option.flags, summary: option.description, takesValue: option.required || option.optional }));
+  command.options.map((option) => ({ long: option.long ?? option.flags, ...(option.short ? { short: option.short } : {}), summary: option.description, value: !option.required && !option.optional ? "none" : /<(file|dir|paths?)>$/.test(option.flags) ? "file" : "word" }));

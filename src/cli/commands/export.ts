@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
+import type { FlowRecord } from "../../contracts/index.js";
 import type { ExportFormat, ExportOptions, Store } from "../../store/index.js";
 import { act, define, names, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
@@ -6,7 +7,7 @@ import type { ExportDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { plural, print, printJson, size, table } from "../output.js";
 import { checkOutput } from "../output-file.js";
-import { findMedia, KIND_NAMES, recordKind } from "../records.js";
+import { findMedia, kindOption } from "../records.js";
 import { whereFilter } from "../where.js";
 
 /** Format → file that is written when -o names none. */
@@ -22,9 +23,9 @@ const PYTHON: Record<ExportFormat, (file: string) => string[]> = {
 };
 
 interface Options extends StoreOptions {
-  format: string;
+  format: ExportFormat;
   out?: string;
-  kind?: string;
+  kind?: FlowRecord["kind"];
   in?: string;
   where?: string;
   vectors?: string[];
@@ -33,7 +34,6 @@ interface Options extends StoreOptions {
 }
 
 export function command(): Command {
-  const formats = Object.keys(DEFAULT_FILES).join(", ");
   const exporting = define("export", {
     description: "jsonl holds whole records (vectors only when named); npz and safetensors hold vectors with their ids and times; parquet holds both; webvtt holds a text field as captions. A file appears whole or not at all.",
     examples: [
@@ -44,19 +44,18 @@ export function command(): Command {
       ["flow export --format safetensors --vectors video,text", "only some vectors"],
     ],
   })
-    .requiredOption("--format <format>", formats)
+    .addOption(new Option("--format <format>", "what to write").choices(Object.keys(DEFAULT_FILES)).makeOptionMandatory())
     .option("-o, --out <file>", "file to write (default: by format, in the working folder)")
-    .option("--kind <kind>", `records of one kind: ${KIND_NAMES} (default: all in jsonl, else scene)`)
+    .addOption(kindOption("records of one kind (default: all in jsonl, else scene)"))
     .option("--in <media>", "only one medium: the beginning of its name, URI or id")
     .option("--where <expr>", "only records for which this is true (CEL), as in flow search")
     .option("--vectors <names>", "only these vectors (a,b)", names)
     .option("--text <field>", "webvtt: the field to show (default: transcript)");
   return act<Options>(withStoreOption(withSuperseded(exporting)), (_, options) =>
     withStore(options.store, async (store) => {
-      const { EXPORT_FORMATS, exportStore } = await import("../../store/index.js");
-      const format = EXPORT_FORMATS.find((name) => name === options.format);
-      if (!format) throw badArguments(`There is no format ${options.format}.`, `Formats: ${formats}.`);
-      const request: ExportOptions = { format, out: options.out ?? DEFAULT_FILES[format], kind: recordKind(options.kind), text: options.text, vectors: options.vectors };
+      const { exportStore } = await import("../../store/index.js");
+      const { format } = options;
+      const request: ExportOptions = { format, out: options.out ?? DEFAULT_FILES[format], kind: options.kind, text: options.text, vectors: options.vectors };
       checkOutput(request.out, store);
       if (options.superseded) request.superseded = true;
       if (options.in !== undefined) request.media = findMedia(store, options.in, options);

@@ -12,7 +12,8 @@ import { clock, colours, plural, print, printJson, table } from "../output.js";
 import { fieldText, findMedia } from "../records.js";
 import { whereFilter } from "../where.js";
 
-const WORDS = "words";
+/** The space of full-text search, beside those of vectors. */
+export const WORDS = "words";
 
 interface Options extends StoreOptions {
   image?: string;

@@ -4,10 +4,10 @@ import { act, define, wholeNumber, withStore as withStoreOption, withSuperseded,
 import type { ShowDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, count, plural, print, printJson, table } from "../output.js";
-import { fieldText, findMedia, findRecord, isAttributes, KIND_NAMES, recordKind, shownRecords } from "../records.js";
+import { fieldText, findMedia, findRecord, isAttributes, kindOption, shownRecords } from "../records.js";
 
 interface Options extends StoreOptions {
-  kind?: string;
+  kind?: FlowRecord["kind"];
   in?: string;
   limit?: number;
   superseded?: boolean;
@@ -23,12 +23,12 @@ export function command(): Command {
     ],
   })
     .argument("[id]", "id of a record, or its beginning")
-    .option("--kind <kind>", `only records of one kind: ${KIND_NAMES}`)
+    .addOption(kindOption("only records of one kind"))
     .option("--in <media>", "only one medium: the beginning of its name, URI or id")
     .option("--limit <n>", "at most n records", wholeNumber(1));
   return act<Options>(withStoreOption(withSuperseded(show)), ([id], options) =>
     withStore(options.store, (store) => {
-      const kind = recordKind(options.kind);
+      const { kind } = options;
       if (typeof id === "string") {
         const record = findRecord(store, id);
         return options.json ? printJson({ records: [record] } satisfies ShowDocument) : printRecord(record);

@@ -1,5 +1,5 @@
 import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { EXIT, FlowError } from "../../contracts/index.js";
 
 export interface WrittenFile {
@@ -35,7 +35,9 @@ export const temporaryPath = (path: string): string => join(dirname(path), `.${b
 export function unwritable(path: string, cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException | null)?.code;
   if (cause instanceof FlowError || code === undefined || !/^E[A-Z]+$/.test(code)) return cause;
-  return new FlowError("EXPORT_UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { hint: "Name a file in an existing folder that you may write to.", cause, exit: EXIT.environment });
+  // The message of the system names the temporary file, which nobody asked for.
+  const why = { ENOENT: `there is no folder ${dirname(resolve(path))}`, ENOTDIR: `${dirname(resolve(path))} is no folder`, EACCES: "permission is denied", EPERM: "permission is denied", EROFS: "the file system is read only", ENOSPC: "the disk is full" }[code] ?? code;
+  return new FlowError("EXPORT_UNWRITABLE", `${path} cannot be written: ${why}.`, { hint: "Name a file in an existing folder that you may write to.", cause, exit: EXIT.environment });
 }
 
 /** Sequential writes in blocks of a megabyte; `patch` goes back. */
