@@ -481,3 +481,40 @@ test("rm gives back what no other model shares", async (t) => {
   assert.ok(!existsSync(layout.blob(cache, sha256(shared))));
 });
 
+
+test("a damaged file of the right size beside its manifest is fetched again: it stays, and the cache's goes before it", async (t) => {
+  const { server, root, cache, pull, model } = await place(t);
+  const [body, other] = [bytes(9_000, 1), bytes(9_000, 2)];
+  server.put("org/name", "model.onnx", body, true);
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const beside = join(root, "manifests", "model.onnx");
+  mkdirSync(join(root, "manifests"));
+  writeFileSync(beside, body);
+  assert.deepEqual([(await pull(files)).present, model(files).files[0]!.at], [1, beside]);
+  writeFileSync(beside, other);
+  assert.equal(model(files).files[0]!.at, beside, "it is refused by name as long as there is no other");
+  const result = await pull(files);
+  assert.deepEqual([result.present, result.pulled.map(({ path }) => path), result.damaged.map(({ at }) => at), result.failed], [0, ["model.onnx"], [beside], []]);
+  const { at } = model(files).files[0]!;
+  assert.ok(at.startsWith(cache), at);
+  assert.deepEqual([readFileSync(at), readFileSync(beside)], [body, other]);
+  const asked = server.asked.length;
+  assert.deepEqual([(await pull(files)).present, server.asked.length], [1, asked]);
+});
+
+test("a damaged file that nobody publishes is named; import brings the right bytes", async (t) => {
+  const { root, cache, pull, model } = await place(t);
+  const [body, other] = [bytes(9_000, 1), bytes(9_000, 2)];
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const local = { source: undefined };
+  const beside = join(root, "manifests", "model.onnx");
+  for (const dir of ["manifests", "stick"]) mkdirSync(join(root, dir));
+  writeFileSync(beside, other);
+  writeFileSync(join(root, "stick", "any.bin"), body);
+  const [{ error }] = (await pull(files, {}, local)).failed as [PullResult["failed"][number]];
+  assert.equal(error.code, "MODEL_UNPUBLISHED");
+  assert.match(error.message, /manifests\/model\.onnx is damaged, and model\.onnx is nowhere to be downloaded/);
+  const { imported, missing } = await importFolder(join(root, "stick"), [model(files, local)], { cache });
+  assert.deepEqual([imported.length, missing], [1, []]);
+  assert.deepEqual(readFileSync(model(files, local).files[0]!.at), body);
+});
