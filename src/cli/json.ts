@@ -137,7 +137,7 @@ export interface PlanDocument {
   /** One after the other over all media; each has only its models in memory (`bytes`: estimated, on one worker). */
   passes: { nodes: string[]; models: string[]; bytes: number }[];
   /** `limits: { rss }`: what models were measured to take and may run at once on each worker; null without the limit. */
-  memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number }[]; unmeasured: string[] } | null;
+  memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number | null }[]; unmeasured: string[] } | null;
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
   problems: Problem[];

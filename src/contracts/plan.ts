@@ -69,8 +69,8 @@ export interface Pass {
 /** What of `limits: { rss }` a model may take on each worker, once it has been measured. */
 export interface ModelShare {
   measured: ModelMemory;
-  /** Rows of one run at most. */
-  rows: number;
+  /** Rows of one run at most; null: any, for its runs could not be measured. */
+  rows: number | null;
 }
 
 /** What the graph itself says of how much runs at once: it is kept when the plan is fitted into its limits. */

@@ -84,7 +84,8 @@ function needWith(nodes: readonly PlanNode[], { workers, mediaInFlight }: Shape,
 
 /** Rows that each measured model of these nodes may run at once, when the least of all fits: all that are wanted, as far as there is room; the heaviest gives way first. */
 export function sharesOf(nodes: readonly PlanNode[], shape: Shape, ringBytes: number, memories: Memories, rss: number): Record<string, ModelShare> {
-  const models = [...modelsOf(nodes, memories)].filter(([, { memory }]) => memory?.rows);
+  const measured = [...modelsOf(nodes, memories)].filter(([, { memory }]) => memory !== undefined);
+  const models = measured.filter(([, { memory }]) => memory!.rows !== null);
   const rows = new Map(models.map(([sha256, { wanted, memory }]) => [sha256, powerOfTwo(Math.max(wanted, memory!.least))]));
   const rowsOf = (one: Resident): number => rows.get(one.model.sha256) ?? 1;
   while (needWith(nodes, shape, ringBytes, memories, rowsOf).rss > rss) {
@@ -92,7 +93,7 @@ export function sharesOf(nodes: readonly PlanNode[], shape: Shape, ringBytes: nu
     if (!heaviest) break;
     rows.set(heaviest[0], rowsOf(heaviest[1]) / 2);
   }
-  return Object.fromEntries(models.map(([sha256, { memory }]) => [sha256, { measured: memory!, rows: rows.get(sha256)! }]));
+  return Object.fromEntries(measured.map(([sha256, { memory }]) => [sha256, { measured: memory!, rows: rows.get(sha256) ?? null }]));
 }
 
 const powerOfTwo = (atMost: number): number => 2 ** Math.floor(Math.log2(atMost));

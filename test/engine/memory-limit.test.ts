@@ -75,7 +75,7 @@ test("a model with large activations stays under limits.rss with the same digest
     const { memory } = (await flow<PlanDocument>(["plan", "limited.yaml", CLIP], dir)).document;
     const [share] = memory!.measured;
     assert.deepEqual([memory!.unmeasured, share!.model], [[], "wide"]);
-    assert.ok(share!.rows >= 1 && share!.rows < 16, `${share!.rows} rows`);
+    assert.ok(share!.rows! >= 1 && share!.rows! < 16, `${share!.rows} rows`);
     assert.ok(share!.moreRowBytes! > 14e6 && share!.moreRowBytes! < 25e6, `${share!.moreRowBytes} bytes a row`);
 
     const little = await flow<{ error: { code: string; message: string; hint: string } }>(["run", "little.yaml", CLIP, "--force", "frames"], dir);

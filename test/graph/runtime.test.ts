@@ -107,7 +107,7 @@ test("a limit that nothing fits into: what it would take is said, and it is enou
 test("limits: what was measured caps the rows of a run, then workers and passes; the fewest rows with the same bits are kept", () => {
   const MB = 1e6;
   const took = (resident: number, row: number, more: Partial<ModelMemory> = {}): ModelMemory => ({ residentBytes: resident * MB, loadBytes: resident * MB, rows: { firstBytes: row * MB, moreBytes: row * MB }, ioBytes: 0, atOnce: 64, least: 1, ...more });
-  const refit = (rss: number, memories: Record<string, ModelMemory>, extra = ""): { rows: Record<string, number>; workers: number; passes: number; hash: string } => {
+  const refit = (rss: number, memories: Record<string, ModelMemory>, extra = ""): { rows: Record<string, number | null>; workers: number; passes: number; hash: string } => {
     const { plan } = planned(THREE, `runtime: { ${extra}limits: { rss: ${rss}MB } }\n${OUT}`, {}, { workers: 2 });
     const known: Memories = new Map(Object.entries(memories).map(([id, memory]) => [models.get(id)!.sha256, memory]));
     const { shares, runtime, passes, hash } = refitPlan(plan!, known);
@@ -122,7 +122,7 @@ test("limits: what was measured caps the rows of a run, then workers and passes;
   assert.equal(refit(500, { "lite-image": took(50, 100) }).workers, 1);
   assert.equal(refit(900, { "lite-image": took(50, 300), "lite-sound": took(50, 300) }, "workers: 1, ").passes, 2);
   assert.deepEqual(refit(1000, { "lite-image": took(50, 200, { least: 2 }) }, "workers: 1, ").rows, { "lite-image": 2 });
-  assert.deepEqual(refit(1000, { "lite-image": took(50, 20, { rows: null }) }).rows, {}, "of a model whose runs are unknown nothing is asked");
+  assert.deepEqual(refit(1000, { "lite-image": took(50, 20, { rows: null }) }).rows, { "lite-image": null }, "of a model whose runs are unknown nothing is asked");
   assert.throws(() => refit(500, { "lite-image": took(50, 100, { least: 2 }) }, "workers: 1, "), { code: "MEMORY_LIMIT", message: /measured: lite-image 50 MB to open and 200 MB for a run of two rows, its least/ });
 });
 

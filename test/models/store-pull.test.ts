@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { manifestOf } from "../../src/models/manifest.js";
+import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { createLocate, importFolder, layout, lockKey, ModelsLock, pull as fetchAll, remove, type PullOptions, type PullResult } from "../../src/models/store/index.js";
 import { listHub } from "../../src/models/store/hub-listing.js";
 import { bytes, COMMIT, HubServer, truncated } from "./hub-server.js";
@@ -500,6 +501,26 @@ test("a damaged file of the right size beside its manifest is fetched again: it 
   assert.deepEqual([readFileSync(at), readFileSync(beside)], [body, other]);
   const asked = server.asked.length;
   assert.deepEqual([(await pull(files)).present, server.asked.length], [1, asked]);
+});
+
+test("what a run found damaged under its old time of change, the pull that its hint names fetches again", async (t) => {
+  const { server, root, cache, pull, model } = await place(t);
+  const before = process.env["FLOW_CACHE_DIR"];
+  t.after(() => (before === undefined ? delete process.env["FLOW_CACHE_DIR"] : (process.env["FLOW_CACHE_DIR"] = before)));
+  process.env["FLOW_CACHE_DIR"] = cache;
+  const body = bytes(9_000, 1);
+  server.put("org/name", "model.onnx", body, true);
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const beside = join(root, "manifests", "model.onnx");
+  mkdirSync(join(root, "manifests"));
+  writeFileSync(beside, body);
+  utimesSync(beside, 1, 1);
+  assert.equal((await pull(files)).present, 1);
+  writeFileSync(beside, bytes(9_000, 2));
+  utimesSync(beside, 1, 1);
+  await assert.rejects(verifyModelFiles(model(files)), { code: "MODEL_CORRUPT", hint: "flow models pull m" });
+  assert.equal((await pull(files)).pulled.length, 1);
+  await verifyModelFiles(model(files));
 });
 
 test("a damaged file that nobody publishes is named; import brings the right bytes", async (t) => {

@@ -145,7 +145,7 @@ function printMemory(plan: Plan, unmeasured: readonly string[]): void {
   print(colours.bold("memory") + colours.dim(`  at most ${size(rssBytes)}: ${plural(workers, "worker")}, ${mediaInFlight} media at once`));
   print(table([
     ...sharesOf(plan).map(({ model, residentBytes, firstRowBytes, moreRowBytes, rows }) => [
-      model, `${size(residentBytes)} a worker`, firstRowBytes === null ? colours.dim("its runs could not be measured") : `${size(firstRowBytes)} for a row, ${size(moreRowBytes ?? 0)} for each more`, colours.dim(`measured; at most ${plural(rows, "row")} at once`),
+      model, `${size(residentBytes)} a worker`, firstRowBytes === null ? colours.dim("its runs could not be measured") : `${size(firstRowBytes)} for a row, ${size(moreRowBytes ?? 0)} for each more`, colours.dim(rows === null ? "measured" : `measured; at most ${plural(rows, "row")} at once`),
     ]),
     ...unmeasured.map((model) => [model, "", "", colours.dim("estimated by its file; the first run measures it")]),
   ]));
