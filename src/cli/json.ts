@@ -39,6 +39,8 @@ export interface RunDocument {
   devices: Record<string, { device: string; reason: string | null; difference: number | null }>;
   /** Passes over the media (`schedule: stages`). */
   passes: number;
+  /** Models whose memory was measured in this run, for `limits: { rss }`. */
+  measured: string[];
   /** Models that stand-ins played (`--mock-models`). */
   mocked: string[];
   /** Source frames delivered on the densest output, pre-roll included. */
@@ -140,6 +142,8 @@ export interface PlanDocument {
   runtime: unknown;
   /** One after the other over all media; each has only its models in memory (`bytes`: estimated, on one worker). */
   passes: { nodes: string[]; models: string[]; bytes: number }[];
+  /** `limits: { rss }`: what models were measured to take and may run at once on each worker; null without the limit. */
+  memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number | null }[]; unmeasured: string[] } | null;
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
   problems: Problem[];

@@ -108,3 +108,18 @@ export interface ModelManifest {
   /** What the model cannot do, as the README says it. */
   limits: string;
 }
+
+/** What a model took on the CPU when it was tried in a process of its own: bytes beside those of the process. */
+export interface ModelMemory {
+  /** Once it is open, and at most while it is being opened. */
+  residentBytes: number;
+  loadBytes: number;
+  /** A run of one row, and every further row of it; null: its inputs cannot be made up. */
+  rows: { firstBytes: number; moreBytes: number } | null;
+  /** Inputs and outputs of a row, which lie beside the session for as long as a batch takes. */
+  ioBytes: number;
+  /** Rows that a run takes at once where memory does not count. */
+  atOnce: number;
+  /** 2: a row that runs alone has other bits than the same row among others. */
+  least: 1 | 2;
+}

@@ -1,5 +1,5 @@
 import type { AudioDemand, VideoDemand } from "./media.js";
-import type { DeviceOrder, ModelManifest } from "./model.js";
+import type { DeviceOrder, ModelManifest, ModelMemory } from "./model.js";
 import type { OperatorDefinition } from "./operator.js";
 import type { Level, PortType } from "./ports.js";
 
@@ -64,6 +64,22 @@ export interface Pass {
   models: string[];
   /** What these models take on one worker, estimated. */
   bytes: number;
+}
+
+/** What of `limits: { rss }` a model may take on each worker, once it has been measured. */
+export interface ModelShare {
+  measured: ModelMemory;
+  /** Rows of one run at most; null: any, for its runs could not be measured. */
+  rows: number | null;
+}
+
+/** What the graph itself says of how much runs at once: it is kept when the plan is fitted into its limits. */
+export interface Stated {
+  schedule: "stream" | "stages" | "auto";
+  workers: boolean;
+  mediaInFlight: boolean;
+  /** Nodes with a batch size. */
+  batches: string[];
 }
 
 export interface PlanRuntime {
@@ -131,6 +147,9 @@ export interface Plan {
   runtime: PlanRuntime;
   /** One: everything at once. Several: `schedule: stages`, one after the other. */
   passes: Pass[];
+  stated: Stated;
+  /** By SHA-256 of the model; empty as long as nothing was measured (`limits: { rss }` alone asks for it). */
+  shares: Record<string, ModelShare>;
   /** Every value with its origin. */
   resolved: ResolvedValue[];
   /** Hash of everything that decides results (nodes' keys, wiring, outputs), not names of files or inputs. */

@@ -9,6 +9,7 @@ import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MediumRun } from "./medium-run.js";
+import { measuredPlan, measureModels } from "./memory.js";
 import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
 import { InferenceTotals, Services, type BatchCounts, type InferenceReport } from "./services.js";
@@ -34,6 +35,8 @@ export interface RunSummary {
   devices: InferenceReport["devices"];
   /** Passes over the media, of which each had its own models in memory. */
   passes: number;
+  /** Models whose memory was measured in this run, for `limits: { rss }`. */
+  measured: string[];
   /** Models that stand-ins played: their results mean nothing. */
   mocked: string[];
   nodes: Record<string, NodeCounts>;
@@ -70,22 +73,28 @@ export interface RunOptions {
 
 /** Runs the whole plan. Rejects with a FlowError only when nothing could be run (bad inputs, missing model); failures of items and media are in the summary. */
 export async function runPlan(options: RunOptions): Promise<RunSummary> {
-  const { plan, store } = options;
+  const { store } = options;
+  let { plan } = options;
   const started = performance.now();
   const stop = options.stop ?? new AbortController().signal;
   const force = new Set(options.force ?? []);
   const servicesOf = (part: Plan, forced: Set<string>): Services => new Services(part, store, forced, () => Date.now(), stop);
   // One listener per node and per medium in flight.
   setMaxListeners(0, stop);
-  const passes = passPlans(plan);
-  // What checks the models has them in memory: with passes it is gone before the first one begins.
-  let services = servicesOf(plan, passes.length > 1 ? new Set() : force);
+  let passes = passPlans(plan);
+  const limited = plan.runtime.rssBytes !== null;
+  // What checks the models has them in memory: with passes or a limit it is gone before the first one begins.
+  let services = servicesOf(plan, passes.length > 1 || limited ? new Set() : force);
   const totals = new InferenceTotals();
   try {
     const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch((thrown: unknown) => {
       store.leaveNothing();
       throw thrown;
     });
+    if (limited) await services.close();
+    const measured = await measureModels(plan, store);
+    ({ plan } = measuredPlan(plan, store));
+    passes = passPlans(plan);
     // Not waited for: they are committed before what follows them.
     void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));
@@ -138,7 +147,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
     const byMedium = new Map<string, MediumResult>();
     for (const [i, pass] of passes.entries()) {
       if (stop.aborted || lacking) break;
-      if (passes.length > 1) {
+      if (passes.length > 1 || limited) {
         await services.close();
         services = servicesOf(pass.plan, new Set([...force].filter((name) => pass.own.has(name))));
       }
@@ -179,6 +188,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       loads: totals.loads,
       devices: totals.devices,
       passes: passes.length,
+      measured,
       mocked: mockedModels(plan),
       nodes: counts,
       failures,

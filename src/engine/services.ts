@@ -92,8 +92,8 @@ export class Services {
   // Intra-op 1, parallel by workers: more threads in one session do not give the same bits at every batch size.
   private async startPool(): Promise<InferencePool> {
     const { InferencePool } = await import("../inference/pool.js");
-    const { workers, isolation, timeoutMs } = this.plan.runtime;
-    return (this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), releaseVerified: this.plan.passes.length > 1 }));
+    const { runtime: { workers, isolation, timeoutMs, rssBytes }, shares } = this.plan;
+    return (this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), shares, releaseVerified: this.plan.passes.length > 1 || rssBytes !== null }));
   }
 
   /** How many rows of each model fitted when an earlier run ran out of memory. */

@@ -1,75 +1,82 @@
-import type { Pass, PlanNode } from "../contracts/index.js";
-import { needOf, passesOf } from "./budget.js";
+import type { ModelShare, Pass, PlanNode, PlanRuntime, Stated } from "../contracts/index.js";
+import { needOf, passesOf, sharesOf, type Memories } from "./budget.js";
 import { groupDemands } from "./demand.js";
-import type { LinkedGraph } from "./link.js";
-import type { Reporter } from "./problems.js";
 
 export const DEFAULT_BATCH = 16;
-const DEFAULT_MEDIA = 2;
+export const DEFAULT_MEDIA = 2;
 
-export interface Asked {
-  linked: LinkedGraph;
-  /** Batch sizes that the graph states. */
-  written: ReadonlyMap<string, number | null>;
-  workers: number;
-}
+export type Limits = Pick<PlanRuntime, "rssBytes" | "vramBytes">;
 
-export interface Fitted {
+/** What runs at once. */
+export interface Wish {
   nodes: PlanNode[];
   workers: number;
   mediaInFlight: number;
+}
+
+export interface Fitted extends Wish {
   passes: Pass[];
+  shares: Record<string, ModelShare>;
+}
+
+/** What the plan would take at least. */
+export interface Shortage {
+  message: string;
+  found: string;
+  expected: string;
+  hint: string;
 }
 
 /**
- * Makes the plan fit into `runtime.limits`: smaller batches and fewer media at once (prefetch), then fewer workers, then passes. What the graph
- * states is kept. None of it changes a result.
+ * Makes the plan fit into `runtime.limits`: smaller batches and fewer media at once (prefetch), then fewer workers, then passes; of measured models
+ * also the rows that a run takes at once. What the graph states is kept. None of it changes a result.
  */
-export function fitMemory(nodes: PlanNode[], { linked, written, workers }: Asked, report: Reporter): Fitted {
-  const { runtime: asked } = linked;
-  const rss = asked.rssBytes?.value ?? Number.POSITIVE_INFINITY;
-  const vram = asked.vramBytes ?? Number.POSITIVE_INFINITY;
-  const media = asked.mediaInFlight ?? DEFAULT_MEDIA;
-  const whole: Fitted = { nodes, workers, mediaInFlight: media, passes: passesOf(nodes, () => true) };
-  const oneByOne = (): Pass[] => passesOf(nodes, () => false);
-  if (!Number.isFinite(rss) && !Number.isFinite(vram)) return asked.schedule === "stages" ? { ...whole, passes: oneByOne() } : whole;
+export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: Memories): Fitted | Shortage {
+  const rss = limits.rssBytes ?? Number.POSITIVE_INFINITY;
+  const vram = limits.vramBytes ?? Number.POSITIVE_INFINITY;
+  const { nodes, workers, mediaInFlight: media } = wish;
+  if (!Number.isFinite(rss) && !Number.isFinite(vram)) return { ...wish, passes: passesOf(nodes, memories, () => stated.schedule !== "stages"), shares: {} };
   const ringOf = (some: readonly PlanNode[], atOnce: number): number => groupDemands(some, atOnce).reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0);
   const smaller = (size: number): PlanNode[] =>
-    nodes.map((node) => (node.op.run.form === "batch" && written.get(node.name) === null && node.batch.size > size ? { ...node, batch: { ...node.batch, size } } : node));
-  const shapes: Fitted[] = [];
-  for (const w of asked.workers !== null ? [workers] : Array.from({ length: workers }, (_, i) => workers - i)) {
-    for (const mediaInFlight of asked.mediaInFlight !== null ? [media] : [...new Set([media, 1])]) {
-      for (const size of [DEFAULT_BATCH, 8, 4, 1]) shapes.push({ nodes: smaller(size), workers: w, mediaInFlight, passes: [] });
+    nodes.map((node) => (node.op.run.form === "batch" && !stated.batches.includes(node.name) && node.batch.size > size ? { ...node, batch: { ...node.batch, size } } : node));
+  const shapes: Wish[] = [];
+  for (const w of stated.workers ? [workers] : Array.from({ length: workers }, (_, i) => workers - i)) {
+    for (const mediaInFlight of stated.mediaInFlight ? [media] : [...new Set([media, 1])]) {
+      for (const size of [DEFAULT_BATCH, 8, 4, 1]) shapes.push({ nodes: smaller(size), workers: w, mediaInFlight });
     }
   }
   let least = Number.POSITIVE_INFINITY;
-  const needIn = (group: readonly PlanNode[], shape: Fitted) => needOf(group, shape, ringOf(shape.nodes, shape.workers));
-  const fits = (group: readonly PlanNode[], shape: Fitted): boolean => {
+  const needIn = (group: readonly PlanNode[], shape: Wish) => needOf(group, shape, ringOf(shape.nodes, shape.workers), memories);
+  const fits = (group: readonly PlanNode[], shape: Wish): boolean => {
     const need = needIn(group, shape);
     return need.rss <= rss && need.vram <= vram;
   };
-  const tried = (shape: Fitted): boolean => {
-    const resident = shape.passes.map((pass) => shape.nodes.filter((node) => pass.nodes.includes(node.name)));
+  const tried = (shape: Wish, passes: Pass[]): Fitted | null => {
+    const resident = passes.map((pass) => shape.nodes.filter((node) => pass.nodes.includes(node.name)));
     least = Math.min(least, Math.max(...resident.map((group) => needIn(group, shape).rss)));
-    return resident.every((group) => fits(group, shape));
+    if (!resident.every((group) => fits(group, shape))) return null;
+    const shares = resident.map((group) => sharesOf(group, shape, ringOf(shape.nodes, shape.workers), memories, rss));
+    return { ...shape, passes, shares: Object.assign({}, ...shares) as Record<string, ModelShare> };
   };
-  if (asked.schedule !== "stages") {
+  for (const inPasses of [false, true]) {
+    if (stated.schedule === (inPasses ? "stream" : "stages")) continue;
     for (const shape of shapes) {
-      const fitted = { ...shape, passes: passesOf(shape.nodes, () => true) };
-      if (tried(fitted)) return fitted;
+      const fitted = tried(shape, passesOf(shape.nodes, memories, (group) => !inPasses || (stated.schedule !== "stages" && fits(group, shape))));
+      if (fitted) return fitted;
     }
   }
-  if (asked.schedule !== "stream") {
-    for (const shape of shapes) {
-      const fitted = { ...shape, passes: passesOf(shape.nodes, (group) => asked.schedule !== "stages" && fits(group, shape)) };
-      if (tried(fitted)) return fitted;
-    }
-  }
-  const at = asked.rssBytes?.at ?? linked.root.at;
-  report.add("MEMORY_LIMIT", at, `The plan takes about ${Math.ceil(least / 1e6)} MB at least${asked.schedule === "stream" ? " in one pass" : ""}, and the limits are ${Number.isFinite(rss) ? `${Math.round(rss / 1e6)} MB` : "auto"} of memory and ${Number.isFinite(vram) ? `${Math.round(vram / 1e6)} MB` : "auto"} of video memory.`, {
-    found: Number.isFinite(rss) ? String(rss) : String(vram),
-    expected: Number.isFinite(rss) ? `at least ${Math.ceil(least)}` : "a limit that the largest model fits into",
-    hint: asked.schedule === "stream" ? "Leave schedule: stream out, raise the limit, or lower workers, batch sizes, frame sizes or media_in_flight." : "Raise the limit, or lower workers, batch sizes, frame sizes or media_in_flight.",
-  });
-  return whole;
+  return shortage(wish, limits, stated, memories, least);
+}
+
+function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stated, memories: Memories, least: number): Shortage {
+  const stream = stated.schedule === "stream";
+  const shown = (bytes: number | null): string => (bytes === null ? "auto" : `${Math.round(bytes / 1e6)} MB`);
+  const measured = new Map(nodes.flatMap((node) => Object.values(node.models)).flatMap((model) => (memories.has(model.sha256) ? [[model.id, memories.get(model.sha256)!] as const] : [])));
+  const each = [...measured].map(([id, { loadBytes, rows, least: atLeast }]) => `${id} ${shown(loadBytes)} to open${rows ? ` and ${shown(rows.firstBytes + (atLeast - 1) * rows.moreBytes)} for a run of ${atLeast === 1 ? "one row" : "two rows, its least"}` : ""}`);
+  return {
+    message: `The plan takes about ${Math.ceil(least / 1e6)} MB at least${stream ? " in one pass" : ""}${each.length > 0 ? ` (measured: ${each.join("; ")})` : ""}, and the limits are ${shown(rssBytes)} of memory and ${shown(vramBytes)} of video memory.`,
+    found: String(rssBytes ?? vramBytes),
+    expected: rssBytes === null ? "a limit that the largest model fits into" : `at least ${Math.ceil(least)}`,
+    hint: `${stream ? "Leave schedule: stream out, raise the limit" : "Raise the limit"}${rssBytes === null ? "" : ` to ${Math.ceil(least / 1e6)}MB`}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
+  };
 }

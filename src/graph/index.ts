@@ -1,4 +1,4 @@
-export { upstream } from "./budget.js";
+export { upstream, type Memories } from "./budget.js";
 export { configSchema, type ConfigSchema } from "./config.js";
 export { decodesOf, type Decode } from "./demand.js";
 export { compileExpression, type CompiledExpression, type Variables } from "./expression.js";
@@ -6,7 +6,7 @@ export { canonicalJson, shortHash } from "./hash.js";
 export { linkGraph, type GraphEnvironment, type LinkedGraph, type LinkOptions, type ModelCatalogue, type OperatorCatalogue } from "./link.js";
 export { loadGraph, type LoadOptions } from "./load.js";
 export { parseGraph, type GraphSource, type GraphSyntax } from "./parse.js";
-export { planGraph, type PlanOptions } from "./plan.js";
+export { planGraph, refitPlan, type PlanOptions } from "./plan.js";
 export { hasErrors, modelNotes, nearestName, PROBLEM_CODES, type ProblemCode } from "./problems.js";
 export { resolvedGraph } from "./resolved.js";
 export { graphWords, type GraphWords } from "./words.js";

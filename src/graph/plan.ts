@@ -1,5 +1,6 @@
-import type { DeviceOrder, ModelManifest, NodeRuntime, Origin, Plan, PlanInput, PlanNode, Problem } from "../contracts/index.js";
-import { DEFAULT_BATCH, fitMemory } from "./fit-memory.js";
+import { EXIT, FlowError, type DeviceOrder, type ModelManifest, type NodeRuntime, type Origin, type Plan, type PlanInput, type PlanNode, type Problem } from "../contracts/index.js";
+import type { Memories } from "./budget.js";
+import { DEFAULT_BATCH, DEFAULT_MEDIA, fitMemory, type Fitted, type Limits, type Wish } from "./fit-memory.js";
 import { demandsOf, groupDemands } from "./demand.js";
 import { shortHash } from "./hash.js";
 import type { LinkedGraph } from "./link.js";
@@ -43,8 +44,10 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   for (const node of wantedNodes) checkFrameInputs(node, planned, report);
   checkBeforeScenes(wantedNodes, planned, report);
   checkTimeout(asked.pool, asked.pool.isolation ?? "thread", report);
-  const written = new Map(wantedNodes.map((node) => [node.draft.name, node.draft.batch.size]));
-  const { nodes, workers, mediaInFlight, passes } = fitMemory([...planned.values()], { linked, written, workers: asked.workers ?? options.workers ?? DEFAULT_WORKERS }, report);
+  const stated: Plan["stated"] = { schedule: asked.schedule, workers: asked.workers !== null, mediaInFlight: asked.mediaInFlight !== null, batches: wantedNodes.filter(({ draft }) => draft.batch.size !== null).map(({ draft }) => draft.name) };
+  const limits = { rssBytes: asked.rssBytes?.value ?? null, vramBytes: asked.vramBytes };
+  const wish = { nodes: [...planned.values()], workers: asked.workers ?? options.workers ?? DEFAULT_WORKERS, mediaInFlight: asked.mediaInFlight ?? DEFAULT_MEDIA };
+  const { nodes, workers, mediaInFlight, passes } = fitted(wish, limits, stated, linked, report);
   // One batch per worker: more would only wait in the pool's queue while holding slots.
   const batchesInFlight = workers;
   const decodes = groupDemands(nodes, batchesInFlight);
@@ -62,13 +65,31 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   if (report.problems.some((problem) => problem.severity === "error")) return { plan: null, problems: report.problems };
   const runtime: Plan["runtime"] = {
     workers, mediaInFlight, scenesInFlight: asked.scenesInFlight ?? 64, slots, blockUs: asked.blockUs ?? BLOCK_US, batchesInFlight,
-    isolation: asked.pool.isolation ?? "thread", timeoutMs: asked.pool.timeout?.ms ?? null, rssBytes: asked.rssBytes?.value ?? null, vramBytes: asked.vramBytes,
+    isolation: asked.pool.isolation ?? "thread", timeoutMs: asked.pool.timeout?.ms ?? null, ...limits,
   };
   const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
   const inputs = inputsOf(linked, nodes);
-  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, omitted, runtime, passes, resolved: [], hash: planHash(nodes, outputs, runtime) };
+  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, omitted, runtime, passes, stated, shares: {}, resolved: [], hash: planHash(nodes, outputs, runtime) };
   plan.resolved = resolvedValues(plan, linked.root);
   return { plan, problems: report.problems };
+}
+
+/** By the sizes of the models' files. */
+function fitted(wish: Wish, limits: Limits, stated: Plan["stated"], linked: LinkedGraph, report: Reporter): Fitted {
+  const fit = fitMemory(wish, limits, stated, new Map());
+  if ("nodes" in fit) return fit;
+  const { message, ...more } = fit;
+  report.add("MEMORY_LIMIT", linked.runtime.rssBytes?.at ?? linked.root.at, message, more);
+  return { ...wish, passes: [], shares: {} };
+}
+
+/** The same plan by what its models were measured to take: what it says of how much runs at once only shrinks. Throws MEMORY_LIMIT. */
+export function refitPlan(plan: Plan, memories: Memories): Plan {
+  if (memories.size === 0) return plan;
+  const { workers, mediaInFlight } = plan.runtime;
+  const fit = fitMemory({ nodes: plan.nodes, workers, mediaInFlight }, plan.runtime, plan.stated, memories);
+  if (!("nodes" in fit)) throw new FlowError("MEMORY_LIMIT", fit.message, { hint: fit.hint, exit: EXIT.badInput });
+  return { ...plan, nodes: fit.nodes, passes: fit.passes, shares: fit.shares, runtime: { ...plan.runtime, workers: fit.workers, mediaInFlight: fit.mediaInFlight, batchesInFlight: fit.workers } };
 }
 
 export const originOf = (at: At, file: string): Origin => ({ file, line: at.line, column: at.column, from: at.from });

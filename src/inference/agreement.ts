@@ -5,11 +5,11 @@ import type { Feeds, Fetched } from "./feeds.js";
 const BATCH = 2;
 const FREE_SIZE = 16;
 
-/** Feeds of the right types and sizes, the same every time; null: an input has a type or a size that nobody states. */
-export function sampleFeeds(manifest: ModelManifest, inputs: readonly TensorInfo[]): Feeds | null {
+/** Feeds of so many rows, of the right types and sizes, the same every time; a text has `tokens` of them. null: an input has a type or a size that nobody states. */
+export function sampleFeeds(manifest: ModelManifest, inputs: readonly TensorInfo[], rows = BATCH, tokens = FREE_SIZE): Feeds | null {
   const feeds: Feeds = {};
   for (const input of inputs) {
-    const dims = input.dims.map((dim, i) => (typeof dim === "number" && dim >= 1 ? dim : i === 0 ? BATCH : freeSize(manifest, input.dims.length, i)));
+    const dims = input.dims.map((dim, i) => (typeof dim === "number" && dim >= 1 ? dim : i === 0 ? rows : freeSize(manifest, input.dims.length, i, tokens)));
     const length = dims.reduce((product, dim) => product * dim, 1);
     // Whole numbers are indices or masks: 0 and 1 are valid as both.
     if (input.type === "float32") feeds[input.name] = { data: Float32Array.from({ length }, (_, i) => ((Math.imul(i + 1, 2654435761) >>> 8) % 1000) / 1000), dims };
@@ -20,7 +20,7 @@ export function sampleFeeds(manifest: ModelManifest, inputs: readonly TensorInfo
   return feeds;
 }
 
-function freeSize({ preprocess }: ModelManifest, rank: number, index: number): number {
+function freeSize({ preprocess }: ModelManifest, rank: number, index: number, tokens: number): number {
   if (preprocess.kind === "image" && rank === 4) {
     const [width, height] = preprocess.size;
     const first = preprocess.layout === "nchw" ? 2 : 1;
@@ -28,7 +28,7 @@ function freeSize({ preprocess }: ModelManifest, rank: number, index: number): n
     if (index === first + 1) return width;
   }
   if (preprocess.kind === "audio" && index === rank - 1) return Math.round(preprocess.sampleRate * preprocess.windowSeconds);
-  return FREE_SIZE;
+  return preprocess.kind === "text" ? tokens : FREE_SIZE;
 }
 
 /** Largest difference of two runs, relative to max(1, |expected|); infinite when they differ in shape or in what is a number. */

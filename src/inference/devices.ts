@@ -44,6 +44,12 @@ export function unavailable(device: Device, auto: boolean): string | null {
   return null;
 }
 
+/** Whether no other device of the order is worth a try here. */
+export const onCpu = (order: DeviceOrder): boolean => deviceOrder(order).find((device) => device === "cpu" || unavailable(device, order === "auto") === null) === "cpu";
+
+/** Of onnxruntime-node, without loading it. */
+export const runtimeVersion = (): string => (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string }).version;
+
 function hasGpu(): boolean {
   if (existsSync("/dev/nvidia0") || existsSync("/dev/dxg")) return true;
   try {

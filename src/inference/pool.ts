@@ -9,10 +9,11 @@
  * a driver that crashes takes nothing with it, and a second session would only share the device.
  */
 import { availableParallelism } from "node:os";
-import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
+import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest, type ModelMemory, type ModelShare } from "../contracts/index.js";
 import { missingModels } from "../models/verify-model.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
 import type { Lane, LaneOptions } from "./lane.js";
+import type { Trial } from "./measure.js";
 import { ProcessLane } from "./process-lane.js";
 import { DEFAULT_CHECK, type CallRuntime, type ModelWire, type PoolCall, type PoolResult, type Prepared, type WorkerReply, type WorkerTask } from "./protocol.js";
 import { limitKey } from "./sessions.js";
@@ -33,6 +34,8 @@ export interface PoolOptions {
   releaseVerified?: boolean;
   /** What an earlier run found to fit: `sha256:device` → rows. */
   limits?: Readonly<Record<string, number>>;
+  /** SHA-256 of a model → what it may take on each worker of the CPU. */
+  shares?: Readonly<Record<string, Pick<ModelShare, "rows">>>;
 }
 
 export interface WorkerStats {
@@ -136,6 +139,26 @@ export class InferencePool implements AsyncDisposable {
     if (release) for (const model of there) checks.push(...(await Promise.allSettled([check(model)])));
     else checks.push(...(await Promise.allSettled(there.map(check))));
     return [...(missing ? [missing] : []), ...checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError)];
+  }
+
+  /** What one session of the model takes on the CPU, found out in processes that end with the answer. */
+  async measure(manifest: ModelManifest): Promise<ModelMemory> {
+    const { bytes, ...first } = await this.#track(this.#tryRows(manifest, 1));
+    if (bytes === null || first.atOnce === 1) return { ...first, rows: bytes === null ? null : { firstBytes: bytes, moreBytes: 0 } };
+    const second = await this.#track(this.#tryRows(manifest, 2));
+    return { ...first, least: second.least, rows: { firstBytes: bytes, moreBytes: Math.max(0, (second.bytes ?? 2 * bytes) - bytes) } };
+  }
+
+  async #tryRows(manifest: ModelManifest, rows: number): Promise<Trial> {
+    this.#open();
+    const lane = new ProcessLane({ workers: 1, intraOpThreads: this.intraOpThreads, maxQueue: 1, stop: this.#stop });
+    try {
+      const task = { type: "measure", model: this.#wire(manifest), rows } as const;
+      const { results } = this.#unwrap(task, await lane.run(task, undefined, null));
+      return (results[0] as { value: Trial }).value;
+    } finally {
+      await lane.close();
+    }
   }
 
   /** What the model will run on: tried in order, once per model and order. Rejects with MODEL_DEVICE when none of them works. */
@@ -270,7 +293,8 @@ export class InferencePool implements AsyncDisposable {
       wire = { key: `${manifest.id}:${manifest.sha256}:${manifest.file}`, json: JSON.stringify(manifest) };
       this.#wires.set(manifest, wire);
     }
-    return { ...wire, device, maxRows: this.#stats.limits[limitKey(manifest, device)] ?? null };
+    const share = device === "cpu" ? this.#options.shares?.[manifest.sha256] : undefined;
+    return { ...wire, device, maxRows: this.#stats.limits[limitKey(manifest, device)] ?? null, share: share?.rows ?? null };
   }
 }
 

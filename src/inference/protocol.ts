@@ -46,6 +46,8 @@ export interface ModelWire {
   device: Device;
   /** Rows of one run that are known to fit into memory; null: no run has failed. */
   maxRows: number | null;
+  /** Rows of one run that the model's share of `limits: { rss }` has room for; null: there is no limit. */
+  share: number | null;
 }
 
 export type WorkerTask =
@@ -54,6 +56,8 @@ export type WorkerTask =
   | { type: "warm"; models: ModelWire[]; gate?: Int32Array; count?: number }
   /** `release`: the session that it opens is closed again. */
   | { type: "verify"; model: ModelWire; release: boolean }
+  /** Finds out what a run of so many rows takes, in a process that has done nothing else; the one result is a Trial. */
+  | { type: "measure"; model: ModelWire; rows: number }
   /** Opens the model on its device, runs it once and compares it with the CPU; the one result is a {@link Prepared}. */
   | { type: "prepare"; model: ModelWire; check: number | null };
 

@@ -9,7 +9,8 @@ import { mockRun } from "../models/mock.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
 import { doubled, fixedBatch, freeRows, inParts, joinRows, rowsAtOnce, sameBits, type Feeds, type Fetched } from "./feeds.js";
-import type { Prepared } from "./protocol.js";
+import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
+import type { ModelWire, Prepared } from "./protocol.js";
 
 type Runtime = typeof import("onnxruntime-node");
 
@@ -43,11 +44,12 @@ export class Sessions {
   }
 
   /** The model's handle; opens its session if this worker has none for its file on this device. Throws MODEL_MISSING or MODEL_CORRUPT. */
-  async handle(manifest: ModelManifest, device: Device = "cpu", maxRows: number | null = null): Promise<ModelHandle> {
+  async handle(manifest: ModelManifest, { device = "cpu", maxRows = null, share = null }: Partial<Pick<ModelWire, "device" | "maxRows" | "share">> = {}): Promise<ModelHandle> {
     if (manifest.mock) return this.#standIn(manifest);
     if (manifest.runtime === "transformers") return this.#checkpoint(manifest);
-    const session = await this.#session(manifest, device);
-    if (maxRows !== null) this.#limit(limitKey(manifest, device), maxRows);
+    const limit = Math.min(maxRows ?? Number.POSITIVE_INFINITY, share ?? Number.POSITIVE_INFINITY, this.#limits.get(limitKey(manifest, device)) ?? Number.POSITIVE_INFINITY);
+    if (Number.isFinite(limit)) this.#limits.set(limitKey(manifest, device), limit);
+    const session = await this.#session(manifest, device, share);
     return {
       manifest,
       mock: false,
@@ -99,6 +101,18 @@ export class Sessions {
     return this.#borrow(manifest, release, async (session) => ({ inputs: session.inputMetadata.map(info), outputs: session.outputMetadata.map(info) }));
   }
 
+  /** What the model takes on the CPU. This process has opened no model before, and opens no other. */
+  async measure(manifest: ModelManifest, rows: number): Promise<Trial> {
+    await this.#loadRuntime();
+    const open = async (): Promise<Tried> => {
+      const session = await this.#create(manifest, "cpu", true);
+      return { inputs: session.inputMetadata, infos: session.inputMetadata.map(info), run: (feeds) => this.#once(session, feeds) };
+    };
+    return tryRows(manifest, rows, open, isOutOfMemory).catch((thrown: unknown) => {
+      throw isOutOfMemory(thrown) ? outOfMemory(manifest, "cpu", `has not enough memory for ${rows === 1 ? "one row" : "two rows"}`, thrown) : thrown;
+    });
+  }
+
   /** The model's session on the CPU. */
   async #borrow<T>(manifest: ModelManifest, release: boolean, use: (session: InferenceSession) => Promise<T>): Promise<T> {
     const key = sessionKey(manifest, "cpu");
@@ -137,11 +151,11 @@ export class Sessions {
     }
   }
 
-  #session(manifest: ModelManifest, device: Device): Promise<InferenceSession> {
+  #session(manifest: ModelManifest, device: Device, share: number | null = null): Promise<InferenceSession> {
     const key = sessionKey(manifest, device);
     let session = this.#sessions.get(key);
     if (!session) {
-      session = this.#create(manifest, device);
+      session = share === null ? this.#create(manifest, device, false) : this.#createFilled(manifest, device, share);
       this.#sessions.set(key, session);
       session.catch(() => this.#sessions.delete(key));
     }
@@ -153,7 +167,22 @@ export class Sessions {
     return this.#runtime;
   }
 
-  async #create(manifest: ModelManifest, device: Device): Promise<InferenceSession> {
+  /**
+   * A session in a share of the memory. Its arena keeps what its runs took, and a larger run after smaller ones adds to what they left: rows of 1, 2, 4, 8 twice what eight
+   * alone take, with a memory pattern per shape three times. After a run of all its rows everything fits into what that took.
+   */
+  async #createFilled(manifest: ModelManifest, device: Device, rows: number): Promise<InferenceSession> {
+    const session = await this.#create(manifest, device, true);
+    const feeds = largestFeeds(manifest, session.inputMetadata.map(info), rows);
+    if (feeds) {
+      await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => {
+        if (thrown instanceof FlowError) throw thrown; // It refuses made-up values otherwise.
+      });
+    }
+    return session;
+  }
+
+  async #create(manifest: ModelManifest, device: Device, tight: boolean): Promise<InferenceSession> {
     const { at } = fileOf(manifest, device);
     if (!(await stat(at).catch(() => null))?.isFile()) {
       throw new FlowError("MODEL_MISSING", `model ${manifest.id}: ${at} does not exist`, {
@@ -169,6 +198,7 @@ export class Sessions {
         interOpNumThreads: 1,
         executionMode: "sequential",
         graphOptimizationLevel: "all",
+        enableMemPattern: !tight,
         logSeverityLevel: 3,
         // A spinning thread takes its core from the decoder beside it.
         extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },

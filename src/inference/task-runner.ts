@@ -80,6 +80,8 @@ export class TaskRunner {
         const value: Prepared = await this.#sessions.prepare(this.#manifestOf(task.model), task.model.device, task.check);
         return [{ ok: true, value }];
       }
+      case "measure":
+        return [{ ok: true, value: await this.#sessions.measure(this.#manifestOf(task.model), task.rows) }];
       case "call": {
         this.#checkStop();
         const models = await this.#handles(task.models);
@@ -153,7 +155,7 @@ export class TaskRunner {
   }
 
   #open(wire: ModelWire): Promise<ModelHandle> {
-    return this.#sessions.handle(this.#manifestOf(wire), wire.device, wire.maxRows);
+    return this.#sessions.handle(this.#manifestOf(wire), wire);
   }
 
   async #warm({ models, gate, count = 0 }: Extract<WorkerTask, { type: "warm" }>): Promise<PoolResult[]> {

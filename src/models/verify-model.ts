@@ -5,7 +5,7 @@ import { EXIT, FlowError, type ModelFile, type ModelManifest, type TensorInfo } 
 import { cacheFolder } from "./store/folders.js";
 import { HashIndex } from "./store/hash-index.js";
 
-const reinstall = "Restore the file (a checkout, or the command that made it), then check with `flow doctor`.";
+const reinstall = "Restore the file (a checkout, the command that made it, or `flow models import DIR`), then check with `flow doctor`.";
 
 /** Below this a file is read faster than its hash is looked up. */
 const LARGE_BYTES = 1 << 20;
@@ -24,7 +24,8 @@ export async function verifyModelFiles(manifest: ModelManifest): Promise<void> {
     const { size, mtimeMs } = info!;
     const known = size < LARGE_BYTES ? null : hashes.lookup(file.at, size, mtimeMs);
     const sha256 = known ?? (await hashFile(file.at));
-    if (known === null && size >= LARGE_BYTES) hashes.remember(file.at, { size, mtimeMs, sha256 });
+    // What is wrong is remembered whatever its size: the pull that comes next has to know.
+    if (known === null && (size >= LARGE_BYTES || sha256 !== file.sha256)) hashes.remember(file.at, { size, mtimeMs, sha256 });
     if (sha256 !== file.sha256) throw corrupt(manifest, file, `found sha256 ${sha256}, expected ${file.sha256}`);
   }
 }
@@ -81,7 +82,7 @@ function sizeText(files: readonly ModelFile[]): string {
 
 function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowError {
   return new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${file.at} is not the file of the manifest: ${what}`, {
-    hint: file.source ? `flow models rm ${manifest.id} && flow models pull ${manifest.id}` : reinstall,
+    hint: file.source ? `flow models pull ${manifest.id}` : reinstall,
     exit: EXIT.environment,
   });
 }

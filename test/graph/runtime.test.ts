@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { ModelManifest, Plan, Problem } from "../../src/contracts/index.js";
-import { loadGraph, type LoadOptions } from "../../src/graph/index.js";
+import type { ModelManifest, ModelMemory, Plan, Problem } from "../../src/contracts/index.js";
+import { loadGraph, refitPlan, type LoadOptions, type Memories } from "../../src/graph/index.js";
 import { mockManifest } from "../../src/models/mock.js";
 import { catalogue, models } from "./fixtures/catalogue.js";
 import { graph, load, nodeOf, planOf } from "./fixtures/load.js";
@@ -102,6 +102,28 @@ test("a limit that nothing fits into: what it would take is said, and it is enou
   const needed = Number(/at least (\d+)/.exec(problems[0]!.expected!)![1]);
   assert.ok(planned(THREE, `runtime: { limits: { rss: ${needed} } }\n${OUT}`, { "lite-image": 1000 }).plan);
   assert.deepEqual(planned(THREE, `runtime: { schedule: stream, workers: 1, limits: { rss: 1900MB } }\n${OUT}`, { "lite-image": 1000, "lite-sound": 900 }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+});
+
+test("limits: what was measured caps the rows of a run, then workers and passes; the fewest rows with the same bits are kept", () => {
+  const MB = 1e6;
+  const took = (resident: number, row: number, more: Partial<ModelMemory> = {}): ModelMemory => ({ residentBytes: resident * MB, loadBytes: resident * MB, rows: { firstBytes: row * MB, moreBytes: row * MB }, ioBytes: 0, atOnce: 64, least: 1, ...more });
+  const refit = (rss: number, memories: Record<string, ModelMemory>, extra = ""): { rows: Record<string, number | null>; workers: number; passes: number; hash: string } => {
+    const { plan } = planned(THREE, `runtime: { ${extra}limits: { rss: ${rss}MB } }\n${OUT}`, {}, { workers: 2 });
+    const known: Memories = new Map(Object.entries(memories).map(([id, memory]) => [models.get(id)!.sha256, memory]));
+    const { shares, runtime, passes, hash } = refitPlan(plan!, known);
+    return { rows: Object.fromEntries(Object.keys(memories).flatMap((id) => (shares[models.get(id)!.sha256] ? [[id, shares[models.get(id)!.sha256]!.rows]] : []))), workers: runtime.workers, passes: passes.length, hash };
+  };
+  const image = { "lite-image": took(50, 20) };
+  const roomy = refit(4000, image);
+  assert.deepEqual([roomy.rows, roomy.workers, roomy.passes], [{ "lite-image": 16 }, 2, 1]);
+  const tight = refit(1000, image);
+  assert.deepEqual([tight.rows, tight.workers, tight.passes, tight.hash], [{ "lite-image": 8 }, 2, 1, roomy.hash]);
+  assert.deepEqual(refit(1000, { ...image, "lite-sound": took(50, 5) }).rows, { "lite-image": 4, "lite-sound": 16 }, "the heaviest gives way");
+  assert.equal(refit(500, { "lite-image": took(50, 100) }).workers, 1);
+  assert.equal(refit(900, { "lite-image": took(50, 300), "lite-sound": took(50, 300) }, "workers: 1, ").passes, 2);
+  assert.deepEqual(refit(1000, { "lite-image": took(50, 200, { least: 2 }) }, "workers: 1, ").rows, { "lite-image": 2 });
+  assert.deepEqual(refit(1000, { "lite-image": took(50, 20, { rows: null }) }).rows, { "lite-image": null }, "of a model whose runs are unknown nothing is asked");
+  assert.throws(() => refit(500, { "lite-image": took(50, 100, { least: 2 }) }, "workers: 1, "), { code: "MEMORY_LIMIT", message: /measured: lite-image 50 MB to open and 200 MB for a run of two rows, its least/ });
 });
 
 test("--mock-models: all roles or some; other keys, no files, the same types", () => {

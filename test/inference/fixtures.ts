@@ -216,3 +216,26 @@ export const testModel = defineOperator({
   batch: throughModel,
   examples: [],
 });
+
+/** [n, 3, 64, 64] → [n, 32] over two maps of 32 × 256 × 256: small weights, 17 MB of activations a row. */
+export function wideModel(file: string): ModelManifest {
+  const graph = new OnnxGraph("wide", "for tests");
+  const weights = (dims: number[]): string => graph.constant(dims, Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i) / 10));
+  const x = graph.input("pixels", "float32", ["n", 3, 64, 64]);
+  let map = graph.op("Resize", [x, "", graph.constant([4], Float32Array.of(1, 1, 4, 4))], { mode: "nearest" });
+  for (const channels of [3, 32]) map = graph.op("Sigmoid", [graph.op("Conv", [map, weights([32, channels, 1, 1])], { kernel_shape: [1, 1] })]);
+  graph.output(graph.op("ReduceMean", [map], { axes: [2, 3], keepdims: 0 }), "vector", "float32", ["n", 32]);
+  const bytes = graph.encode();
+  writeFileSync(file, bytes);
+  return manifestOf(
+    {
+      id: "wide", task: "image-embedding", summary: "Wide maps.", licence: "MIT",
+      files: [{ path: "wide.onnx", size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      inputs: [{ name: "pixels", dims: ["n", 3, 64, 64] }],
+      preprocess: { kind: "image", size: [64, 64] },
+      output: { name: "vector", dims: 32, normalised: "unit" },
+      limits: [],
+    },
+    join(dirname(file), "wide.yaml"),
+  );
+}

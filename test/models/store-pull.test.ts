@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { manifestOf } from "../../src/models/manifest.js";
+import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { createLocate, importFolder, layout, lockKey, ModelsLock, pull as fetchAll, remove, type PullOptions, type PullResult } from "../../src/models/store/index.js";
 import { listHub } from "../../src/models/store/hub-listing.js";
 import { bytes, COMMIT, HubServer, truncated } from "./hub-server.js";
@@ -481,3 +482,60 @@ test("rm gives back what no other model shares", async (t) => {
   assert.ok(!existsSync(layout.blob(cache, sha256(shared))));
 });
 
+
+test("a damaged file of the right size beside its manifest is fetched again: it stays, and the cache's goes before it", async (t) => {
+  const { server, root, cache, pull, model } = await place(t);
+  const [body, other] = [bytes(9_000, 1), bytes(9_000, 2)];
+  server.put("org/name", "model.onnx", body, true);
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const beside = join(root, "manifests", "model.onnx");
+  mkdirSync(join(root, "manifests"));
+  writeFileSync(beside, body);
+  assert.deepEqual([(await pull(files)).present, model(files).files[0]!.at], [1, beside]);
+  writeFileSync(beside, other);
+  assert.equal(model(files).files[0]!.at, beside, "it is refused by name as long as there is no other");
+  const result = await pull(files);
+  assert.deepEqual([result.present, result.pulled.map(({ path }) => path), result.damaged.map(({ at }) => at), result.failed], [0, ["model.onnx"], [beside], []]);
+  const { at } = model(files).files[0]!;
+  assert.ok(at.startsWith(cache), at);
+  assert.deepEqual([readFileSync(at), readFileSync(beside)], [body, other]);
+  const asked = server.asked.length;
+  assert.deepEqual([(await pull(files)).present, server.asked.length], [1, asked]);
+});
+
+test("what a run found damaged under its old time of change, the pull that its hint names fetches again", async (t) => {
+  const { server, root, cache, pull, model } = await place(t);
+  const before = process.env["FLOW_CACHE_DIR"];
+  t.after(() => (before === undefined ? delete process.env["FLOW_CACHE_DIR"] : (process.env["FLOW_CACHE_DIR"] = before)));
+  process.env["FLOW_CACHE_DIR"] = cache;
+  const body = bytes(9_000, 1);
+  server.put("org/name", "model.onnx", body, true);
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const beside = join(root, "manifests", "model.onnx");
+  mkdirSync(join(root, "manifests"));
+  writeFileSync(beside, body);
+  utimesSync(beside, 1, 1);
+  assert.equal((await pull(files)).present, 1);
+  writeFileSync(beside, bytes(9_000, 2));
+  utimesSync(beside, 1, 1);
+  await assert.rejects(verifyModelFiles(model(files)), { code: "MODEL_CORRUPT", hint: "flow models pull m" });
+  assert.equal((await pull(files)).pulled.length, 1);
+  await verifyModelFiles(model(files));
+});
+
+test("a damaged file that nobody publishes is named; import brings the right bytes", async (t) => {
+  const { root, cache, pull, model } = await place(t);
+  const [body, other] = [bytes(9_000, 1), bytes(9_000, 2)];
+  const files = [{ path: "model.onnx", size: body.length, sha256: sha256(body) }];
+  const local = { source: undefined };
+  const beside = join(root, "manifests", "model.onnx");
+  for (const dir of ["manifests", "stick"]) mkdirSync(join(root, dir));
+  writeFileSync(beside, other);
+  writeFileSync(join(root, "stick", "any.bin"), body);
+  const [{ error }] = (await pull(files, {}, local)).failed as [PullResult["failed"][number]];
+  assert.equal(error.code, "MODEL_UNPUBLISHED");
+  assert.match(error.message, /manifests\/model\.onnx is damaged, and model\.onnx is nowhere to be downloaded/);
+  const { imported, missing } = await importFolder(join(root, "stick"), [model(files, local)], { cache });
+  assert.deepEqual([imported.length, missing], [1, []]);
+  assert.deepEqual(readFileSync(model(files, local).files[0]!.at), body);
+});

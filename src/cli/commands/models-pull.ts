@@ -56,7 +56,10 @@ export function pullCommand(): Command {
       failed: failed.map(({ model, path, error }) => ({ model, path, error: error.toJSON() })),
       bytes,
       durationMs: Math.round(performance.now() - started),
-      notes: left.map(({ error }) => `${error.message}; the graph does without it. ${error.hint}`),
+      notes: [
+        ...left.map(({ error }) => `${error.message}; the graph does without it. ${error.hint}`),
+        ...result.damaged.filter(({ model, path }) => result.pulled.some((file) => file.model === model && file.path === path)).map(({ at }) => `${at} is not what its manifest says; it was left there, and the right file in the cache is used instead.`),
+      ],
       ...(first ? { error: first.error.toJSON() } : {}),
     };
     if (options.json) printJson(document);

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
+import type { Store } from "../../store/index.js";
 import { runCommand } from "../command-line.js";
 import { act, define, names, storeFor, withGraph, withMocks, withStore as withStoreOption, type GraphOptions, type MockOptions, type StoreOptions } from "../define.js";
 import type { PlanDocument, PlanNodeDocument, ResolvedDocument } from "../json.js";
@@ -38,25 +39,30 @@ export function command(): Command {
     const typed = String(graph);
     const given = (inputs ?? []) as string[];
     const request = { params: options.param, profile: options.profile, inputs: given.length > 0 ? given : undefined, only: options.only, from: options.from, until: options.until, mock: options.mockModels };
-    const { plan: planned, problems } = await requirePlan(typed, request);
-    if (options.resolved) return printResolved(planned, options.json === true);
+    const { plan: estimated, problems } = await requirePlan(typed, request);
+    if (options.resolved) return printResolved(estimated, options.json === true);
 
-    const [{ explainPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
-    const decodes = decodesOf(planned);
+    const [{ explainPlan, measuredPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
+    const explain = async (store: Store | null) => {
+      const measured = measuredPlan(estimated, store);
+      return { ...measured, media: await explainPlan(measured.plan, store, estimated.inputs) };
+    };
     // A folder that is still empty is a store to come.
-    const media = existsSync(options.store) && (!statSync(options.store).isDirectory() || readdirSync(options.store).length > 0)
-      ? await withStore(options.store, (store) => explainPlan(planned, store, planned.inputs))
-      : await explainPlan(planned, null, planned.inputs);
+    const { plan: planned, unmeasured, media } = existsSync(options.store) && (!statSync(options.store).isDirectory() || readdirSync(options.store).length > 0)
+      ? await withStore(options.store, explain)
+      : await explain(null);
+    const decodes = decodesOf(planned);
     if (options.json) {
       return printJson({
         name: planned.name, file: planned.file, profile: planned.profile, hash: planned.hash, inputs: planned.inputs,
         params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
         nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime, passes: planned.passes,
+        memory: planned.runtime.rssBytes === null ? null : { measured: sharesOf(planned), unmeasured: unmeasured.map(({ id }) => id) },
         media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
       } satisfies PlanDocument);
     }
     if (problems.length > 0) print(`${problemLines(problems, colours)}\n`);
-    printPlan(planned, decodes, media);
+    printPlan(planned, decodes, media, unmeasured.map(({ id }) => id));
     print();
     print(`${colours.dim("next:")} ${runCommand(typed, given, options)}`);
   });
@@ -82,13 +88,14 @@ function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
 
 const STATE_COLOUR = { cached: colours.green, new: colours.cyan, partial: colours.yellow, stale: colours.yellow, failed: colours.red, unknown: colours.dim } as const;
 
-function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly MediumPlanState[]): void {
+function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly MediumPlanState[], unmeasured: readonly string[]): void {
   print(`${colours.bold(plan.name)} ${colours.dim(plan.file)}  ${plural(plan.nodes.length, "node")}${plan.profile ? `  profile ${plan.profile}` : ""}  ${colours.dim(`plan ${plan.hash.slice(0, 12)}`)}`);
   print();
   print(colours.bold("decode") + colours.dim("  one ffmpeg per medium delivers"));
   print(table(decodes.map((decode) => [demandText(decode), colours.dim(plural(decode.slots, "slot")), decode.consumers.map(({ node }) => colours.cyan(node)).join(" ")])));
   print();
   printPasses(plan);
+  printMemory(plan, unmeasured);
   const [only] = media.length === 1 && media[0]!.nodes.length > 0 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
   const rows = plan.nodes.map((node) => {
@@ -129,6 +136,26 @@ function printPasses(plan: Plan): void {
   }
   const mocked = plan.nodes.filter((node) => Object.values(node.models).some((model) => model.mock)).map((node) => node.name);
   if (mocked.length > 0) print(`${colours.red("stand-ins instead of models")}: ${mocked.join(", ")}\n`);
+}
+
+/** What measured models take, and what of the limit they get. */
+function sharesOf({ nodes, shares }: Plan): NonNullable<PlanDocument["memory"]>["measured"] {
+  const ids = new Map(nodes.flatMap((node) => Object.values(node.models)).map((model) => [model.sha256, model.id]));
+  return Object.entries(shares).map(([sha256, { measured, rows }]) => ({ model: ids.get(sha256) ?? sha256, residentBytes: measured.residentBytes, loadBytes: measured.loadBytes, firstRowBytes: measured.rows?.firstBytes ?? null, moreRowBytes: measured.rows?.moreBytes ?? null, rows }));
+}
+
+/** Only where there is a limit. */
+function printMemory(plan: Plan, unmeasured: readonly string[]): void {
+  const { rssBytes, workers, mediaInFlight } = plan.runtime;
+  if (rssBytes === null) return;
+  print(colours.bold("memory") + colours.dim(`  at most ${size(rssBytes)}: ${plural(workers, "worker")}, ${mediaInFlight} media at once`));
+  print(table([
+    ...sharesOf(plan).map(({ model, residentBytes, firstRowBytes, moreRowBytes, rows }) => [
+      model, `${size(residentBytes)} a worker`, firstRowBytes === null ? colours.dim("its runs could not be measured") : `${size(firstRowBytes)} for a row, ${size(moreRowBytes ?? 0)} for each more`, colours.dim(rows === null ? "measured" : `measured; at most ${plural(rows, "row")} at once`),
+    ]),
+    ...unmeasured.map((model) => [model, "", "", colours.dim("estimated by its file; the first run measures it")]),
+  ]));
+  print();
 }
 
 function demandText({ video, audio }: Decode): string {

@@ -7,7 +7,7 @@ import { adopt, dropDamaged } from "./install.js";
 import { filesBySize } from "./locate.js";
 import { ModelsLock } from "./lock.js";
 import { fromDisk } from "./download.js";
-import { missingOf } from "./pull.js";
+import { lackingOf } from "./pull.js";
 
 export interface ImportOptions {
   cache?: string;
@@ -24,7 +24,7 @@ export interface Imported {
   present: number;
 }
 
-/** Finds the models' missing files in a folder of any layout by size and SHA-256 and takes them into the cache. */
+/** Finds the models' missing and damaged files in a folder of any layout by size and SHA-256 and takes them into the cache. */
 export async function importFolder(dir: string, models: readonly ModelManifest[], options: ImportOptions = {}): Promise<Imported> {
   const { cache = cacheFolder(), lock = new ModelsLock(cache), how = "copy" } = options;
   if (!infoOf(dir)?.isDirectory()) {
@@ -35,9 +35,9 @@ export async function importFolder(dir: string, models: readonly ModelManifest[]
   const result: Imported = { imported: [], missing: [], present: 0 };
   for (const model of models) {
     for (const file of model.files) await dropDamaged(cache, hashes, file);
-    const missing = await missingOf(model);
-    result.present += model.files.length - missing.length;
-    for (const file of missing) {
+    const lacking = await lackingOf(model, hashes);
+    result.present += model.files.length - lacking.length;
+    for (const { file } of lacking) {
       const from = match(file, model, found, hashes);
       if (from === null) {
         result.missing.push({ model: model.id, path: file.path, sizeBytes: file.sizeBytes, sha256: file.sha256 });

@@ -73,10 +73,15 @@ class Finder {
   /** Where the file is, or null. */
   private file(id: string, file: Wanted, origin: string, home: string): string | null {
     const beside = join(dirname(origin), file.path);
-    if (hasSize(beside, file.sizeBytes)) return beside;
+    if (hasSize(beside, file.sizeBytes) && !this.isReplaced(beside, file.sha256)) return beside;
     const cached = this.inCache(file.sha256, join(home, file.path));
     if (cached !== null) return cached;
     return this.inFolders(id, file);
+  }
+
+  /** A damaged file beside its manifest is the user's and stays; once the cache has the right bytes (`pull`, `import`), those go before it. Read only where there is this choice. */
+  private isReplaced(beside: string, sha256: string | null): boolean {
+    return sha256 !== null && infoOf(layout.blob(this.cache, sha256))?.isFile() === true && this.hashOf(beside) !== sha256;
   }
 
   /**

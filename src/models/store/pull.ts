@@ -41,6 +41,8 @@ export interface PullResult {
   pulled: { model: string; path: string; at: string; size: number; sha256: string }[];
   /** Files that were there already. */
   present: number;
+  /** Files of other bytes than they should have, outside the cache: they stay, and what was pulled goes before them. */
+  damaged: { model: string; path: string; at: string }[];
   /** One per file that could not be had. */
   failed: { model: string; path: string; error: FlowError }[];
 }
@@ -55,13 +57,31 @@ export async function missingOf(model: ModelManifest): Promise<ModelFile[]> {
   return found.filter(({ file, info }) => !info?.isFile() || (file.sizeBytes !== null && info.size !== file.sizeBytes)).map(({ file }) => file);
 }
 
+/** The same, and files of other bytes than they should have. A file is read once: afterwards its hash is known until it changes. */
+export async function lackingOf(model: ModelManifest, hashes: HashIndex): Promise<{ file: ModelFile; damaged: boolean }[]> {
+  const missing = new Set(await missingOf(model));
+  return model.files.flatMap((file) => {
+    if (missing.has(file)) return { file, damaged: false };
+    return file.sha256 !== null && hashOf(file.at, hashes) !== file.sha256 ? { file, damaged: true } : [];
+  });
+}
+
+/** null: it cannot be read. */
+function hashOf(path: string, hashes: HashIndex): string | null {
+  try {
+    return hashes.sha256(path);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Downloads what the models lack. Each file is installed when all of it has been checked, so that what is there is always whole; one
  * that fails does not keep the others. Rejects only with MODEL_DISK_FULL before the first byte, or when the signal says so.
  */
 export async function pull(models: readonly ModelManifest[], options: PullOptions = {}): Promise<PullResult> {
   const { cache = cacheFolder(), lock = new ModelsLock(cache), parallel = 4, signal } = options;
-  const result: PullResult = { pulled: [], present: 0, failed: [] };
+  const result: PullResult = { pulled: [], present: 0, damaged: [], failed: [] };
   const wanted = await collect(models, result, cache);
   await enoughRoom(cache, wanted);
   const work = new Work(cache, lock, options, result, wanted);
@@ -81,11 +101,12 @@ async function collect(models: readonly ModelManifest[], result: PullResult, cac
   const hashes = new HashIndex(cache);
   for (const model of models) {
     for (const file of model.files) await dropDamaged(cache, hashes, file);
-    const missing = await missingOf(model);
-    result.present += model.files.length - missing.length;
-    for (const file of missing) {
+    const lacking = await lackingOf(model, hashes);
+    result.present += model.files.length - lacking.length;
+    for (const { file, damaged } of lacking) {
+      if (damaged) result.damaged.push({ model: model.id, path: file.path, at: file.at });
       if (file.source === null) {
-        result.failed.push({ model: model.id, path: file.path, error: unpublished(model, file) });
+        result.failed.push({ model: model.id, path: file.path, error: unpublished(model, file, damaged) });
         continue;
       }
       const key = lockKey(file.source, model.id, file.path);
@@ -210,8 +231,8 @@ async function enoughRoom(cache: string, wanted: readonly Wanted[]): Promise<voi
   if (needed > free) throw diskFull(`${cache} has room for ${free} bytes, ${needed} are to be downloaded`);
 }
 
-export function unpublished(model: ModelManifest, file: ModelFile): FlowError {
-  return new FlowError("MODEL_UNPUBLISHED", `model ${model.id}: ${file.path} is nowhere to be downloaded`, {
+export function unpublished(model: ModelManifest, file: ModelFile, damaged = false): FlowError {
+  return new FlowError("MODEL_UNPUBLISHED", `model ${model.id}: ${damaged ? `${file.at} is damaged, and ` : ""}${file.path} is nowhere to be downloaded`, {
     hint: `Get or convert it, then \`flow models import DIR\`${file.sha256 === null ? "" : ` (found by its sha256 ${file.sha256})`}.`,
     exit: EXIT.environment,
     permanent: true,
