@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { AudioTapFactory, FrameTapFactory } from "../../../src/contracts/media.js";
+import type { OperatorDefinition } from "../../../src/contracts/operator.js";
 import { catalogue } from "../../../src/operators/index.js";
 
 const sources = fileURLToPath(new URL("../../../../src/operators/", import.meta.url));
@@ -30,8 +31,7 @@ test("every tap's module exports its factory, and rows have the columns that def
         ? (factory as FrameTapFactory)(config, { width: 64, height: 36 })
         : (factory as AudioTapFactory)(config, { sampleRate: 48_000, channels: 2, startUs: 0 });
     assert.deepEqual(tap.columns, op.run.columns, op.name);
-    const [port] = Object.values(typeof op.outputs === "function" ? op.outputs({ config, models: {}, inputs: {} }) : op.outputs);
-    assert.deepEqual(port?.columns, op.run.columns, op.name);
+    assert.deepEqual(promised(op, {}), op.run.columns.filter((column) => column !== "hashDistance"), op.name);
     if (op.run.stream === "frames") {
       const row = new Float32Array(tap.columns.length);
       for (let i = 0; i < 3; i++) (tap as ReturnType<FrameTapFactory>).push(Uint8Array.from({ length: 64 * 36 * 3 }, (_, k) => (k * (i + 3)) % 256), i * 40_000, row);
@@ -39,6 +39,19 @@ test("every tap's module exports its factory, and rows have the columns that def
     }
   }
 });
+
+test("scores promise the hash's distance where they were made for it", () => {
+  const op = catalogue.get("scene.scores")!;
+  assert.ok(op.run.form === "tap" && op.run.columns.includes("hashDistance"));
+  assert.deepEqual(promised(op, { detector: "hash" }), op.run.columns);
+});
+
+/** Columns of the operator's first output under these options. */
+function promised(op: OperatorDefinition, options: unknown): readonly string[] | undefined {
+  const { outputs } = op;
+  const [port] = Object.values(typeof outputs === "function" ? outputs({ config: op.config.parse(options), models: {}, inputs: {} }) : outputs);
+  return port?.columns;
+}
 
 test("a tap's worker loads neither models nor images nor the graph", async () => {
   const { readFileSync } = await import("node:fs");
