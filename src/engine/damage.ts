@@ -17,7 +17,7 @@ export function damageOf({ durationUs }: MediumInfo, readUs: number | null, comp
 
 /** The notes of a run. */
 export function damageNotes(results: readonly Pick<MediumResult, "name" | "damage">[]): string[] {
-  const damaged = results.filter(({ damage }) => damage !== null);
+  const damaged = results.filter(({ damage }) => damage);
   const rest = damaged.length - NAMED;
   return [...damaged.slice(0, NAMED).map(({ name, damage }) => `${name} is damaged: ${damage}`), ...(rest > 0 ? [`${rest} more media are damaged: flow show --kind media --json has their health`] : [])];
 }

@@ -115,16 +115,7 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
     return;
   }
   if (!models) sound = false;
-  if (ports) {
-    for (const [port, type] of Object.entries(ports)) {
-      if (type.optional || connected.has(port)) continue;
-      report.add("INPUT_MISSING", draft.tree.entries.get("in")?.keyAt ?? draft.keyAt, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: type.hint ?? `flow explain ${op.name}` });
-      sound = false;
-    }
-  } else if (draft.refs.length === 0 && (draft.ok || !draft.tree.entries.has("in"))) {
-    report.add("INPUT_MISSING", draft.keyAt, `${draft.name}: ${op.name} needs at least one input.`, { found: "nothing", expected: "in: { NAME: NODE, … }", hint: `flow explain ${op.name}` });
-    sound = false;
-  }
+  if (!hasInputs(draft, op, ports, connected, report)) sound = false;
   if (!sound && edges.length < draft.refs.length && edges.length === 0) return;
   const level = chooseLevel(draft, op, edges, sound, report);
   if (level === null) return;
@@ -174,6 +165,23 @@ function portsOf(draft: NodeDraft, op: OperatorDefinition, wiring: Wiring): Read
 }
 
 /** Short form `in: scores`: the port named so, else the one required port, else the one that takes the kind and the columns. */
+/** Reports inputs that are not connected though the operator needs them: each required one, and one of those of which every single one may be left out. */
+function hasInputs(draft: NodeDraft, op: OperatorDefinition, ports: Readonly<Record<string, PortType>> | null, connected: ReadonlySet<string>, report: Reporter): boolean {
+  const given = draft.tree.entries.get("in");
+  const at = given?.keyAt ?? draft.keyAt;
+  const hint = `flow explain ${op.name}`;
+  const missing = Object.entries(ports ?? {}).filter(([port, type]) => !type.optional && !connected.has(port));
+  for (const [port, type] of missing) {
+    report.add("INPUT_MISSING", at, `${draft.name}: ${op.name} needs its input ${port}.`, { found: "nothing", expected: `${port}: ${type.kind}@${type.level}`, hint: type.hint ?? hint });
+  }
+  if (missing.length > 0) return false;
+  const names = Object.keys(ports ?? {});
+  // What is wrong inside `in` has been said.
+  if (draft.refs.length > 0 || (given && !draft.ok) || (ports && names.length === 0)) return true;
+  report.add("INPUT_MISSING", at, `${draft.name}: ${op.name} needs at least one input.`, { found: "nothing", expected: ports ? `one or more of ${names.join(", ")}` : "in: { NAME: NODE, … }", hint });
+  return false;
+}
+
 function choosePort(ref: InputRef, op: OperatorDefinition, wiring: Wiring): string | null {
   if (op.inputs === "map") return ref.node;
   const ports = Object.entries(op.inputs);

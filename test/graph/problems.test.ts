@@ -129,6 +129,7 @@ const cases: Case[] = [
   { code: "INPUT_MISSING", yaml: graph("  k: { op: scene.keyframes, ‸in: { scenes: scenes } }") },
   { code: "INPUT_MISSING", title: "because of an option", yaml: graph(`${FRAMES}\n  v: { op: video.pool, ‸in: { scenes: scenes, vectors: frames }, with: { of: keyframes } }`) },
   { code: "INPUT_MISSING", title: "because of a model", yaml: graph("  ‸m: { op: vectors.narrow, model: here-wide }") },
+  { code: "INPUT_MISSING", title: "one of several that may each be left out", yaml: graph("  ‸a: { op: scene.cut }") },
   { code: "INPUT_MISSING", title: "no in", yaml: graph("  ‸a: { op: scene.scores }") },
   { code: "INPUT_TWICE", yaml: graph("  a: { op: join, by: scene, in: { x: [scenes, scenes.scenes, ‸scenes.scenes] } }") },
   { code: "INPUT_TWICE", title: "by and over", yaml: graph("  a: { op: join, by: scene, ‸over: media, in: { s: scenes } }") },

@@ -261,7 +261,7 @@ describe("errors", () => {
       const where = (): boolean => false;
       for (const format of ["jsonl", "npz", "parquet", "safetensors", "webvtt"] as const) {
         await assert.rejects(exportStore(store, { format, out: join(dir, "none"), where }), code("EXPORT_EMPTY"));
-        await assert.rejects(exportStore(store, { format, out: join(dir, "missing", "folder", "out"), media: [MEDIA[1]!] }), code("EXPORT_UNWRITABLE"), format);
+        await assert.rejects(exportStore(store, { format, out: join(dir, "missing", "folder", "out"), media: [MEDIA[1]!] }), code("OUTPUT_UNWRITABLE"), format);
       }
       await assert.rejects(exportStore(store, { format: "npz", out: join(dir, "none"), vectors: ["face"] }), code("EXPORT_EMPTY"));
       await store.commitRecord({ record: scene(7, {}), vectors: { video: new Float32Array(2) } });

@@ -37,7 +37,7 @@ export function unwritable(path: string, cause: unknown): unknown {
   if (cause instanceof FlowError || code === undefined || !/^E[A-Z]+$/.test(code)) return cause;
   // The message of the system names the temporary file, which nobody asked for.
   const why = { ENOENT: `there is no folder ${dirname(resolve(path))}`, ENOTDIR: `${dirname(resolve(path))} is no folder`, EACCES: "permission is denied", EPERM: "permission is denied", EROFS: "the file system is read only", ENOSPC: "the disk is full" }[code] ?? code;
-  return new FlowError("EXPORT_UNWRITABLE", `${path} cannot be written: ${why}.`, { hint: "Name a file in an existing folder that you may write to.", cause, exit: EXIT.environment });
+  return new FlowError("OUTPUT_UNWRITABLE", `${path} cannot be written: ${why}.`, { hint: "Name a file in an existing folder that you may write to.", cause, exit: EXIT.environment });
 }
 
 /** Sequential writes in blocks of a megabyte; `patch` goes back. */

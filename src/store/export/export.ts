@@ -37,7 +37,7 @@ export interface ExportResult {
 
 /**
  * Writes records and vectors of a store for other programs; memory does not grow with the vectors. Throws EXPORT_EMPTY (nothing selected), EXPORT_DIMS
- * (vectors of one name differ in length: npz, safetensors), EXPORT_UNWRITABLE, EXPORT_CHANGED (written to meanwhile).
+ * (vectors of one name differ in length: npz, safetensors), OUTPUT_UNWRITABLE, EXPORT_CHANGED (written to meanwhile).
  */
 export async function exportStore(store: Store, { format, out, kind, media, superseded, where, vectors, text }: ExportOptions): Promise<ExportResult> {
   const selection: Selection = { kind: kind ?? (format === "jsonl" ? undefined : "scene"), media, superseded, where, vectors: vectors ?? format !== "jsonl" };
