@@ -343,6 +343,11 @@ test("flow doctor: a model that nobody installed is a note, one that is damaged 
 test("a mistake on the command line is not blamed on the graph; help of no command names the nearest", async () => {
   const wrong = await failure(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--until", "scens"], 2);
   assert.deepEqual([wrong.code, /command line/.test(wrong.hint), /flow lint/.test(wrong.hint)], ["BAD_GRAPH", true, false]);
+  const empty = await failure(["run", graph, "", ...at], 2);
+  assert.match(empty.hint, /command line/);
+  const twice = await flow(["plan", graph, join(ROOT, "graphs/demo/clip.mp4"), "-p", "input=other.mp4", "--json"]);
+  const { error, problems } = JSON.parse(twice.stdout) as ErrorDocument;
+  assert.deepEqual([twice.code, /command line/.test(error.hint), problems?.map(({ code }) => code)], [2, true, ["PARAM_TWICE"]]);
   const nowhere = await flow(["show", "--store", "", "--json"]);
   assert.match((JSON.parse(nowhere.stdout) as ErrorDocument).error.message, /--store.*Expected a folder/);
   const lost = await flow(["help", "shwo"]);

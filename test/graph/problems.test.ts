@@ -95,6 +95,7 @@ const cases: Case[] = [
   { code: "PARAM_TYPE", yaml: graph("").replace("} }\nmodels", "}, d: { type: enum, of: [content, hash], default: ‸contnet } }\nmodels"), nearest: "content", also: ["UNUSED_PARAM"] },
   { code: "PARAM_TYPE", title: "given", yaml: graph("").replace("} }\nmodels", "}, ‸k: { type: integer, default: 2 } }\nmodels"), options: { params: { k: "two" } }, also: ["UNUSED_PARAM"] },
   { code: "PARAM_MISSING", yaml: graph("").replace("input: { type: media, default: a.mp4,", "‸input: { type: media,") },
+  { code: "PARAM_TWICE", yaml: graph("").replace("input:", "‸input:"), options: { inputs: ["b.mp4"], params: { input: "c.mp4" } } },
   { code: "NO_POSITIONAL", yaml: graph("").replace(", positional: true", "").replace("params: {", "params: ‸{"), options: { inputs: ["b.mp4"] } },
   { code: "UNUSED_PARAM", yaml: graph("").replace("} }\nmodels", "}, spare: { type: integer, default: ‸2 } }\nmodels") },
   { code: "ENV_UNRESOLVED", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"‸${env.NOT_SET_ANYWHERE}\" } }") },
@@ -210,6 +211,17 @@ test("every code of the table has a case", () => {
 test("all problems at once, in the order of the file", () => {
   const { problems } = load(graph("  a: { op: scene.cuts, in: scores }\n  b: { op: scene.cut, in: score, with: { treshold: 1 } }\n  c: { op: scene.keyframes, in: { scenes: scenes, vectors: scores } }", "runtime: { slotz: 1 }"));
   assert.deepEqual(problems.map((problem) => problem.code), ["UNKNOWN_OPERATOR", "UNKNOWN_NODE", "UNKNOWN_KEY", "KIND_MISMATCH", "UNKNOWN_KEY"]);
+});
+
+test("a node whose inputs are broken, and an output of a broken record, hide no mistakes of their own", () => {
+  const nodes = `${FRAMES.replace("image }", "imgae }")}
+  v: { op: vectors.mean, over: scene, in: { vectors: frames }, when: "1 +" }
+  w: { op: vectors.mean, in: { vectors: frames }, when: "scene.duratio > 1.0" }
+  t: { op: text.embed, in: { a: frames }, model: text, with: { template: "{b}" } }
+  j: { op: join, by: scene, in: { v: v, w: w, t: t } }`;
+  const { problems } = load(graph(nodes, "outputs: { scene: { from: j, vectors: { v: { weight: -1 } } } }"));
+  assert.deepEqual(problems.map(({ code }) => code), ["UNKNOWN_ROLE", "EXPRESSION", "UNKNOWN_VARIABLE", "TEMPLATE_PORT", "WRONG_TYPE"]);
+  assert.equal(problems[0]?.hint, 'Did you mean "image"?');
 });
 
 test("YAML that does not parse is one problem, and ${…} without quotes is told how to be written", () => {
