@@ -113,7 +113,10 @@ export class Services {
   inferenceReport(): InferenceReport {
     const stats = this.poolInstance?.stats();
     if (!stats) return { loads: {}, devices: {}, notes: [] };
-    const notes = Object.entries(stats.devices).flatMap(([id, { device, reason }]) => (reason === null ? [] : [`${id} runs on ${device}: ${reason}`]));
+    // What keeps one model from a device keeps most of them.
+    const byReason = new Map<string, string[]>();
+    for (const [id, { device, reason }] of Object.entries(stats.devices)) if (reason !== null) byReason.set(`${device}: ${reason}`, [...(byReason.get(`${device}: ${reason}`) ?? []), id]);
+    const notes = [...byReason].map(([why, models]) => `${models.sort().join(", ")} ${models.length === 1 ? "runs" : "run"} on ${why}`);
     const ids = new Map(this.plan.nodes.flatMap((node) => Object.values(node.models)).map((model) => [model.sha256, model.id]));
     for (const [key, rows] of Object.entries(stats.limits)) {
       const [sha256 = "", device = ""] = key.split(":");

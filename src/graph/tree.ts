@@ -33,6 +33,9 @@ export interface MapEntry {
 
 export const scalar = (value: ScalarTree["value"], at: At): ScalarTree => ({ kind: "scalar", value, at });
 export const isBroken = (tree: Tree | null): boolean => tree?.kind === "scalar" && tree.broken === true;
+/** This or something in it. */
+export const holdsBroken = (tree: Tree): boolean =>
+  tree.kind === "scalar" ? isBroken(tree) : tree.kind === "list" ? tree.items.some(holdsBroken) : [...tree.entries.values()].some(({ value }) => holdsBroken(value));
 /** Where the character `offset` of a text stands, as far as that is known. */
 export const placeIn = (tree: ScalarTree, offset: number): Place => tree.placeOf?.(offset) ?? tree.at;
 export const emptyMap = (at: At): MapTree => ({ kind: "map", entries: new Map(), at });

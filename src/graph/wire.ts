@@ -5,6 +5,7 @@ import { checkExpressionFields, checkTemplates, checkWhen, type WhenSource } fro
 import type { NodeDraft } from "./node-syntax.js";
 import { reporter, type Reporter } from "./problems.js";
 import { chooseModels, type Role } from "./roles.js";
+import { holdsBroken } from "./tree.js";
 import { MEDIA_VARIABLES } from "./when.js";
 
 /** A node whose edges, level, models and types are known. */
@@ -179,7 +180,7 @@ function hasInputs(draft: NodeDraft, op: OperatorDefinition, ports: Readonly<Rec
   if (missing.length > 0) return false;
   const names = Object.keys(ports ?? {});
   // What is wrong inside `in` has been said.
-  if (draft.refs.length > 0 || (given && !draft.ok) || (ports && names.length === 0)) return true;
+  if (draft.refs.length > 0 || (given && (!draft.ok || holdsBroken(given.value))) || (ports && names.length === 0)) return true;
   report.add("INPUT_MISSING", at, `${draft.name}: ${op.name} needs at least one input.`, { found: "nothing", expected: ports ? `one or more of ${names.join(", ")}` : "in: { NAME: NODE, … }", hint });
   return false;
 }

@@ -138,7 +138,7 @@ describe("memory and devices", () => {
       const other = await bench.run(plain.replace("runtime: { workers: 1", `runtime: { workers: 1, device: ${absent}`), { operators, store: `${bench.store}-other` });
       assert.deepEqual([other.digest, other.digestNumbers], [first.digest, first.digestNumbers]);
       assert.deepEqual(Object.keys(other.devices).sort(), ["lite-image", "lite-sound", "lite-text"]);
-      assert.ok(other.notes.some((note) => note.startsWith(`lite-image runs on cpu: ${absent}: ${absent} exists on`)), other.notes.join());
+      assert.ok(other.notes.some((note) => note.startsWith(`lite-image, lite-sound, lite-text run on cpu: ${absent}: ${absent} exists on`)), other.notes.join());
       await assert.rejects(bench.run(plain.replace("runtime: { workers: 1", `runtime: { workers: 1, device: [${absent}]`), { operators, store: `${bench.store}-strict` }), { code: "MODEL_DEVICE", exit: 3 });
     }));
 });
