@@ -66,6 +66,8 @@ export interface RunRow {
   id: string;
   graph: string;
   args: string[];
+  /** Folder it was started in, from which relative paths in the graph and its parameters go. Older stores lack it. */
+  cwd?: string;
   startedMs: number;
   durationMs: number;
   status: string;
