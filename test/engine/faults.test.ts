@@ -56,6 +56,7 @@ describe("frames that fail", () => {
       const summary = await bench.run(flakyGraph(bench, "from: 5, fails: always", ", on_error: { then: fail }"));
       balanced(summary);
       assert.equal(summary.failures[0]?.code, "TEST_FAULT");
+      assert.deepEqual(await bench.read((store) => [...store.failures()].map((f) => [f.node, f.operator])), [["frames", "test.flaky"]]);
       const ends = await bench.read((store) => [...store.records({ kind: "scene" })].map((r) => r.endUs));
       assert.ok(ends.every((endUs) => endUs <= 5e6), ends.join());
     }));
@@ -94,7 +95,7 @@ describe("scenes that fail", () => {
       let finished = 0;
       behaviour.note = async (tag, { interval }) => {
         open += 1;
-        if (interval.startUs === 0) throw new FlowError("TEST_FAULT", "no", { hint: "none" });
+        if (interval.startUs === 0) throw new FlowError("TEST_FAULT", "no", { hint: "none", permanent: true });
         await new Promise((resolve) => setTimeout(resolve, 300));
         finished += 1;
         return { text: tag };
@@ -104,6 +105,7 @@ describe("scenes that fail", () => {
       assert.equal(summary.failures[0]?.code, "TEST_FAULT");
       balanced(summary);
       assert.equal(finished, begun - 1, "a scene was abandoned in the middle");
+      assert.deepEqual(await bench.read((store) => [...store.failures()].map((f) => [f.node, f.permanent])), [["note", false]], "the guilty node is named, and a rerun tries it again");
     }));
 });
 
