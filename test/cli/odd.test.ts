@@ -292,6 +292,32 @@ test("a run that is refused leaves no store", async () => {
   }
 });
 
+test("a file of scenes that cannot be used refuses the run and its plan, and leaves what is stored as it is", async () => {
+  const [store, file, none] = [join(dir, "scenes-file"), join(dir, "scenes.json"), join(dir, "no-scenes.json")];
+  const own = join(dir, "own-scenes.yaml");
+  const run = ["run", own, join(ROOT, "graphs/demo/clip.mp4"), "--store", store];
+  const refusal = async (command: string): Promise<ErrorDocument["error"]> => {
+    const ran = await flow([command, ...run.slice(1), "--json"]);
+    assert.equal(ran.code, 2, ran.stdout + ran.stderr);
+    return (JSON.parse(ran.stdout) as ErrorDocument).error;
+  };
+  const write = (name: string): void => writeFileSync(own, readFileSync(graph, "utf8").replace("in: { scores: scores } }", `in: { scores: scores }, with: { detector: file, file: "${name}" } }`));
+  write(none);
+  assert.deepEqual([(await refusal("run")).code, existsSync(store)], ["SCENES_FILE", false]);
+  write(file);
+  writeFileSync(file, '[{"start": 0, "end": 5}]');
+  assert.equal((await flow([...run, "--quiet"])).code, 0);
+  for (const [text, wrong] of [["[[0, 5]]", /is not a list of scenes/], ["{", /is not JSON/]] as const) {
+    writeFileSync(file, text);
+    for (const command of ["run", "plan"]) {
+      const refused = await refusal(command);
+      assert.deepEqual([refused.code, refused.node, wrong.test(refused.message)], ["SCENES_FILE", "scenes", true], refused.message);
+    }
+  }
+  const { records } = JSON.parse((await flow(["show", "--kind", "media", "--store", store, "--json"])).stdout) as ShowDocument;
+  assert.deepEqual([records[0]?.fields["complete"], (await flow(["errors", "--store", store])).stdout], [true, "no failed items\n"]);
+});
+
 test("a node that an option names and the graph, or the run, does not have is one problem, with the nearest name", async () => {
   const problem = async (...options: string[]): Promise<Problem> => {
     const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...options, ...at, "--json"]);
