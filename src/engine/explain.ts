@@ -145,7 +145,7 @@ function gridState(node: PlanNode, known: Known): StateOfNode {
   const blocks = store.listBlocks(id, key).length;
   const end = store.getGridEnd(id, key, rate);
   if (end) return state("cached", plural(end.blocks, "block"), end.blocks);
-  if (blocks > 0) return state("partial", `${plural(blocks, "block")} of ${plan.runtime.blockUs / 1e6} s ${blocks === 1 ? "is" : "are"} stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, blocks);
+  if (blocks > 0) return state("partial", `${plural(blocks, "block")} of ${plan.runtime.blockUs / 1e6} s ${blocks === 1 ? "is" : "are"} stored; what is missing${rate === "all" ? "" : ` at ${rate} fps`} is added`, blocks);
   return isOther(node, known) ? state("stale", "its settings or its model changed") : state("new", "nothing stored under this configuration");
 }
 
