@@ -135,6 +135,16 @@ function removeEmpty(folders: readonly string[]): void {
   }
 }
 
+/** A store that is hidden from us is not one that is not there. */
+function mayRead(dir: string, file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes(String((cause as NodeJS.ErrnoException).code))) return;
+    throw new FlowError("STORE_UNREADABLE", `The store ${dir} cannot be read: ${(cause as Error).message}`, { hint: "Check its permissions and those of the folders above it, or give another --store.", cause, exit: EXIT.environment });
+  }
+}
+
 export class Store implements AsyncDisposable {
   /** Path → content id, valid while size, mtime and inode are the same. */
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
@@ -187,6 +197,7 @@ export class Store implements AsyncDisposable {
   static async open(dir: string, options: { readOnly?: boolean } = {}): Promise<Store> {
     const path = resolve(dir);
     const file = join(path, DATA_FILE);
+    mayRead(dir, file);
     const exists = existsSync(file) && statSync(file).size > 0;
     if (options.readOnly && !exists) {
       throw new FlowError("NO_STORE", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT`, or name another with --store DIR.", exit: EXIT.badInput });

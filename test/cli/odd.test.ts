@@ -1,7 +1,7 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -316,6 +316,24 @@ test("a file of scenes that cannot be used refuses the run and its plan, and lea
   }
   const { records } = JSON.parse((await flow(["show", "--kind", "media", "--store", store, "--json"])).stdout) as ShowDocument;
   assert.deepEqual([records[0]?.fields["complete"], (await flow(["errors", "--store", store])).stdout], [true, "no failed items\n"]);
+});
+
+test("folders and stores that we may not read are told as that, by whoever comes upon them", async (t) => {
+  const other = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const closed = join(dir, "closed");
+  mkdirSync(closed);
+  chmodSync(dir, 0o755);
+  chmodSync(closed, 0o000);
+  t.after(() => chmodSync(closed, 0o755));
+  const run = (args: string[]): [number | null, string] => {
+    const ran = spawnSync(process.execPath, [MAIN, ...args, "--json"], { ...other, cwd: dir, encoding: "utf8", env: { ...process.env, HOME: dir } });
+    assert.ok(ran.stdout, ran.stderr);
+    return [ran.status, (JSON.parse(ran.stdout) as ErrorDocument).error.code];
+  };
+  const clip = join(ROOT, "graphs/demo/clip.mp4");
+  assert.deepEqual(run(["plan", graph, "closed", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
+  assert.deepEqual(run(["plan", graph, "closed/a.mp4", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
+  for (const args of [["show"], ["plan", graph, clip], ["run", graph, clip]]) assert.deepEqual(run([...args, "--store", "closed"]), [3, "STORE_UNREADABLE"], args[0]);
 });
 
 test("a node that an option names and the graph, or the run, does not have is one problem, with the nearest name", async () => {

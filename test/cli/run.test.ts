@@ -113,6 +113,13 @@ describe("a run on the bundled clip", () => {
     assert.deepEqual([nodes["scenes"]?.done, nodes["scenes"]?.cached, nodes["scores"]?.cached, framesDecoded], [9, 0, 1825, 0]);
   });
 
+  test("cached 100 % is said of a run that computed nothing, and of no other", async () => {
+    const said = async (...options: string[]): Promise<boolean> => /cached 100 %/.test((await flow(["run", graph, "--store", store, ...options])).stdout);
+    assert.deepEqual([await said(), await said("--force", "speech"), await said()], [true, false, true]);
+    const fresh = await flow(["run", graph, "--store", join(dir, "fresh"), "--until", "media"]);
+    assert.doesNotMatch(fresh.stdout, /cached 100 %/);
+  });
+
   test("a medium that does not exist: exit 2 with the path", async () => {
     const { stdout, code } = await flow(["run", graph, join(dir, "nothing.mp4"), "--store", store, "--json"]);
     assert.equal(code, 2);
