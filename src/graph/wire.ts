@@ -247,8 +247,8 @@ function chooseScenes(draft: NodeDraft, op: OperatorDefinition, edges: readonly 
   if (wired.size <= 1 && (wired.size === 1 || wiring.cutters.length === 1) && first !== undefined) return first;
   const { report } = wiring;
   if (wired.size === 0 && wiring.cutters.length === 0) {
-    // An operator that does not exist may well be the one that cuts: its own problem is enough.
-    if (report.problems.some((problem) => problem.code === "UNKNOWN_OPERATOR")) return undefined;
+    // A node whose operator nobody knows may well be the one that cuts: its own problem is enough.
+    if ([...wiring.drafts.values()].some(({ op }) => op === null)) return undefined;
     report.add("LEVEL_MISMATCH", draft.keyAt, `${draft.name} runs by scene, and no node makes scenes: add scene.cut.`, { found: "no scenes", expected: "a node scene.cut", hint: "flow explain scene.cut" });
   } else {
     const among = wired.size > 0 ? [...wired] : wiring.cutters;

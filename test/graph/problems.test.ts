@@ -255,6 +255,13 @@ test("an edge that is wrong at both ends, and inputs of which several are wrong,
   assert.match(vanished?.message ?? "", /its inputs vectors, keyframes come from frames, which is disabled/);
 });
 
+test("a cutter whose operator is not known is one problem, not one of every node by scene", () => {
+  for (const [cutter, ...codes] of [["op: scene.cut@7", "OPERATOR_VERSION"], ["op: scene.cutt", "UNKNOWN_OPERATOR"], ["description: cuts", "MISSING_KEY"]] as const) {
+    const { problems } = load(graph(`${FRAMES}\n  m: { op: vectors.mean, over: scene, in: { vectors: frames } }`).replace("op: scene.cut,", `${cutter},`));
+    assert.deepEqual(problems.map(({ code }) => code), codes, cutter);
+  }
+});
+
 test("what a misspelt name means is not called unused", () => {
   const { problems } = load(graph("  j: { op: join, by: scene, in: { s: scnes } }", "outputs: { scene: { from: j } }"));
   assert.deepEqual(problems.map(({ code }) => code), ["UNKNOWN_NODE"]);
