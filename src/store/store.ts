@@ -391,6 +391,12 @@ export class Store implements AsyncDisposable {
     return false;
   }
 
+  async removeMemos(nodeKey: string, medium: string): Promise<void> {
+    await this.transact(() => {
+      for (const key of [...this.memo.getKeys(memosOf(nodeKey, medium))]) this.drop(this.memo, key);
+    });
+  }
+
   putMemo(key: string, outcome: Outcome): Promise<void> {
     return this.putLater(this.memo, key, pack(outcome));
   }
