@@ -241,8 +241,8 @@ export interface ErrorsDocument {
 
 /** `flow runs`. */
 export interface RunsDocument {
-  /** `args`: what `flow run` repeats it with. */
-  runs: { id: string; at: string; graph: string; args: string[]; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
+  /** `args`: what `flow run` repeats it with, in the folder `cwd` (null: made by an older version). */
+  runs: { id: string; at: string; graph: string; args: string[]; cwd: string | null; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
 }
 
 /** `flow gc`. */

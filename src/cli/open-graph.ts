@@ -62,5 +62,7 @@ export async function requirePlan(typed: string, request: GraphRequest): Promise
   const { file, plan, problems } = await loadPlan(typed, request);
   if (plan && !hasErrors(problems)) return { file, plan, problems };
   const { inputs, mock } = request;
-  throw new GraphError(file, problems, hasErrors((await loadPlan(typed, { inputs, mock })).problems) ? "graph" : "command line");
+  // An input may be what is wrong: another one in its place.
+  const plain = { inputs: inputs && ["input"], mock };
+  throw new GraphError(file, problems, hasErrors((await loadPlan(typed, plain)).problems) ? "graph" : "command line");
 }

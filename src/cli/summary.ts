@@ -14,7 +14,7 @@ export function printSummary(summary: RunSummary, plan: Plan, { store, sourceUs,
   const mark = { done: colours.green("done"), "failed-items": colours.red("finished with failed items"), interrupted: colours.yellow("interrupted") }[summary.status];
   const records = Object.entries(summary.records).map(([kind, n]) => (kind === "media" ? plural(n, "medium", "media") : plural(n, kind)));
   const speed = sourceUs > 0 && summary.framesDecoded > 0 && summary.durationMs > 0 ? `, ${(sourceUs / 1000 / summary.durationMs).toFixed(1)}× real time` : "";
-  const cached = summary.framesDecoded === 0 && summary.inferences === 0 && summary.status === "done";
+  const cached = allCached(summary, plan) && summary.status === "done";
   print(`${mark} in ${elapsed(summary.durationMs)}${speed}: ${records.join(", ") || "no records"}`);
   print(cached ? "cached 100 %, 0 frames decoded, 0 rows inferred" : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} inferred`);
   if (summary.passes > 1) print(`${summary.passes} passes, ${plural(Object.values(summary.loads).reduce((sum, n) => sum + n, 0), "load")} of models`);
@@ -24,6 +24,12 @@ export function printSummary(summary: RunSummary, plan: Plan, { store, sourceUs,
   const at = storeOption(store);
   const next = summary.status === "failed-items" ? [`flow errors${at}`, ...(retryable ? [`flow retry${at}`] : [])] : [`flow show${at}`, `flow search "words"${at}`, `flow report${at}`];
   if (summary.status !== "interrupted") print(`${colours.dim("next:")} ${next.join("   ")}`);
+}
+
+/** Everything was there: a run opened media and at most put records together. */
+export function allCached({ framesDecoded, inferences, nodes }: RunSummary, plan: Plan): boolean {
+  const counts = plan.nodes.flatMap(({ name, op }) => (["source", "join"].includes(op.run.form) ? [] : (nodes[name] ?? [])));
+  return framesDecoded === 0 && inferences === 0 && counts.some(({ cached }) => cached > 0) && counts.every(({ done }) => done === 0);
 }
 
 /** The medium and what is wrong with it; many messages name it themselves. */

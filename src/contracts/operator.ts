@@ -139,6 +139,8 @@ export interface OperatorDefinition<C = unknown> {
   run: OperatorForm;
   /** form "batch". */
   batch?: BatchFunction;
+  /** Throws when a file that the config names cannot be used, whatever the medium is: before anything is opened, so that no medium fails for it. */
+  requires?: (config: C) => void;
   /** form "cut". */
   open?: (config: C, medium: MediumInfo) => CutFold;
   examples: Example[];

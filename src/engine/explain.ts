@@ -4,7 +4,7 @@ import { expandInputs, identify, type InputItem } from "../media/index.js";
 import type { FailureRow, MediumRow, Store } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { doneKey, keepsStanding } from "./done.js";
-import { openMedium, unionOfScenes } from "./preflight.js";
+import { openMedium, requireFiles, unionOfScenes } from "./preflight.js";
 import { rehearse, type Rehearsed } from "./rehearse.js";
 
 export type State = "new" | "stale" | "cached" | "partial" | "failed" | "unknown";
@@ -29,6 +29,7 @@ export interface MediumPlanState {
 export async function explainPlan(plan: Plan, store: Store | null, inputs: readonly string[]): Promise<MediumPlanState[]> {
   const states: MediumPlanState[] = [];
   const items = await expandInputs(inputs);
+  requireFiles(plan, items);
   const identities = await Promise.allSettled(items.map((item) => identify(item.uri, store?.identities ?? null)));
   const given = new Map<string, Interval[] | null>();
   identities.forEach((identity, i) => {
@@ -144,7 +145,7 @@ function gridState(node: PlanNode, known: Known): StateOfNode {
   const blocks = store.listBlocks(id, key).length;
   const end = store.getGridEnd(id, key, rate);
   if (end) return state("cached", plural(end.blocks, "block"), end.blocks);
-  if (blocks > 0) return state("partial", `${plural(blocks, "block")} of ${plan.runtime.blockUs / 1e6} s ${blocks === 1 ? "is" : "are"} stored${rate === "all" ? "" : `, not all at ${rate} fps`}`, blocks);
+  if (blocks > 0) return state("partial", `${plural(blocks, "block")} of ${plan.runtime.blockUs / 1e6} s ${blocks === 1 ? "is" : "are"} stored; what is missing${rate === "all" ? "" : ` at ${rate} fps`} is added`, blocks);
   return isOther(node, known) ? state("stale", "its settings or its model changed") : state("new", "nothing stored under this configuration");
 }
 

@@ -4,7 +4,7 @@
  */
 import { FlowError, redactUri, toFlowError, type Complaint, type Cue, type Interval, type NodeCounts, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";
 import { mediaVariables, sceneVariables } from "../graph/index.js";
-import { readSubtitles } from "../media/index.js";
+import { holdsOther, readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
 import { damageOf } from "./damage.js";
@@ -16,6 +16,8 @@ import { Ledger } from "./ledger.js";
 import type { MediumContext, MediumProgress, MediumResult, MediumRunOptions } from "./medium-context.js";
 import { Recorder } from "./recorder.js";
 import { SceneHalf } from "./scene-half.js";
+
+export const MEDIA_CHANGED = "MEDIA_CHANGED";
 
 export class MediumRun implements MediumContext {
   readonly plan;
@@ -106,7 +108,8 @@ export class MediumRun implements MediumContext {
       stream.breakOff();
       await stream.flushed().catch((thrown: unknown) => this.fail(toFlowError(thrown)));
     }
-    if (this.stop.aborted) {
+    const changed = await this.dropIfChanged();
+    if (this.stop.aborted && !changed) {
       this.closeSource({ kind: "skipped", reason: "interrupted" });
       return this.result("interrupted");
     }
@@ -162,6 +165,22 @@ export class MediumRun implements MediumContext {
   private readUs(): number | null {
     const main = [...this.streams.values()].filter(({ node }) => isVideoFed(node) === (this.info.video !== null));
     return main.length > 0 ? Math.max(...main.map(({ endUs }) => endUs ?? 0)) : null;
+  }
+
+  /**
+   * The file was written to while it was read: what was made of it is not what its content id stands for, and would be found under that for ever. Blocks go, and
+   * memos of nodes that read the file itself; other memos are keyed by what their nodes consumed.
+   */
+  private async dropIfChanged(): Promise<boolean> {
+    const { plan, info, store } = this;
+    if (!(await holdsOther(info.uri, info.id, store.identities))) return false;
+    for (const node of plan.nodes) {
+      if (node.level === "frame") await store.removeBlocks(info.id, blockKey(node, plan.runtime.blockUs));
+      else if (Object.values(node.inputs).some((input) => input.node === this.source?.name)) await store.removeMemos(node.key, info.id);
+    }
+    await store.putHealth(info.id, []);
+    this.failed = new FlowError(MEDIA_CHANGED, `${info.uri} changed while it was read.`, { hint: "Run it again once nothing writes to it any more; nothing that was read is kept.", item: info.uri });
+    return true;
   }
 
   private throwIfFailed(): void {

@@ -27,6 +27,7 @@ export interface Preflight {
  */
 export async function preflight(plan: Plan, inputs: readonly string[], store: Store, services: Services, stop: AbortSignal): Promise<Preflight> {
   const items = await expandInputs(inputs);
+  requireFiles(plan, items);
   const sources = new Map<string, Source>();
   const unopened: { uri: string; error: FlowError }[] = [];
   const found = new Map<string, { id: string; name: string }>();
@@ -58,6 +59,19 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
   for (const { uri, error } of unopened) services.mediumUnopened(uri, error);
   const failures = unopened.map(({ uri, error: { code, message, hint } }) => ({ uri, code, message, hint }));
   return { sources: [...sources.values()], failures, notes: notes(items) };
+}
+
+/** Files that nodes name in their options are the command's error, not that of each medium. A cutter whose media all come with their scenes reads none. */
+export function requireFiles(plan: Plan, items: readonly InputItem[]): void {
+  for (const node of plan.nodes) {
+    if (node.op.run.form === "cut" && items.every(({ scenes }) => scenes)) continue;
+    try {
+      node.op.requires?.(node.config);
+    } catch (thrown) {
+      const { code, message, hint, exit } = toFlowError(thrown);
+      throw new FlowError(code, message, { hint, exit, node: node.name, cause: thrown });
+    }
+  }
 }
 
 /** Models, devices and the decoder. Throws all problems as one. */

@@ -8,7 +8,7 @@ import { damageNotes } from "./damage.js";
 import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
-import { MediumRun } from "./medium-run.js";
+import { MEDIA_CHANGED, MediumRun } from "./medium-run.js";
 import { measuredPlan, measureModels } from "./memory.js";
 import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
@@ -136,7 +136,9 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         }
         broken.add(source.info.id);
         failures.push({ uri: source.info.uri, code: error.code, message: error.message, hint: error.hint });
-        services.mediumFailed(source.info, error);
+        // The path is another content's by now: it is listed under that until it opens.
+        if (error.code === MEDIA_CHANGED) services.mediumUnopened(source.info.uri, error);
+        else services.mediumFailed(source.info, error);
         return { ...run.snapshot(), failedItems: 1 };
       } finally {
         active.delete(source.info.id);

@@ -155,7 +155,7 @@ export class SceneHalf {
     // It waited for a credit while the run was stopped: it is not begun. When only decoding failed, what is whole goes on.
     if (stop.aborted || halted) return this.closeCut(INTERRUPTED);
     try {
-      this.closeCut({ kind: "done", value: null, cached: this.cutStream()?.complete ?? false });
+      this.closeCut({ kind: "done", value: null, cached: (this.cutStream()?.complete ?? false) && !(this.cutNode && this.context.services.forced(this.cutNode, this.context.info)) });
       const done = await evaluateItem(this.nodes, this.scope(scene));
       const output = plan.outputs.find((o) => o.kind === "scene");
       if (output) await this.recorder.commit("scene", scene, output.from, done);

@@ -213,9 +213,11 @@ export class Services {
     void this.store.putFailure({ node: node.name, operator: node.op.name, medium: info.id, uri: info.uri, startUs: interval.startUs, endUs: interval.endUs, error, permanent, atMs: this.nowMs() });
   }
 
+  /** Filed under the node that ended the medium (`then: fail`, which nothing remembers: a rerun tries again), else under the one that opens it. */
   mediumFailed({ id, uri }: Pick<MediumInfo, "id" | "uri">, error: FlowError): void {
-    const source = this.plan.nodes.find((node) => node.op.run.form === "source");
-    void this.store.putFailure({ node: source?.name ?? "media", operator: source?.op.name ?? "media.open", medium: id, uri, startUs: 0, endUs: 0, error: error.toJSON(), permanent: error.permanent, atMs: this.nowMs() });
+    const guilty = this.plan.nodes.find((node) => node.name === error.node && node.onError.then === "fail");
+    const source = guilty ?? this.plan.nodes.find((node) => node.op.run.form === "source");
+    void this.store.putFailure({ node: source?.name ?? "media", operator: source?.op.name ?? "media.open", medium: id, uri, startUs: 0, endUs: 0, error: error.toJSON(), permanent: error.permanent && !guilty, atMs: this.nowMs() });
   }
 
   /** It stays on the list of failures, under its address, until it opens. */

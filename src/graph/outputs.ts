@@ -95,9 +95,10 @@ function readOutput(kind: "scene" | "media", at: At, tree: MapTree, scope: Outpu
   const vectorTree = child(tree, "vectors");
   if (vectorTree && vectorTree.kind !== "map") report.add("NOT_A_MAP", vectorTree.at, `\`vectors:\` is a mapping of name to options, not ${describe(vectorTree)}.`, { found: describe(vectorTree), expected: "{ NAME: {} }" });
   for (const [name, entry] of vectorTree?.kind === "map" ? vectorTree.entries : []) {
+    const weight = readWeight(entry.value, report);
     if (!known(name, entry.keyAt, "vector", [], [...[...fields].flatMap(([field, type]) => (type === "vector" ? [field] : [])), ...absent])) continue;
     if (fields.get(name) !== "vector") report.add("OUTPUT_FIELD", entry.keyAt, `${name} is ${fields.get(name)}, not a vector.`, { found: String(fields.get(name)), expected: "a vector", hint: `Take ${name} out of \`vectors:\`; words are searched by \`fulltext:\`.` });
-    vectors[name] = { weight: readWeight(entry.value, report) };
+    vectors[name] = { weight };
   }
   const list = (key: string): { tree: Tree; value: string }[] => {
     const found = child(tree, key);

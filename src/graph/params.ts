@@ -67,6 +67,10 @@ function resolveParam(name: string, keyAt: At, spec: Tree, inputs: readonly stri
     return none(types);
   };
   const text = Object.hasOwn(sources.given, name) ? sources.given[name] : undefined;
+  if (text !== undefined && inputs.length > 0) {
+    report.add("PARAM_TWICE", keyAt, `-p ${name}=${text} and ${inputs.join(" ")} both give the parameter ${name}.`, { found: `-p ${name}=${text}`, expected: "one of them", hint: `Leave -p ${name}=… out, or the inputs.` });
+    return none(types);
+  }
   if (text !== undefined) return check(fromText(text, types), keyAt, "command line");
   if (inputs.length > 0) return check(inputs.length === 1 ? inputs[0] : [...inputs], keyAt, "command line");
   const fromEnvironment = sources.environment[`FLOW_PARAM_${name.toUpperCase()}`];

@@ -18,6 +18,7 @@ export const PROBLEM_CODES = {
   NOT_SUPPORTED: error("The language reserves this, but this version cannot run it."),
   UNKNOWN_PARAM: error("A parameter is used or given that the graph does not declare."),
   PARAM_TYPE: error("A parameter's value does not fit its declared type."),
+  PARAM_TWICE: error("A parameter is given by `-p` and by inputs: only one of them can be meant."),
   PARAM_MISSING: error("A parameter has neither a value nor a default."),
   NO_POSITIONAL: error("Inputs are given but no parameter is `positional: true`."),
   UNUSED_PARAM: warning("A parameter is declared that no value uses."),

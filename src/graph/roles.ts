@@ -1,6 +1,6 @@
 import type { DeviceOrder, ModelManifest, OperatorDefinition } from "../contracts/index.js";
 import type { NodeDraft } from "./node-syntax.js";
-import type { Reporter } from "./problems.js";
+import { nearestName, type Reporter } from "./problems.js";
 import { describe, type At, type Tree } from "./tree.js";
 
 /** What `models:` says of a role. */
@@ -77,7 +77,7 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
     const manifest = known ? known.manifest : models.get(name);
     if (manifest === null) return null; // the role is there; its manifest is reported under `models:`
     if (!manifest) {
-      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles, hint: `Add it: models: { ${name}: MANIFEST }.` });
+      report.add("UNKNOWN_ROLE", written.at, `The graph's \`models:\` has no role ${name}.`, { found: name, among: roles, ...(nearestName(name, roles) === null ? { hint: `Add it: models: { ${name}: MANIFEST }.` } : {}) });
       good = false;
     } else if (task !== "any" && manifest.task !== task) {
       report.add("MODEL_TASK", written.at, `${op.name} needs a model for ${task}; ${manifest.id} does ${manifest.task}.`, { found: manifest.task, expected: task, hint });

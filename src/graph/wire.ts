@@ -117,8 +117,13 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
   }
   if (!models) sound = false;
   if (!hasInputs(draft, op, ports, connected, report)) sound = false;
-  if (!sound && edges.length < draft.refs.length && edges.length === 0) return;
-  const level = chooseLevel(draft, op, edges, sound, report);
+  const entries = [...new Set([...edges.map((edge) => edge.entry), ...absent, ...draft.refs.map((ref) => (ref.listed ? ref.node : (ref.into ?? ref.node)))])];
+  checkTemplates(draft, op, entries, report);
+  checkExpressionFields(draft, op, report);
+  const unknown = !sound && edges.length < draft.refs.length && edges.length === 0;
+  const level = unknown ? null : chooseLevel(draft, op, edges, sound, report);
+  // At a level that nobody knows a condition may read what is there at any.
+  const when = checkWhen(draft, level ?? "scene", whenSources(draft, edges, wiring), report);
   if (level === null) return;
   for (const edge of edges) {
     const faults = edge.declared ? misfits(edge.type, edge.declared, level, op.level === "inherit", op.name) : [misfitOfMap(edge.type, level, op.name)].flatMap((fault) => fault ?? []);
@@ -128,9 +133,6 @@ export function wireNode(draft: NodeDraft, wiring: Wiring): void {
       report.add("KIND_MISMATCH", option?.at ?? edge.ref.at, `fps and size are asked of frames; ${edge.ref.node}.${edge.sourcePort} is ${edge.type.kind}.`, { found: edge.type.kind, expected: "frames", hint: "Put the option on the input that reads media.frames." });
     }
   }
-  checkTemplates(draft, op, [...new Set([...edges.map((edge) => edge.entry), ...absent, ...draft.refs.map((ref) => (ref.listed ? ref.node : (ref.into ?? ref.node)))])], report);
-  const when = checkWhen(draft, level, whenSources(draft, edges, wiring), report);
-  checkExpressionFields(draft, op, report);
   if (!sound || !models || report.problems.slice(errorsBefore).some((problem) => problem.severity === "error")) return;
   const scenes = level === "scene" ? chooseScenes(draft, op, edges, wiring) : null;
   if (scenes === undefined) return;
@@ -245,8 +247,8 @@ function chooseScenes(draft: NodeDraft, op: OperatorDefinition, edges: readonly 
   if (wired.size <= 1 && (wired.size === 1 || wiring.cutters.length === 1) && first !== undefined) return first;
   const { report } = wiring;
   if (wired.size === 0 && wiring.cutters.length === 0) {
-    // An operator that does not exist may well be the one that cuts: its own problem is enough.
-    if (report.problems.some((problem) => problem.code === "UNKNOWN_OPERATOR")) return undefined;
+    // A node whose operator nobody knows may well be the one that cuts: its own problem is enough.
+    if ([...wiring.drafts.values()].some(({ op }) => op === null)) return undefined;
     report.add("LEVEL_MISMATCH", draft.keyAt, `${draft.name} runs by scene, and no node makes scenes: add scene.cut.`, { found: "no scenes", expected: "a node scene.cut", hint: "flow explain scene.cut" });
   } else {
     const among = wired.size > 0 ? [...wired] : wiring.cutters;

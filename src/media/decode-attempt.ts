@@ -42,6 +42,8 @@ export class Attempt {
   #allRead = false;
   /** ffmpeg says nothing any more: what it complained about is known before an output counts as ended. */
   #allSaid = false;
+  /** Undefined while it runs: an output that is empty because nothing could be decoded has not ended. */
+  #exitCode: number | null | undefined = undefined;
   starvedMs = 0;
 
   constructor(
@@ -70,8 +72,13 @@ export class Attempt {
     const closes = Promise.all(this.#wires.map((wire) => new Promise<void>((resolve) => (wire.close = resolve))));
     let startError: Error | null = null;
     const exited = new Promise<number | null>((resolve) => {
-      child.on("error", (error) => {
+      const exit = (code: number | null): void => {
+        this.#exitCode ??= code;
+        this.pumpAll();
+      };
+      child.on("exit", exit).on("error", (error) => {
         startError = error;
+        exit(null);
         resolve(null);
       });
       child.on("close", resolve);
@@ -195,12 +202,13 @@ export class Attempt {
       const { track, rawEnded, linesEnded, waiting } = wire;
       // A frame cut off by the end of the process has no line, or not all its bytes: it is not a frame. A seek that found no frame at all has
       // not come to the end of the medium: before the resume point is confirmed nothing ends.
-      const atEnd = rawEnded && linesEnded && this.#allSaid && !waiting && track.blocked !== "hold" && this.session.confirmed;
+      const exitCode = this.#exitCode;
+      const atEnd = rawEnded && linesEnded && this.#allSaid && exitCode !== undefined && !waiting && track.blocked !== "hold" && this.session.confirmed;
       if (!atEnd && !this.#dead) continue;
       wire.closed = true;
       if (!this.#dead) {
         this.#guarded(() => {
-          this.session.assertWhole();
+          this.session.assertWhole(exitCode ?? null);
           track.end();
         });
       }

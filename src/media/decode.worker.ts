@@ -85,6 +85,17 @@ function densest(tracks: Track[]): VideoTrack | null {
   return best;
 }
 
+/** Throws when ffmpeg failed before it gave anything: then no output is empty, it is unknown. */
+function assertDecoded(tracks: readonly Track[], health: HealthLog, exitCode: number | null): void {
+  if (exitCode === 0 || tracks.some((track) => track.queue.received > 0)) return;
+  throw new FlowError("MEDIA_DECODE_FAILED", `ffmpeg could not decode anything${health.last ? `: ${health.last}` : ` (exit code ${exitCode})`}.`, {
+    hint: isUrl(job.uri)
+      ? "Download it and take the file: a server that answers no ranges cannot give a medium whose index lies at its end."
+      : "Play the file in another player; if it is cut off or damaged, copy it again.",
+    permanent: !isUrl(job.uri),
+  });
+}
+
 async function attempt(index: number): Promise<"again" | "end"> {
   const { args, seekUs } = job.attempts[index] as DecodeJob["attempts"][number];
   const last = index === job.attempts.length - 1;
@@ -102,8 +113,8 @@ async function attempt(index: number): Promise<"again" | "end"> {
       // Not now: the confirming track is in the middle of its own pump.
       setImmediate(() => run.pumpAll());
     },
-    assertWhole: () => {
-      if (!health.lost) return;
+    assertWhole: (exitCode) => {
+      if (!health.lost) return assertDecoded(tracks, health, exitCode);
       const atUs = writtenUs(tracks);
       throw new FlowError("MEDIA_CONNECTION_LOST", `The connection was lost${atUs < 0 ? "" : ` ${(atUs / 1e6).toFixed(1)} s into the medium`}.`, { hint: "Run it again; it continues where it stopped." });
     },
@@ -151,14 +162,7 @@ async function attempt(index: number): Promise<"again" | "end"> {
     });
   }
   health.end();
-  if (received === 0 && end.exitCode !== 0) {
-    throw new FlowError("MEDIA_DECODE_FAILED", `ffmpeg could not decode anything${health.last ? `: ${health.last}` : ` (exit code ${end.exitCode})`}.`, {
-      hint: isUrl(job.uri)
-        ? "Download it and take the file: a server that answers no ranges cannot give a medium whose index lies at its end."
-        : "Play the file in another player; if it is cut off or damaged, copy it again.",
-      permanent: !isUrl(job.uri),
-    });
-  }
+  assertDecoded(tracks, health, end.exitCode);
   if (received === 0) post({ type: "health", message: "the decoder found no frame and no sound", atUs: -1 });
   if (end.exitCode !== 0) post({ type: "health", message: `ffmpeg ended early (exit code ${end.exitCode ?? "none"})`, atUs: writtenUs(tracks) });
   return "end";

@@ -34,6 +34,12 @@ export async function identify(uri: string, cache: IdentityCache | null, signal?
   }
 }
 
+/** Whether a file holds other bytes by now: a look at its size and times, unless these differ. One that is gone can still be read by whoever had it open. */
+export async function holdsOther(uri: string, id: string, cache: IdentityCache | null): Promise<boolean> {
+  if (isUrl(uri)) return false;
+  return identify(uri, cache).then((now) => now.id !== id, () => false);
+}
+
 async function identifyFile(path: string, cache: IdentityCache | null, signal: AbortSignal | undefined): Promise<Identity> {
   try {
     const info = await stat(path, { bigint: true });

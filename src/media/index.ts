@@ -3,7 +3,7 @@ export { cutClip, type ClipRequest } from "./clip.js";
 export { openDecode, type Decode } from "./decode.js";
 export type { DecodeStats } from "./decode-stats.js";
 export { decodePipes, ffmpegArgs, gridSelect, type DecodeCommand } from "./ffmpeg-args.js";
-export { identify, type CachedIdentity, type Identity, type IdentityCache } from "./identify.js";
+export { holdsOther, identify, type CachedIdentity, type Identity, type IdentityCache } from "./identify.js";
 export { expandInputs, type InputItem } from "./inputs.js";
 export { displaySize, outputSize } from "./output-size.js";
 export { mediumName, probe, type ProbedMedium } from "./probe.js";

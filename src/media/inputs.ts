@@ -44,7 +44,10 @@ export async function expandInputs(inputs: readonly string[], baseDir: string = 
 async function expand(input: string, baseDir: string, lists: readonly string[] = []): Promise<InputItem[]> {
   if (isUrl(input)) return [{ uri: input, name: mediumName(input) }];
   const path = resolve(baseDir, localPath(input));
-  const info = await stat(path).catch(() => null);
+  const info = await stat(path).catch((cause: unknown) => {
+    if (NOT_THERE.has(errnoOf(cause))) return null;
+    throw unreadable(input, cause);
+  });
   if (info?.isDirectory()) return folder(input, path);
   if (info?.isFile() === false) throw fail("INPUT_NOT_A_FILE", input, "is a pipe or a device", "A medium is read more than once: save it to a file first.");
   if (info !== null) return extname(path).toLowerCase() === ".json" ? list(input, path, lists) : [{ uri: path, name: mediumName(path) }];
@@ -54,7 +57,10 @@ async function expand(input: string, baseDir: string, lists: readonly string[] =
 
 async function folder(input: string, path: string): Promise<InputItem[]> {
   const found: string[] = [];
-  for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch((cause: unknown) => {
+    throw unreadable(input, cause);
+  });
+  for (const entry of entries) {
     const file = join(entry.parentPath, entry.name);
     if (!isMedium(file) || isHidden(relative(path, file))) continue;
     // A link to a folder is none of its files; one that leads nowhere is a medium that somebody misses.
@@ -127,6 +133,11 @@ function isMedium(path: string): boolean {
 function sorted(paths: string[]): InputItem[] {
   return [...new Set(paths)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)).map((uri) => ({ uri, name: mediumName(uri) }));
 }
+
+/** What a pattern gives as well, which is no path. */
+const NOT_THERE = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG"]);
+const errnoOf = (cause: unknown): string => String((cause as NodeJS.ErrnoException).code);
+const unreadable = (input: string, cause: unknown): FlowError => fail("INPUT_UNREADABLE", input, `cannot be read: ${(cause as Error).message}`, "Check its permissions, and those of the folders in it and above it.");
 
 function fail(code: string, input: string, what: string, hint: string): FlowError {
   return new FlowError(code, `Input ${input} ${what.replace(/\.$/, "")}.`, { hint, item: input, exit: EXIT.badInput });

@@ -14,8 +14,8 @@ export interface Session {
   /** Nothing at or after `fromUs` leaves before the resume point is confirmed. */
   confirmed: boolean;
   confirm(): void;
-  /** Throws when ffmpeg came to an end that is not the medium's. */
-  assertWhole(): void;
+  /** Throws when ffmpeg came to an end that is not the medium's. `exitCode`: null when a signal ended it. */
+  assertWhole(exitCode: number | null): void;
   fromUs: number;
   verify: { track: number; ptsUs: number; adler: number } | null;
   seeking: boolean;

@@ -66,6 +66,8 @@ export interface RunRow {
   id: string;
   graph: string;
   args: string[];
+  /** Folder it was started in, from which relative paths in the graph and its parameters go. Older stores lack it. */
+  cwd?: string;
   startedMs: number;
   durationMs: number;
   status: string;
@@ -133,6 +135,16 @@ function removeEmpty(folders: readonly string[]): void {
   }
 }
 
+/** A store that is hidden from us is not one that is not there. */
+function mayRead(dir: string, file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes(String((cause as NodeJS.ErrnoException).code))) return;
+    throw new FlowError("STORE_UNREADABLE", `The store ${dir} cannot be read: ${(cause as Error).message}`, { hint: "Check its permissions and those of the folders above it, or give another --store.", cause, exit: EXIT.environment });
+  }
+}
+
 export class Store implements AsyncDisposable {
   /** Path → content id, valid while size, mtime and inode are the same. */
   readonly identities: { get(path: string): Identity | undefined; put(path: string, identity: Identity): void };
@@ -185,6 +197,7 @@ export class Store implements AsyncDisposable {
   static async open(dir: string, options: { readOnly?: boolean } = {}): Promise<Store> {
     const path = resolve(dir);
     const file = join(path, DATA_FILE);
+    mayRead(dir, file);
     const exists = existsSync(file) && statSync(file).size > 0;
     if (options.readOnly && !exists) {
       throw new FlowError("NO_STORE", `There is no store at ${dir}.`, { hint: "Make one with `flow run GRAPH INPUT`, or name another with --store DIR.", exit: EXIT.badInput });
@@ -376,6 +389,12 @@ export class Store implements AsyncDisposable {
   hasMemos(nodeKey: string, medium: string): boolean {
     for (const _ of this.memo.getKeys({ ...memosOf(nodeKey, medium), limit: 1 })) return true;
     return false;
+  }
+
+  async removeMemos(nodeKey: string, medium: string): Promise<void> {
+    await this.transact(() => {
+      for (const key of [...this.memo.getKeys(memosOf(nodeKey, medium))]) this.drop(this.memo, key);
+    });
   }
 
   putMemo(key: string, outcome: Outcome): Promise<void> {

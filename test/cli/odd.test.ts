@@ -1,7 +1,7 @@
 /** What a user finds by trying: the wrong file, the wrong folder, no terminal, a closed pipe. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -292,6 +292,50 @@ test("a run that is refused leaves no store", async () => {
   }
 });
 
+test("a file of scenes that cannot be used refuses the run and its plan, and leaves what is stored as it is", async () => {
+  const [store, file, none] = [join(dir, "scenes-file"), join(dir, "scenes.json"), join(dir, "no-scenes.json")];
+  const own = join(dir, "own-scenes.yaml");
+  const run = ["run", own, join(ROOT, "graphs/demo/clip.mp4"), "--store", store];
+  const refusal = async (command: string): Promise<ErrorDocument["error"]> => {
+    const ran = await flow([command, ...run.slice(1), "--json"]);
+    assert.equal(ran.code, 2, ran.stdout + ran.stderr);
+    return (JSON.parse(ran.stdout) as ErrorDocument).error;
+  };
+  const write = (name: string): void => writeFileSync(own, readFileSync(graph, "utf8").replace("in: { scores: scores } }", `in: { scores: scores }, with: { detector: file, file: "${name}" } }`));
+  write(none);
+  assert.deepEqual([(await refusal("run")).code, existsSync(store)], ["SCENES_FILE", false]);
+  write(file);
+  writeFileSync(file, '[{"start": 0, "end": 5}]');
+  assert.equal((await flow([...run, "--quiet"])).code, 0);
+  for (const [text, wrong] of [["[[0, 5]]", /is not a list of scenes/], ["{", /is not JSON/]] as const) {
+    writeFileSync(file, text);
+    for (const command of ["run", "plan"]) {
+      const refused = await refusal(command);
+      assert.deepEqual([refused.code, refused.node, wrong.test(refused.message)], ["SCENES_FILE", "scenes", true], refused.message);
+    }
+  }
+  const { records } = JSON.parse((await flow(["show", "--kind", "media", "--store", store, "--json"])).stdout) as ShowDocument;
+  assert.deepEqual([records[0]?.fields["complete"], (await flow(["errors", "--store", store])).stdout], [true, "no failed items\n"]);
+});
+
+test("folders and stores that we may not read are told as that, by whoever comes upon them", async (t) => {
+  const other = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const closed = join(dir, "closed");
+  mkdirSync(closed);
+  chmodSync(dir, 0o755);
+  chmodSync(closed, 0o000);
+  t.after(() => chmodSync(closed, 0o755));
+  const run = (args: string[]): [number | null, string] => {
+    const ran = spawnSync(process.execPath, [MAIN, ...args, "--json"], { ...other, cwd: dir, encoding: "utf8", env: { ...process.env, HOME: dir } });
+    assert.ok(ran.stdout, ran.stderr);
+    return [ran.status, (JSON.parse(ran.stdout) as ErrorDocument).error.code];
+  };
+  const clip = join(ROOT, "graphs/demo/clip.mp4");
+  assert.deepEqual(run(["plan", graph, "closed", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
+  assert.deepEqual(run(["plan", graph, "closed/a.mp4", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
+  for (const args of [["show"], ["plan", graph, clip], ["run", graph, clip]]) assert.deepEqual(run([...args, "--store", "closed"]), [3, "STORE_UNREADABLE"], args[0]);
+});
+
 test("a node that an option names and the graph, or the run, does not have is one problem, with the nearest name", async () => {
   const problem = async (...options: string[]): Promise<Problem> => {
     const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...options, ...at, "--json"]);
@@ -343,6 +387,11 @@ test("flow doctor: a model that nobody installed is a note, one that is damaged 
 test("a mistake on the command line is not blamed on the graph; help of no command names the nearest", async () => {
   const wrong = await failure(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--until", "scens"], 2);
   assert.deepEqual([wrong.code, /command line/.test(wrong.hint), /flow lint/.test(wrong.hint)], ["BAD_GRAPH", true, false]);
+  const empty = await failure(["run", graph, "", ...at], 2);
+  assert.match(empty.hint, /command line/);
+  const twice = await flow(["plan", graph, join(ROOT, "graphs/demo/clip.mp4"), "-p", "input=other.mp4", "--json"]);
+  const { error, problems } = JSON.parse(twice.stdout) as ErrorDocument;
+  assert.deepEqual([twice.code, /command line/.test(error.hint), problems?.map(({ code }) => code)], [2, true, ["PARAM_TWICE"]]);
   const nowhere = await flow(["show", "--store", "", "--json"]);
   assert.match((JSON.parse(nowhere.stdout) as ErrorDocument).error.message, /--store.*Expected a folder/);
   const lost = await flow(["help", "shwo"]);

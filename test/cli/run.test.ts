@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -108,6 +108,18 @@ describe("a run on the bundled clip", () => {
     assert.match(media[0]?.nodes.find((node) => node.node === "scenes")?.why ?? "", /cut again from stored scores: \d+/);
   });
 
+  test("a node that is forced has not come from the store", async () => {
+    const { nodes, framesDecoded } = await json<RunDocument>(["run", graph, "--store", store, "--force", "scenes"]);
+    assert.deepEqual([nodes["scenes"]?.done, nodes["scenes"]?.cached, nodes["scores"]?.cached, framesDecoded], [9, 0, 1825, 0]);
+  });
+
+  test("cached 100 % is said of a run that computed nothing, and of no other", async () => {
+    const said = async (...options: string[]): Promise<boolean> => /cached 100 %/.test((await flow(["run", graph, "--store", store, ...options])).stdout);
+    assert.deepEqual([await said(), await said("--force", "speech"), await said()], [true, false, true]);
+    const fresh = await flow(["run", graph, "--store", join(dir, "fresh"), "--until", "media"]);
+    assert.doesNotMatch(fresh.stdout, /cached 100 %/);
+  });
+
   test("a medium that does not exist: exit 2 with the path", async () => {
     const { stdout, code } = await flow(["run", graph, join(dir, "nothing.mp4"), "--store", store, "--json"]);
     assert.equal(code, 2);
@@ -146,6 +158,20 @@ test("retry goes back to the runs before, until nothing is left undone", async (
     assert.equal((await json<RunDocument>(["retry", "--store", failing])).status, "done");
     assert.equal((await json<ErrorsDocument>(["errors", "--store", failing])).failures.length, left);
   }
+});
+
+test("retry repeats a run from any folder: relative paths go from the one it was started in", async () => {
+  const [failing, here] = [join(dir, "failing-elsewhere"), join(dir, "here")];
+  mkdirSync(here);
+  writeFileSync(join(here, "a.mp4"), "this is no video");
+  const relative = readFileSync(graph, "utf8").replace("./graphs/demo/clip.mp4", "./a.mp4");
+  writeFileSync(join(here, "relative.yaml"), relative);
+  assert.equal((await flow(["run", "relative.yaml", "--store", "../failing-elsewhere"], { cwd: here })).code, 1);
+  copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), join(here, "a.mp4"));
+  const retried = await flow(["retry", "--store", "failing-elsewhere", "--json"], { cwd: dir });
+  assert.equal((JSON.parse(retried.stdout) as RunDocument).status, "done", retried.stdout);
+  const { runs } = await json<RunsDocument>(["runs", "--store", failing]);
+  assert.deepEqual(runs.map(({ cwd }) => cwd), [realpathSync(here), realpathSync(here)]);
 });
 
 test("Ctrl-C: exit 130, one document, the resume command; the same command then ends like an uninterrupted run", async () => {

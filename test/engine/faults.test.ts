@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { appendFileSync, copyFileSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { FlowError } from "../../src/index.js";
 import { behaviour } from "./operators/test.note.js";
-import { HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
   behaviour.note = (tag) => ({ text: tag });
@@ -56,6 +58,7 @@ describe("frames that fail", () => {
       const summary = await bench.run(flakyGraph(bench, "from: 5, fails: always", ", on_error: { then: fail }"));
       balanced(summary);
       assert.equal(summary.failures[0]?.code, "TEST_FAULT");
+      assert.deepEqual(await bench.read((store) => [...store.failures()].map((f) => [f.node, f.operator])), [["frames", "test.flaky"]]);
       const ends = await bench.read((store) => [...store.records({ kind: "scene" })].map((r) => r.endUs));
       assert.ok(ends.every((endUs) => endUs <= 5e6), ends.join());
     }));
@@ -94,7 +97,7 @@ describe("scenes that fail", () => {
       let finished = 0;
       behaviour.note = async (tag, { interval }) => {
         open += 1;
-        if (interval.startUs === 0) throw new FlowError("TEST_FAULT", "no", { hint: "none" });
+        if (interval.startUs === 0) throw new FlowError("TEST_FAULT", "no", { hint: "none", permanent: true });
         await new Promise((resolve) => setTimeout(resolve, 300));
         finished += 1;
         return { text: tag };
@@ -104,6 +107,32 @@ describe("scenes that fail", () => {
       assert.equal(summary.failures[0]?.code, "TEST_FAULT");
       balanced(summary);
       assert.equal(finished, begun - 1, "a scene was abandoned in the middle");
+      assert.deepEqual(await bench.read((store) => [...store.failures()].map((f) => [f.node, f.permanent])), [["note", false]], "the guilty node is named, and a rerun tries it again");
+    }));
+});
+
+describe("a file that is written to while it is read", () => {
+  test("fails, and leaves nothing under the content that it had: once that is back, everything is computed", () =>
+    Workbench.with(async (bench) => {
+      const file = join(bench.dir, "growing.mp4");
+      copyFileSync(CLIP, file);
+      const bytes = statSync(file).size;
+      const graph = `${HEAD}${SCENES}  note: { op: test.note, in: { scenes: scenes } }\n${OUTPUT}`;
+      behaviour.note = (tag) => {
+        appendFileSync(file, "more");
+        return { text: tag };
+      };
+      const broken = await bench.run(graph, { inputs: [file] });
+      balanced(broken);
+      assert.deepEqual([broken.status, broken.failures.map(({ code }) => code), broken.media], ["failed-items", ["MEDIA_CHANGED"], 0]);
+      assert.deepEqual(await bench.read((store) => [...store.failures()].map((f) => [f.uri, f.error.code])), [[file, "MEDIA_CHANGED"]]);
+      truncateSync(file, bytes);
+      behaviour.note = (tag) => ({ text: tag });
+      const again = await bench.run(graph, { inputs: [file] });
+      assert.deepEqual([again.status, again.framesDecoded], ["done", 1825]);
+      const clean = await bench.run(graph, { store: `${bench.store}-clean` });
+      assert.deepEqual([again.digest, again.digestNumbers], [clean.digest, clean.digestNumbers]);
+      assert.deepEqual(await bench.read((store) => [...store.failures()]), []);
     }));
 });
 

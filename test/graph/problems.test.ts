@@ -95,6 +95,7 @@ const cases: Case[] = [
   { code: "PARAM_TYPE", yaml: graph("").replace("} }\nmodels", "}, d: { type: enum, of: [content, hash], default: ‸contnet } }\nmodels"), nearest: "content", also: ["UNUSED_PARAM"] },
   { code: "PARAM_TYPE", title: "given", yaml: graph("").replace("} }\nmodels", "}, ‸k: { type: integer, default: 2 } }\nmodels"), options: { params: { k: "two" } }, also: ["UNUSED_PARAM"] },
   { code: "PARAM_MISSING", yaml: graph("").replace("input: { type: media, default: a.mp4,", "‸input: { type: media,") },
+  { code: "PARAM_TWICE", yaml: graph("").replace("input:", "‸input:"), options: { inputs: ["b.mp4"], params: { input: "c.mp4" } } },
   { code: "NO_POSITIONAL", yaml: graph("").replace(", positional: true", "").replace("params: {", "params: ‸{"), options: { inputs: ["b.mp4"] } },
   { code: "UNUSED_PARAM", yaml: graph("").replace("} }\nmodels", "}, spare: { type: integer, default: ‸2 } }\nmodels") },
   { code: "ENV_UNRESOLVED", yaml: graph("  a: { op: scene.cut, in: scores, with: { threshold: \"‸${env.NOT_SET_ANYWHERE}\" } }") },
@@ -212,6 +213,17 @@ test("all problems at once, in the order of the file", () => {
   assert.deepEqual(problems.map((problem) => problem.code), ["UNKNOWN_OPERATOR", "UNKNOWN_NODE", "UNKNOWN_KEY", "KIND_MISMATCH", "UNKNOWN_KEY"]);
 });
 
+test("a node whose inputs are broken, and an output of a broken record, hide no mistakes of their own", () => {
+  const nodes = `${FRAMES.replace("image }", "imgae }")}
+  v: { op: vectors.mean, over: scene, in: { vectors: frames }, when: "1 +" }
+  w: { op: vectors.mean, in: { vectors: frames }, when: "scene.duratio > 1.0" }
+  t: { op: text.embed, in: { a: frames }, model: text, with: { template: "{b}" } }
+  j: { op: join, by: scene, in: { v: v, w: w, t: t } }`;
+  const { problems } = load(graph(nodes, "outputs: { scene: { from: j, vectors: { v: { weight: -1 } } } }"));
+  assert.deepEqual(problems.map(({ code }) => code), ["UNKNOWN_ROLE", "EXPRESSION", "UNKNOWN_VARIABLE", "TEMPLATE_PORT", "WRONG_TYPE"]);
+  assert.equal(problems[0]?.hint, 'Did you mean "image"?');
+});
+
 test("YAML that does not parse is one problem, and ${…} without quotes is told how to be written", () => {
   const { problems } = load(graph("  a: { op: scene.cut, in: scores, with: { threshold: ${params.t} } }\n  b: { op: join }"));
   assert.deepEqual(problems.map((problem) => problem.code), ["YAML_SYNTAX"]);
@@ -241,6 +253,13 @@ test("an edge that is wrong at both ends, and inputs of which several are wrong,
   assert.deepEqual(codes("  j: { op: join, by: scene, in: { s: [x1, scenes, y2, 3] } }"), ["UNKNOWN_NODE x1", "UNKNOWN_NODE y2", "WRONG_TYPE 3"]);
   const [vanished] = load(graph(`${FRAMES.replace("model:", "enabled: false, model:")}\n  k: { op: video.pool, in: { scenes: scenes, vectors: frames, keyframes: frames }, with: { of: keyframes } }`)).problems;
   assert.match(vanished?.message ?? "", /its inputs vectors, keyframes come from frames, which is disabled/);
+});
+
+test("a cutter whose operator is not known is one problem, not one of every node by scene", () => {
+  for (const [cutter, ...codes] of [["op: scene.cut@7", "OPERATOR_VERSION"], ["op: scene.cutt", "UNKNOWN_OPERATOR"], ["description: cuts", "MISSING_KEY"]] as const) {
+    const { problems } = load(graph(`${FRAMES}\n  m: { op: vectors.mean, over: scene, in: { vectors: frames } }`).replace("op: scene.cut,", `${cutter},`));
+    assert.deepEqual(problems.map(({ code }) => code), codes, cutter);
+  }
 });
 
 test("what a misspelt name means is not called unused", () => {

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { lastValueFrom, tap } from "rxjs";
 import type { DecodeSpec, Delivery } from "../../src/contracts/media.js";
 import { ffmpegPath, openDecode } from "../../src/media/index.js";
 import { collect, tapRef, usualSpec } from "./collect.js";
@@ -218,8 +219,12 @@ test("damage in the middle yields health, not a crash", { skip: source.skip }, a
   assert.ok(seen.health.length > 0 && seen.health.length < 60);
 });
 
-test("nothing decodable is MEDIA_DECODE_FAILED", { skip: source.skip }, async () => {
+test("nothing decodable is MEDIA_DECODE_FAILED, and no output is said to have ended empty: a rerun would believe it", { skip: source.skip }, async () => {
   const info = await openMedium(source.path);
+  const ended: string[] = [];
+  const decode = openDecode({ ...info, uri: join(dir, "gone.mp4") }, usualSpec());
+  await assert.rejects(lastValueFrom(decode.events.pipe(tap((event) => event.type === "end" && ended.push(event.output))), { defaultValue: null }), { code: "MEDIA_DECODE_FAILED" });
+  assert.deepEqual(ended.filter((output) => usualSpec().video.some(({ key }) => key === output)), []);
   await assert.rejects(collect({ ...info, uri: join(dir, "gone.mp4") }, usualSpec()), { code: "MEDIA_DECODE_FAILED" });
 });
 

@@ -9,6 +9,7 @@ import type { DemoDocument } from "../json.js";
 import { Log } from "../log.js";
 import { withStore } from "../open-store.js";
 import { clock, colours, cut, elapsed, plural, print, printJson, table } from "../output.js";
+import { allCached } from "../summary.js";
 import { fieldText } from "../records.js";
 import { checkAgainstTruth, checkAnswers, checkText, readTruth, type Truth } from "../truth.js";
 
@@ -29,7 +30,7 @@ export function command(): Command {
     const clip = near(join(packageRoot(), CLIP));
     const log = new Log(options.quiet ? "off" : options.log);
     if (!options.json && log.format === "text") print(`${colours.bold("flow run")} ${GRAPH} ${clip}  ${colours.dim(`→ ${options.store}`)}`);
-    const { summary } = await runGraphFile(GRAPH, [clip], options);
+    const { summary, plan } = await runGraphFile(GRAPH, [clip], options);
     if (summary.status === "interrupted") {
       if (options.json) printJson({ run: summary, checks: [], report: null } satisfies DemoDocument);
       log.event("resume", { command: `flow demo${storeOption(options.store)}` }, "interrupted: the same command goes on where it stopped");
@@ -48,7 +49,7 @@ export function command(): Command {
     log.event("demo", { checks, report }, null);
     if (options.json) printJson({ run: summary, checks, report } satisfies DemoDocument);
     else if (log.format === "text") {
-      const cached = summary.framesDecoded === 0 && summary.inferences === 0;
+      const cached = allCached(summary, plan);
       const speed = (truth.durationUs / 1000 / Math.max(1, summary.durationMs)).toFixed(1);
       const work = cached ? colours.green("cached 100 %, 0 frames decoded") : `${plural(summary.framesDecoded, "frame")} decoded, ${plural(summary.inferences, "row")} sent to models, ${speed}× real time`;
       print(`${summary.status} in ${elapsed(summary.durationMs)}: ${work}`);

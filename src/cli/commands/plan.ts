@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { portToString, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
@@ -47,10 +47,7 @@ export function command(): Command {
       const measured = measuredPlan(estimated, store);
       return { ...measured, media: await explainPlan(measured.plan, store, estimated.inputs) };
     };
-    // A folder that is still empty is a store to come.
-    const { plan: planned, unmeasured, media } = existsSync(options.store) && (!statSync(options.store).isDirectory() || readdirSync(options.store).length > 0)
-      ? await withStore(options.store, explain)
-      : await explain(null);
+    const { plan: planned, unmeasured, media } = isToCome(options.store) ? await explain(null) : await withStore(options.store, explain);
     const decodes = decodesOf(planned);
     if (options.json) {
       return printJson({
@@ -66,6 +63,15 @@ export function command(): Command {
     print();
     print(`${colours.dim("next:")} ${runCommand(typed, given, options)}`);
   });
+}
+
+/** No folder, or one that is still empty. What cannot be looked into is not: opening it says why. */
+function isToCome(store: string): boolean {
+  try {
+    return readdirSync(store).length === 0;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === "ENOENT";
+  }
 }
 
 /** Every value with the place it was written at, or where else it came from. */

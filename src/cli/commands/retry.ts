@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, withLog, withStore as withStoreOption, type LogOptions, type StoreOptions } from "../define.js";
@@ -31,9 +33,18 @@ export function command(): Command {
       if (log.format === "text") print("nothing failed: there is nothing to try again");
       return;
     }
+    const store = enter(last.cwd, options.store);
     const run = (await import("./run.js")).command();
-    const mine = ["--store", options.store, "--log", options.log, ...(options.json ? ["--json"] : []), ...(options.quiet ? ["--quiet"] : [])];
+    const mine = ["--store", store, "--log", options.log, ...(options.json ? ["--json"] : []), ...(options.quiet ? ["--quiet"] : [])];
     await run.parseAsync([...last.args, ...mine], { from: "user" });
     return Number(process.exitCode ?? 0);
   });
+}
+
+/** Goes to the folder that the run was started in, from which its relative paths go; gives the store as it is named there. */
+function enter(cwd: string | undefined, store: string): string {
+  if (cwd === undefined || cwd === process.cwd() || !existsSync(cwd)) return store;
+  const path = resolve(store);
+  process.chdir(cwd);
+  return path;
 }

@@ -19,7 +19,7 @@ export function command(): Command {
       const document: RunsDocument = {
         runs: rows.map((row) => {
           const { media = 0, digest = "", inferences = 0, framesDecoded = 0 } = (row.summary ?? {}) as Partial<RunSummary>;
-          return { id: row.id, at: new Date(row.startedMs).toISOString(), graph: row.graph, args: row.args, status: row.status, durationMs: row.durationMs, media, digest, inferences, framesDecoded };
+          return { id: row.id, at: new Date(row.startedMs).toISOString(), graph: row.graph, args: row.args, cwd: row.cwd ?? null, status: row.status, durationMs: row.durationMs, media, digest, inferences, framesDecoded };
         }),
       };
       if (options.json) return printJson(document);

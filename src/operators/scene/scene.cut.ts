@@ -4,6 +4,7 @@ import { EXIT, FlowError } from "../../contracts/errors.js";
 import { defineOperator } from "../../contracts/operator.js";
 import { Rows, Scene } from "../../contracts/ports.js";
 import { openCutFold } from "./cut-folds.js";
+import { checkScenesFile } from "./given-scenes.js";
 import { COMMON_COLUMNS, DETECTORS, SCORE_COLUMNS, type Detector } from "./scene.scores.columns.js";
 
 /** Each detector's own default, PySceneDetect's: HSV difference, ratio, share of hash bits, 1 − correlation, mean of RGB. */
@@ -51,6 +52,9 @@ export const sceneCut = defineOperator<SceneCutConfig>({
   config,
   narrow: ({ config: { detector } }) => (detector === "hash" ? { scores: { columns: SCORE_COLUMNS, hint: "Give scene.scores the same detector: `with: { detector: hash }`." } } : {}),
   run: { form: "cut" },
+  requires: ({ detector, file }) => {
+    if (detector === "file" && file !== null) checkScenesFile(file);
+  },
   open: (resolved, medium) => {
     if (resolved.detector === "file" && resolved.file === null) {
       throw new FlowError("SCENES_FILE", "scene.cut: detector `file` without a file", { hint: "Give scene.cut a `file`.", exit: EXIT.badInput });
