@@ -16,6 +16,8 @@ export interface VideoStreamInfo {
   avgFps: number;
   baseFps: number;
   startUs: number;
+  /** Where the container says that it ends, on the same clock; null when it does not say. */
+  endUs: number | null;
   frames: number | null;
 }
 
@@ -24,6 +26,8 @@ export interface AudioStreamInfo {
   sampleRate: number;
   channels: number;
   startUs: number;
+  /** As of the picture. */
+  endUs: number | null;
 }
 
 export interface MediumInfo {

@@ -7,7 +7,7 @@ import { mediaVariables, sceneVariables } from "../graph/index.js";
 import { holdsOther, readSubtitles } from "../media/index.js";
 import type { MediumRow } from "../store/index.js";
 import { blockKey, isVideoFed, rateName } from "./decode-plan.js";
-import { damageOf } from "./damage.js";
+import { damageOf, type ReadEnds } from "./damage.js";
 import { doneKey, keepsStanding, type DoneMark } from "./done.js";
 import { committed, evaluateItem, type Evaluated, type ItemScope } from "./evaluate.js";
 import { GridHalf } from "./grid-half.js";
@@ -161,10 +161,12 @@ export class MediumRun implements MediumContext {
     return Math.max(0, ...[...this.streams.values()].map((s) => s.endUs ?? 0)) || (this.info.durationUs ?? 0);
   }
 
-  /** How far its main stream was read; null when this plan did not read it. */
-  private readUs(): number | null {
-    const main = [...this.streams.values()].filter(({ node }) => isVideoFed(node) === (this.info.video !== null));
-    return main.length > 0 ? Math.max(...main.map(({ endUs }) => endUs ?? 0)) : null;
+  private readEnds(): ReadEnds {
+    const end = (video: boolean): number | null => {
+      const streams = [...this.streams.values()].filter(({ node }) => isVideoFed(node) === video);
+      return streams.length > 0 ? Math.max(...streams.map(({ endUs }) => endUs ?? 0)) : null;
+    };
+    return { video: end(true), audio: end(false) };
   }
 
   /**
@@ -306,7 +308,7 @@ export class MediumRun implements MediumContext {
     if (this.whole) return;
     const { plan, info, store, uris, ledger, earlier } = this;
     this.digests = this.recorder.finish(this.streams.values());
-    this.damage = damageOf(info, this.readUs(), this.health());
+    this.damage = damageOf(info, this.readEnds(), this.health());
     if (!plan.omitted.includes("scene")) await store.removeRecords(info.id, "scene", this.recorder.scenes);
     if (this.keeps) {
       const { plan: standing, ...row } = earlier!;

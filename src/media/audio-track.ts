@@ -34,6 +34,8 @@ export class AudioTrack extends Track {
   #packetLeft = 0;
   #zerosLeft = 0;
   #skip = 0;
+  /** Packets in a row that lie before what was fed: they are told as one. */
+  #overlap = { at: 0, frames: 0 };
   /** Position (samples per channel from time 0) up to which everything has been fed; null before the first packet. */
   #pos: number | null = null;
   /** What is being fed: taps see it once, windows take it in steps because a step may wait for a slot. */
@@ -97,18 +99,31 @@ export class AudioTrack extends Track {
       else this.#begin(at);
     } else {
       const step = at - this.#pos;
-      if (Math.abs(step) * 1000 > STEP_MS * sampleRate) {
-        const atText = `${(this.#timeUs(this.#pos) / 1e6).toFixed(3)} s`;
-        if (step > 0) {
+      const far = Math.abs(step) * 1000 > STEP_MS * sampleRate;
+      if (far && step < 0) {
+        this.#skip = Math.min(-step, frames);
+        if (this.#overlap.frames === 0) this.#overlap.at = this.#pos;
+        this.#overlap.frames += this.#skip;
+      } else {
+        this.#tellOverlap();
+        if (far) {
           this.#zerosLeft = step;
-          this.session.health(`audio gap of ${Math.round((step * 1000) / sampleRate)} ms at ${atText}, filled with silence`);
-        } else {
-          this.#skip = Math.min(-step, frames);
-          this.session.health(`audio overlap of ${Math.round((-step * 1000) / sampleRate)} ms at ${atText}, trimmed`);
+          this.#tell("audio gap", step, this.#pos, "filled with silence");
         }
       }
     }
     return true;
+  }
+
+  #tellOverlap(): void {
+    const { at, frames } = this.#overlap;
+    // A jump has been told, and how far back it goes is not known here.
+    if (frames > 0 && this.lines.jumpedPts === null) this.#tell("audio overlap", frames, at, "trimmed");
+    this.#overlap.frames = 0;
+  }
+
+  #tell(what: string, frames: number, at: number, done: string): void {
+    this.session.health(`${what} of ${Math.round((frames * 1000) / this.job.sampleRate)} ms at ${(this.#timeUs(at) / 1e6).toFixed(3)} s, ${done}`);
   }
 
   #begin(at: number): void {
@@ -232,6 +247,7 @@ export class AudioTrack extends Track {
   }
 
   protected finish(): number {
+    this.#tellOverlap();
     for (const { tap, emit } of this.#taps) tap.end(emit);
     const pos = this.#pos ?? 0;
     for (const window of this.#open.splice(0)) this.#deliver(window, pos);

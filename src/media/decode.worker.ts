@@ -96,6 +96,9 @@ function assertDecoded(tracks: readonly Track[], health: HealthLog, exitCode: nu
   });
 }
 
+const jumpMessage = (atUs: number): string =>
+  `behind ${(atUs / 1e6).toFixed(1)} s the timestamps jump back, as in joined files: what follows has no times of its own; \`ffmpeg -i IN -c copy OUT.mkv\` gives it some`;
+
 async function attempt(index: number): Promise<"again" | "end"> {
   const { args, seekUs } = job.attempts[index] as DecodeJob["attempts"][number];
   const last = index === job.attempts.length - 1;
@@ -104,9 +107,14 @@ async function attempt(index: number): Promise<"again" | "end"> {
     if (seekUs === null || session.confirmed) post({ type: "health", message, atUs: writtenUs(tracks) });
   });
   const hasVideo = job.tracks.some((track) => track.kind === "video");
+  let jumped = false;
   const session: Session = {
     post,
     health: (message) => health.add(message),
+    jumped: (atUs) => {
+      if (!jumped) health.add(jumpMessage(atUs));
+      jumped = true;
+    },
     confirmed: !hasVideo || (job.verify === null && seekUs === null),
     confirm: () => {
       session.confirmed = true;

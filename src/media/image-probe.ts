@@ -70,6 +70,7 @@ export async function probeImage(uri: string, name: string, sizeBytes: number): 
       avgFps: 0,
       baseFps: 0,
       startUs: 0,
+      endUs: null,
       frames: 1,
     },
     audio: null,

@@ -8,6 +8,8 @@ export interface PacketLine {
 const [NEWLINE, HASH, COMMA, MINUS, ZERO, NINE, LETTER_A, LETTER_F, LETTER_X] = Array.from("\n#,-09afx", (character) => character.charCodeAt(0)) as [number, number, number, number, number, number, number, number, number];
 const NUMBERS = 3;
 const FIRST_CAPACITY = 64;
+/** Two packets of one time happen, and so does sound that overlaps by some packets where files were joined; so many in a row, half a second of frames, are a jump. */
+const PRESSED_IN_A_ROW = 12;
 
 /**
  * The lines of ffmpeg's framecrc muxer, as they come: `#tb 0: NUM/DEN`, then `stream, dts, pts, duration, size, 0xchecksum` for every packet. Parsed
@@ -18,6 +20,12 @@ export class PacketLines {
   timeBase: [number, number] = [1, 1_000_000];
   /** Of the newest packet; NaN before the first. */
   newestPts = NaN;
+  /**
+   * Where the input's timestamps first jumped back, null while they have not. ffmpeg gives a packet that would lie before its predecessor the next number
+   * behind it: so close together no others are.
+   */
+  jumpedPts: number | null = null;
+  #pressed = 0;
   #queue = new Float64Array(NUMBERS * FIRST_CAPACITY);
   #head = 0;
   #length = 0;
@@ -93,6 +101,8 @@ export class PacketLines {
 
   #keep(): void {
     if (this.#length === this.#capacity) this.#grow();
+    this.#pressed = this.#pts === this.newestPts + 1 ? this.#pressed + 1 : 0;
+    if (this.#pressed === PRESSED_IN_A_ROW) this.jumpedPts ??= this.#pts - PRESSED_IN_A_ROW;
     const at = NUMBERS * ((this.#head + this.#length) % this.#capacity);
     this.#queue[at] = this.newestPts = this.#pts;
     this.#queue[at + 1] = this.#bytes;

@@ -25,6 +25,7 @@ interface ProbeStream {
   r_frame_rate?: string;
   avg_frame_rate?: string;
   start_time?: string;
+  duration?: string;
   nb_frames?: string;
   sample_rate?: string;
   channels?: number;
@@ -167,12 +168,21 @@ function videoInfo(stream: ProbeStream): VideoStreamInfo {
     avgFps: ratio(stream.avg_frame_rate) || baseFps,
     baseFps,
     startUs: micros(stream.start_time) ?? 0,
+    endUs: endOf(stream),
     frames: stream.nb_frames ? Number(stream.nb_frames) : null,
   };
 }
 
 function audioInfo(stream: ProbeStream): AudioStreamInfo {
-  return { codec: stream.codec_name ?? "unknown", sampleRate: Number(stream.sample_rate), channels: stream.channels ?? 1, startUs: micros(stream.start_time) ?? 0 };
+  return { codec: stream.codec_name ?? "unknown", sampleRate: Number(stream.sample_rate), channels: stream.channels ?? 1, startUs: micros(stream.start_time) ?? 0, endUs: endOf(stream) };
+}
+
+// Matroska tells it in a tag, which counts from time 0.
+function endOf(stream: ProbeStream): number | null {
+  const [startUs, lengthUs] = [micros(stream.start_time), micros(stream.duration)];
+  if (startUs !== null && lengthUs !== null) return startUs + lengthUs;
+  const [, hours, minutes, seconds] = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(stream.tags?.["DURATION"] ?? "") ?? [];
+  return seconds === undefined ? null : Math.round((Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1e6);
 }
 
 // The display matrix counts counter-clockwise, the old tag clockwise. ffmpeg turns by right angles; anything else it leaves to a rotate filter of the same raster.

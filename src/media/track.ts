@@ -11,6 +11,8 @@ export type Blocked = "slot" | "line" | "hold" | null;
 export interface Session {
   post(message: WorkerMessage, transfer?: ArrayBuffer[]): void;
   health(message: string): void;
+  /** The input's timestamps jump back there. Every output may see it: it is said once. */
+  jumped(atUs: number): void;
   /** Nothing at or after `fromUs` leaves before the resume point is confirmed. */
   confirmed: boolean;
   confirm(): void;
@@ -59,6 +61,7 @@ export abstract class Track {
   /** The first `bytes` of `text` are new. */
   pushText(bytes: number): void {
     this.lines.push(this.text, bytes);
+    if (this.lines.jumpedPts !== null) this.session.jumped(this.usOf(this.lines.jumpedPts));
   }
 
   /** Time of the newest packet that ffmpeg has written, however much of it still waits here; NaN before the first. */

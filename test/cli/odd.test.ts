@@ -47,6 +47,14 @@ describe("on a store with a clip and a picture", () => {
     }
   });
 
+  test("search proposes to cut the first hit that can be cut, and nothing when all are pictures", async () => {
+    const pictures = new Set(scenes.filter((scene) => scene.endUs - scene.startUs < 1000).map(({ id }) => id.slice(0, 8)));
+    const proposed = async (...args: string[]): Promise<string | undefined> => / next: flow clip (\w+) /.exec((await flow(["search", ...args, ...at])).stdout)?.[1];
+    assert.equal(await proposed("--where", "duration < 1.0"), undefined);
+    const cut = (await proposed("--where", "duration >= 0.0", "--top", "100"))!;
+    assert.ok(scenes.some(({ id }) => id.startsWith(cut)) && !pictures.has(cut), cut);
+  });
+
   test("a clip of a file that was moved: exit 2, which file, and the command that finds it again", async () => {
     const [before, behind, own] = [join(dir, "before.mp4"), join(dir, "behind.mp4"), ["--store", join(dir, "moved")]];
     copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), before);

@@ -73,6 +73,17 @@ describe("media", () => {
       assert.deepEqual([again.framesDecoded, again.notes.filter((text) => text.includes("damaged"))], [0, said]);
     }));
 
+  test("a picture that ends before its sound is whole, whether or not the container tells their ends apart", () =>
+    Workbench.with(async (bench) => {
+      const graph = NOTES.replace("nodes:", "nodes:\n  levels: { op: audio.levels, in: media.audio }\n  loud: { op: audio.loudness, over: media, in: { levels: levels } }\n  medium: { op: join, by: media, in: { loud: loud.summary } }").replace("outputs: {", "outputs: { media: { from: medium },");
+      for (const name of ["mp4", "mkv", "flv"]) {
+        const file = join(bench.dir, `late.${name}`);
+        execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=2", "-itsoffset", "2", "-f", "lavfi", "-i", "sine=d=2", "-pix_fmt", "yuv420p", "-ar", "44100", file]);
+        const { notes, media } = await bench.run(graph, { inputs: [file] });
+        assert.deepEqual([media, notes.filter((text) => text.includes("damaged"))], [1, []], name);
+      }
+    }));
+
   test("one of several media breaks off in the middle: its whole scenes and the other medium are there, the books close", () =>
     Workbench.with(async (bench) => {
       const bad = join(bench.dir, "bad.mp4");

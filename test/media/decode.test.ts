@@ -266,3 +266,27 @@ for (const path of ["images/CLIP.png", "images/faces/bbt1.jpg"]) {
     assert.equal(seen.stats.leased, 0);
   });
 }
+
+test("timestamps that jump back are said once, for all outputs, with what mends them; an overlap of sound alone is still an overlap", async () => {
+  const part = (name: string, ...more: string[]): Buffer => {
+    const file = join(dir, name);
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3", "-f", "lavfi", "-i", "sine=d=3", "-pix_fmt", "yuv420p", "-c:a", "aac", ...more, file);
+    return readFileSync(file);
+  };
+  const joined = join(dir, "joined.ts");
+  writeFileSync(joined, Buffer.concat([part("a.ts"), part("b.ts")]));
+  const seen = await collect(await openMedium(joined), usualSpec(2));
+  assert.equal(seen.health.length, 1, seen.health.join("\n"));
+  assert.match(seen.health[0]!, /^behind 3\.0 s the timestamps jump back, .*`ffmpeg -i IN -c copy OUT\.mkv`/);
+
+  const mended = join(dir, "mended.mkv");
+  ffmpeg("-i", joined, "-c", "copy", mended);
+  const whole = await collect(await openMedium(mended), usualSpec(2));
+  // The first part's sound is a packet longer than its picture.
+  assert.deepEqual([whole.health.filter((message) => !message.startsWith("audio overlap of 23 ms")), whole.stats.framesDecoded], [[], 150]);
+  assert.ok(Math.abs(whole.ends["scores"]!.endUs - 6_000_000) < 100_000);
+
+  writeFileSync(joined, Buffer.concat([part("a.ts"), part("c.ts", "-output_ts_offset", "2.95")]));
+  const { health } = await collect(await openMedium(joined), usualSpec(2));
+  assert.ok(health.some((message) => message.startsWith("audio overlap of")) && !health.some((message) => message.includes("jump back")), health.join("\n"));
+});

@@ -45,3 +45,14 @@ test("a line without its end is none, and neither is one without a checksum", ()
   lines.push(Buffer.from("f\n"));
   assert.deepEqual({ ...lines.next() }, { pts: 2, bytes: 12, adler: 0x5f });
 });
+
+test("a dozen packets a unit apart are a jump; two of one time, or some that overlap, are none", () => {
+  const lines = new PacketLines();
+  const push = (from: number, count: number): void => lines.push(Buffer.from(Array.from({ length: count }, (_, n) => `0, ${from + n}, ${from + n}, 1, 12, 0x5\n`).join("")));
+  push(0, 2);
+  push(40, 12);
+  assert.equal(lines.jumpedPts, null);
+  push(120, 20);
+  push(160, 20);
+  assert.equal(lines.jumpedPts, 120);
+});

@@ -4,7 +4,7 @@ import type { Session } from "../../src/media/track.js";
 import { VideoTrack } from "../../src/media/video-track.js";
 
 test("how far ffmpeg has got is told by its lines, whatever of it still waits to be looked at", () => {
-  const session: Session = { post() {}, health() {}, confirmed: true, confirm() {}, assertWhole() {}, fromUs: -Infinity, verify: null, seeking: false, startUs: 1_000_000 };
+  const session: Session = { post() {}, health() {}, jumped() {}, confirmed: true, confirm() {}, assertWhole() {}, fromUs: -Infinity, verify: null, seeking: false, startUs: 1_000_000 };
   const job = { kind: "video", output: "scores", crcFd: 4, rawFd: 5, deliver: false, ring: null, taps: [], width: 2, height: 2, fps: "all", frameUs: 40_000, durationUs: null, numbered: true } as const;
   const track = new VideoTrack(0, { ...job, taps: [] }, session, []);
   assert.ok(Number.isNaN(track.writtenUs));

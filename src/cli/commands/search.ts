@@ -200,5 +200,8 @@ function printHits(store: Store, { hits, notUnderstood, reason }: SearchResult, 
   if (hits.length === 0) return print(`no hits: ${reason ?? "no evidence"}`);
   const at = storeOption(dir);
   const medium = several ? "" : ` in ${hits[0]!.uri}`;
-  print(`${plural(hits.length, "hit")}${medium}. ${colours.dim("next:")} flow clip ${hits[0]!.id.slice(0, 8)} -o hit.mp4${at}`);
+  // A picture cannot be cut.
+  const lasting = hits.find((hit) => store.getMedium(hit.media)?.info.kind !== "image");
+  const next = lasting ? ` ${colours.dim("next:")} flow clip ${lasting.id.slice(0, 8)} -o hit.mp4${at}` : "";
+  print(`${plural(hits.length, "hit")}${medium}.${next}`);
 }

@@ -57,8 +57,8 @@ test("gaps, black bars, silence, offsets and a missing end are reported with tim
   const pts = Array.from({ length: 100 }, (_, i) => i * 40_000 + (i >= 50 ? 1_000_000 : 0));
   const scores = rows(pts, (column) => (column === "letterboxTop" || column === "letterboxBottom" ? 0.125 : undefined));
   const levels: Series = { ptsUs: Float64Array.from({ length: 30 }, (_, i) => i * 100_000), width: 1, columns: ["rmsDb"], data: Float32Array.from({ length: 30 }, (_, i) => (i >= 10 && i < 25 ? -90 : -20)) };
-  const audio = { codec: "aac", sampleRate: 48_000, channels: 2, startUs: 100_000 };
-  const video = { codec: "h264", width: 64, height: 64, sar: [1, 1], rotation: 0, orientedWidth: 64, orientedHeight: 64, avgFps: 25, baseFps: 25, startUs: 0, frames: 100 };
+  const audio = { codec: "aac", sampleRate: 48_000, channels: 2, startUs: 100_000, endUs: null };
+  const video = { codec: "h264", width: 64, height: 64, sar: [1, 1], rotation: 0, orientedWidth: 64, orientedHeight: 64, avgFps: 25, baseFps: 25, startUs: 0, endUs: null, frames: 100 };
   const found = await report({ info: { ...mediumOf("video"), audio, video, durationUs: 8_000_000 }, scores, levels }, 5_000_000);
   assert.deepEqual(found.timing!.gaps, [{ startUs: 1_960_000, endUs: 3_000_000 }]);
   assert.deepEqual(found.borders, { kind: "letterbox", top: 0.125, bottom: 0.125, left: 0, right: 0 });
