@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { DEVICES, EXIT, FlowError, toFlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
-import { compileExpression } from "../graph/index.js";
+import { compileExpression, outputVariable } from "../graph/index.js";
 import { Batcher } from "../inference/batcher.js";
 import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
@@ -310,5 +310,14 @@ function valueOrThrow(value: unknown): unknown {
 function compileCondition(node: PlanNode): Condition {
   const compiled = compileExpression(node.when!, null);
   if ("problem" in compiled) throw new FlowError(compiled.problem.code, compiled.problem.message, { node: node.name, hint: compiled.problem.hint, exit: EXIT.badInput });
-  return (variables) => compiled.holds(variables);
+  const outputs = compiled.reads.filter(([node, port]) => port !== undefined && node !== "media" && node !== "scene") as [string, string][];
+  return (variables) => {
+    const readable = { ...variables };
+    for (const [node, port] of outputs) {
+      const ports = readable[node] as Record<string, unknown> | null | undefined;
+      // Not the whole node: what the condition does not read may be long.
+      if (ports && port in ports) readable[node] = { ...ports, [port]: outputVariable((variables[node] as Record<string, unknown>)[port]) };
+    }
+    return compiled.holds(readable);
+  };
 }

@@ -10,7 +10,7 @@ export { planGraph, refitPlan, type PlanOptions } from "./plan.js";
 export { hasErrors, modelNotes, nearestName, PROBLEM_CODES, type ProblemCode } from "./problems.js";
 export { resolvedGraph } from "./resolved.js";
 export { graphWords, type GraphWords } from "./words.js";
-export { mediaVariables, MEDIA_VARIABLES, sceneVariables, SCENE_VARIABLES } from "./when.js";
+export { mediaVariables, MEDIA_VARIABLES, outputVariable, sceneVariables, SCENE_VARIABLES } from "./when.js";
 export { explainOperator, operatorReference } from "./explain.js";
 export { graphJsonSchema } from "./json-schema.js";
 export { toMermaid } from "./mermaid.js";

@@ -1,5 +1,5 @@
 import type { Level, OperatorDefinition } from "../contracts/index.js";
-import { compileExpression, type Variables } from "./expression.js";
+import { compileExpression, type CompiledExpression, type Variables } from "./expression.js";
 import { NAME } from "./inputs.js";
 import type { NodeDraft } from "./node-syntax.js";
 import type { Reporter } from "./problems.js";
@@ -47,17 +47,25 @@ export function checkWhen(draft: NodeDraft, level: Level, sources: readonly When
   }
   if (level === "scene") variables["scene"] = SCENE_VARIABLES;
   variables["media"] = MEDIA_VARIABLES;
-  const type = checkExpression(tree, variables, report);
-  if (type !== null && type !== "bool" && type !== "dyn") {
+  const compiled = checkExpression(tree, variables, report);
+  if (!compiled) return String(tree.value);
+  for (const [name, ...rest] of compiled.reads) {
+    const ports = variables[name!];
+    if (rest.length > 0 || name === "scene" || name === "media" || typeof ports !== "object") continue;
+    const outputs = Object.keys(ports).map((port) => `${name}.${port}`);
+    report.add("EXPRESSION", tree.at, `The condition reads the node ${name}; what it can read is what the node gives: ${outputs.join(", ")}.`, { found: name!, expected: outputs.join(" or "), hint: `For example size(${outputs[0]}) > 0.` });
+  }
+  const { type } = compiled;
+  if (type !== "bool" && type !== "dyn") {
     report.add("EXPRESSION", tree.at, `A condition is true or false; this one gives ${type}.`, { found: String(tree.value), expected: "true or false", hint: "Compare it with something: scene.duration > 2.0, size(speech.text) > 0." });
   }
   return String(tree.value);
 }
 
-/** The type of its value; null when it is wrong. */
-function checkExpression(tree: ScalarTree, variables: Variables, report: Reporter): string | null {
+/** Null when it is wrong. */
+function checkExpression(tree: ScalarTree, variables: Variables, report: Reporter): CompiledExpression | null {
   const compiled = compileExpression(String(tree.value), variables, report.file, (offset) => placeIn(tree, offset));
-  if (!("problems" in compiled)) return compiled.type;
+  if (!("problems" in compiled)) return compiled;
   report.take(compiled.problems);
   return null;
 }

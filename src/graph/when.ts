@@ -1,4 +1,4 @@
-import type { Interval, MediumInfo } from "../contracts/index.js";
+import type { Interval, MediumInfo, Series } from "../contracts/index.js";
 import type { Variables } from "./expression.js";
 
 /** Members of `media.info` in `when:`. The engine fills them with `mediaVariables`. */
@@ -28,4 +28,26 @@ export function sceneVariables(scene: Interval & { startFrame?: number | null; e
     startFrame: scene.startFrame ?? null,
     endFrame: scene.endFrame ?? null,
   };
+}
+
+/**
+ * What a condition reads of a node's output: lists of numbers where operators get typed arrays, and a series as the list of its items, one
+ * per frame: a vector as its numbers, a row by its columns, anything else as it is.
+ */
+export function outputVariable(value: unknown): unknown {
+  if (value instanceof Float32Array || value instanceof Float64Array || value instanceof Uint8Array) return Array.from(value);
+  if (Array.isArray(value)) return value.map(outputVariable);
+  if (typeof value !== "object" || value === null) return value;
+  if (isSeries(value)) return seriesItems(value);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, outputVariable(member)]));
+}
+
+const isSeries = (value: object): value is Series => "ptsUs" in value && value.ptsUs instanceof Float64Array;
+
+function seriesItems({ ptsUs, width, columns, data, bytes, values }: Series): unknown[] {
+  return Array.from(ptsUs, (us, i) => {
+    if (!data) return outputVariable(values ? values[i] : bytes?.[i]);
+    const row = Array.from(data.subarray(i * width, (i + 1) * width));
+    return columns ? { ptsUs: us, ...Object.fromEntries(columns.map((column, j) => [column, row[j]])) } : row;
+  });
 }

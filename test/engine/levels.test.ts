@@ -52,6 +52,18 @@ describe("frame to frame", () => {
     assert.equal(digests.size, 1);
   });
 
+  test("a condition reads what nodes give, frames as a list", () =>
+    Workbench.with(async (bench) => {
+      const yaml = plain(3).replace("  scene:  { op: join, by: scene, in: { boxes: shades", `  loud:   { op: vectors.mean, over: scene, in: { vectors: frames }, when: "size(frames.vectors) > 12 && frames.vectors.all(v, size(v) == 512)" }
+  frames: { op: image.embed, in: { frames: { from: media.frames, fps: 2 } }, model: lite-image }
+  scene:  { op: join, by: scene, in: { loud: loud, boxes: shades`);
+      const ran = await bench.run(yaml, { operators });
+      balanced(ran);
+      const scenes = await bench.read((store) => [...store.records({ kind: "scene" })].map((record) => ({ long: record.endUs! - record.startUs! > 6.25e6, has: "loud" in record.vectors })));
+      assert.deepEqual(scenes.map(({ has }) => has), scenes.map(({ long }) => long));
+      assert.ok(scenes.some(({ has }) => has) && scenes.some(({ has }) => !has));
+    }));
+
   test("a run that ends with values or pictures of frames has them in its digest", () =>
     Workbench.with(async (bench) => {
       const ends = async (only: string, quality: number, batch: number): Promise<string> => {

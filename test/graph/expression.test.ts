@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FlowError } from "../../src/contracts/index.js";
-import { compileExpression, mediaVariables, sceneVariables, type Variables } from "../../src/graph/index.js";
+import { compileExpression, mediaVariables, outputVariable, sceneVariables, type Variables } from "../../src/graph/index.js";
 
 const variables: Variables = { a: true, b: true, media: { info: { hasAudio: true } } };
 function evaluate(source: string, values: Record<string, unknown> = {}): unknown {
@@ -74,4 +74,13 @@ test("variables of when: seconds beside microseconds", () => {
   const info = { id: "x", uri: "u", name: "n", kind: "video", container: "mp4", sizeBytes: 1, durationUs: 3_000_000, startUs: 0, video: null, audio: null, subtitles: [], memoisable: true } as const;
   const { info: shown } = mediaVariables({ ...info, subtitles: [] });
   assert.deepEqual([shown["hasAudio"], shown["hasVideo"], shown["hasSubtitles"], shown["duration"]], [false, false, false, 3]);
+});
+
+test("variables of when: outputs are lists and mappings, a series the list of its items", () => {
+  const series = { ptsUs: Float64Array.of(0, 40), width: 2 };
+  assert.deepEqual(outputVariable({ ...series, data: Float32Array.of(1, 2, 3, 4) }), [[1, 2], [3, 4]]);
+  assert.deepEqual(outputVariable({ ...series, columns: ["a", "b"], data: Float32Array.of(1, 2, 3, 4) }), [{ ptsUs: 0, a: 1, b: 2 }, { ptsUs: 40, a: 3, b: 4 }]);
+  assert.deepEqual(outputVariable({ ...series, width: 0, bytes: [Uint8Array.of(7), Uint8Array.of()] }), [[7], []]);
+  assert.deepEqual(outputVariable({ ...series, width: 0, values: [[{ label: "a", vector: Float32Array.of(1) }], []] }), [[{ label: "a", vector: [1] }], []]);
+  assert.deepEqual([outputVariable(Float32Array.of(0.5)), outputVariable("text"), outputVariable(null)], [[0.5], "text", null]);
 });

@@ -158,6 +158,7 @@ const cases: Case[] = [
   { code: "SCENES_AMBIGUOUS", yaml: graph("  other: { op: scene.cut, in: scores, with: { detector: hash } }\n  levels: { op: audio.levels, in: media.audio }\n  ‸loud: { op: audio.loudness, over: scene, in: levels }") },
   { code: "EXPRESSION", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.hasAudio &&‸\" }")) },
   { code: "EXPRESSION", title: "no condition", yaml: graph(SPEECH.replace(" } }", " }, when: ‸\"'yes'\" }")) },
+  { code: "EXPRESSION", title: "a whole node", yaml: graph(`${SPEECH}\n  c: { op: caption.subtitles, in: { transcript: speech.text }, when: ‸size(speech) > 0 }`) },
   { code: "EXPRESSION", title: "a pattern", yaml: graph(SPEECH.replace(" } }", " }, when: \"media.info.name.matches(‸'(')\" }")) },
   { code: "UNKNOWN_VARIABLE", title: "member", yaml: graph(SPEECH.replace(" } }", " }, when: ‸media.info.hasAudoi }")), nearest: "hasAudio" },
   { code: "UNKNOWN_VARIABLE", title: "root", yaml: graph(SPEECH.replace(" } }", " }, when: \"true || ‸scen.duration > 1\" }")), nearest: "scene" },
