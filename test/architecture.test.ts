@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -53,4 +54,14 @@ test("the pool's main-thread side and the command line load no native code befor
 test("ARCHITECTURE.md names every room", () => {
   const text = readFileSync(join(SRC, "..", "ARCHITECTURE.md"), "utf8");
   for (const room of Object.keys(MAY_IMPORT)) assert.match(text, new RegExp(`\\b${room}/`), room);
+});
+
+// A store left behind by a trial run was once committed with everything else.
+test("the top level holds the folders of the design and nothing else", (t) => {
+  const root = join(SRC, "..");
+  if (!existsSync(join(root, ".git"))) return t.skip("not a git checkout");
+  const tracked = execFileSync("git", ["-C", root, "ls-files", "-z"], { encoding: "utf8" }).split("\0").filter(Boolean);
+  const top = [...new Set(tracked.map((path) => path.split("/")[0]!))].filter((name) => !name.startsWith(".")).sort();
+  assert.deepEqual(top, ["ARCHITECTURE.md", "LICENSE", "README.md", "bench", "graphs", "models", "package-lock.json", "package.json", "src", "test", "tsconfig.json"]);
+  assert.deepEqual(tracked.filter((path) => /\.(mdb|mdb-lock|onnx|mp4|mkv|webm|log)$/.test(path) && !/^(models|graphs\/demo)\//.test(path)), []);
 });
