@@ -6,7 +6,7 @@ import { localPath } from "./uri.js";
 /** Pictures above this are refused before a pixel is decoded (sharp's own bound is 268 Mpx). */
 export const MAX_IMAGE_PIXELS = Number(process.env["FLOW_MAX_IMAGE_PIXELS"] ?? 200_000_000);
 
-/** True when the first bytes are those of a still picture (JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIF); GIFs go to ffmpeg. */
+/** True when the first bytes are those of a still picture (JPEG, PNG, WebP, TIFF, AVIF, HEIF); GIF and BMP go to ffmpeg. */
 export async function isImageFile(path: string): Promise<boolean> {
   const head = Buffer.alloc(16);
   const handle = await open(path, "r");

@@ -186,7 +186,9 @@ test("errors advises what can help: retry, another file, or --force", async () =
   assert.match(forced!, /^next: flow run GRAPH --store \S+ --force tags|^next: flow run GRAPH --force tags --store/);
   assert.deepEqual(none, []);
   await put({ node: "caption", operator: "caption.image", uri: "/c.mp4", permanent: false });
-  assert.equal((await advice())[0], `next: flow retry --store ${folder}`);
+  const [both, , ...more] = await advice();
+  assert.equal(both, `next: flow retry --store ${folder}  now, and again once the file has been repaired or replaced: the same bytes fail again`);
+  assert.deepEqual(more, []);
 });
 
 test("what is no medium is permanent, and a run that has nothing else does not advise to retry", async () => {

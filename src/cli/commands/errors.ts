@@ -43,8 +43,9 @@ function advice(rows: readonly FailureRow[], store: Store, dir: string): string[
   const nodes = [...new Set(lasting.filter((row) => row.operator !== MEDIA_OPEN).map((row) => row.node))];
   const retry = `flow retry${storeOption(dir)}`;
   const lines: string[] = [];
-  if (lasting.length < rows.length) lines.push(retry);
-  if (ofMedia.length > 0) lines.push(`${retry}  once ${ofMedia.length === 1 ? "the file has" : "the files have"} been repaired or replaced: the same bytes fail again`);
+  const now = lasting.length < rows.length;
+  const repaired = `once ${ofMedia.length === 1 ? "the file has" : "the files have"} been repaired or replaced: the same bytes fail again`;
+  if (now || ofMedia.length > 0) lines.push(ofMedia.length === 0 ? retry : `${retry}  ${now ? "now, and again " : ""}${repaired}`);
   if (nodes.length > 0) lines.push(`${repeatCommand(runOf(nodes, store)?.args ?? [], dir, { more: ["--force", nodes.join(",")] })}  once what the hint names has been put right; flow retry leaves permanent failures as they are`);
   return lines;
 }
