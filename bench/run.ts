@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { CLIP } from "./inputs.js";
 import { figuresOf, summary, type CaseResult } from "./summary.js";
 import { abilities } from "../src/media/index.js";
+import { refuseTelemetry } from "../src/models/telemetry.js";
 
 interface Case {
   module: string;
@@ -44,6 +45,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+// For the peers too: they open models themselves.
+refuseTelemetry();
 const results = fileURLToPath(new URL("../../bench/results/", import.meta.url));
 mkdirSync(results, { recursive: true });
 const version = (name: string): string => (JSON.parse(readFileSync(fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url)), "utf8")) as { version: string }).version;

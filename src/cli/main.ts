@@ -3,12 +3,14 @@
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, FlowError } from "../contracts/errors.js";
+import { refuseTelemetry } from "../models/telemetry.js";
 import { commands, type CommandEntry } from "./commands/index.js";
 import { packageVersion } from "./environment.js";
 import { badArguments, reportFailure } from "./failure.js";
 import { shellWord } from "./output.js";
 
 export async function main(argv: readonly string[]): Promise<void> {
+  refuseTelemetry();
   const program = new Command("flow")
     .description("Long video into searchable, per-scene multimodal records: operator graphs in YAML, streamed, batched, resumable.")
     .version(packageVersion(), "-V, --version", "print the version")

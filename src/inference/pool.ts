@@ -10,6 +10,7 @@
  */
 import { availableParallelism } from "node:os";
 import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest, type ModelMemory, type ModelShare } from "../contracts/index.js";
+import { refuseTelemetry } from "../models/telemetry.js";
 import { missingModels } from "../models/verify-model.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
 import type { Lane, LaneOptions } from "./lane.js";
@@ -80,6 +81,7 @@ export class InferencePool implements AsyncDisposable {
   #destroyed: Promise<void> | undefined;
 
   constructor(options: PoolOptions = {}) {
+    refuseTelemetry();
     this.#options = options;
     this.workers = options.workers ?? availableParallelism();
     this.intraOpThreads = options.intraOpThreads ?? 1;

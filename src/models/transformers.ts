@@ -5,6 +5,7 @@
 import { stat, readFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { EXIT, FlowError, type ModelHandle, type ModelManifest } from "../contracts/index.js";
+import { refuseTelemetry } from "./telemetry.js";
 import { missingFiles } from "./verify-model.js";
 
 export type Transformers = typeof import("@huggingface/transformers");
@@ -20,6 +21,7 @@ let library: Promise<Transformers> | undefined;
 
 /** The library, set up once per worker: local files only, no caches of its own, silent. */
 export function loadTransformers(): Promise<Transformers> {
+  refuseTelemetry();
   library ??= import("@huggingface/transformers").then((loaded) => {
     const { env } = loaded;
     env.allowRemoteModels = false;

@@ -74,7 +74,10 @@ async function onnxruntime(): Promise<Check> {
   try {
     const { listSupportedBackends } = await import("onnxruntime-node");
     const backends = listSupportedBackends().map((backend) => backend.name).join(", ");
-    return { name: "onnxruntime", ok: true, value: `${packageVersion("onnxruntime-node")}, backends ${backends}` };
+    const { telemetryRefused } = await import("../../models/telemetry.js");
+    // On Windows the events go to the system (ETW), whose settings say what becomes of them.
+    const telemetry = platform() === "win32" ? "" : `, telemetry ${telemetryRefused() ? "off" : "on (ORT_DISABLE_TELEMETRY)"}`;
+    return { name: "onnxruntime", ok: true, value: `${packageVersion("onnxruntime-node")}, backends ${backends}${telemetry}` };
   } catch (cause) {
     return { name: "onnxruntime", ok: false, value: (cause as Error).message.split("\n")[0] ?? "", hint: "Install it again: npm ci." };
   }
