@@ -21,8 +21,8 @@ nodes:
   frames: { op: image.embed, in: { frames: { from: media.frames, fps: 0.1 } }, model: lite-image }
 `;
 
-/** Of the model cache. */
-const OURS = ["hashes.json", "lite-image.onnx"];
+/** The model cache, below the home. */
+const OURS = join(".cache", "flow");
 
 /** Runs node as a user's shell would, in a home of its own, and names what others than us left there and in its folder for temporary files. */
 async function leftBy(name: string, args: string[]): Promise<string[]> {
@@ -32,8 +32,8 @@ async function leftBy(name: string, args: string[]): Promise<string[]> {
   const env = { PATH: process.env["PATH"], HOME: join(home, "home"), TMPDIR: join(home, "tmp") };
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: home, env });
   if (args.includes("run")) assert.ok((JSON.parse(stdout) as RunDocument).inferences > 0, "a model ran");
-  const files = (folder: string): string[] => readdirSync(join(home, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  return [...files("home"), ...files("tmp")].filter((file) => !OURS.includes(file));
+  const files = (folder: string): string[] => readdirSync(join(home, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return [...files("home"), ...files("tmp")].filter((file) => !file.startsWith(join(home, "home", OURS)));
 }
 
 describe("ONNX Runtime keeps and sends no usage data", () => {
