@@ -1,6 +1,7 @@
 /** Cutting the rows of a run and joining what comes back: for files with a fixed batch, and for batches that do not fit into memory. */
 import type { InferenceSession } from "onnxruntime-node";
 import type { ModelHandle } from "../contracts/index.js";
+import { joinRows } from "../models/rows.js";
 
 export type Feeds = Parameters<ModelHandle["run"]>[0];
 export type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
@@ -60,12 +61,15 @@ export function rowsAtOnce(feeds: Feeds, { rows, names }: Omit<Rows, "batch">): 
 /** Runs `rows.batch` rows at a time; `pad`: the last run is filled with zeros to that size. Outputs are joined along their first dimension. */
 export async function inParts(feeds: Feeds, { rows, batch, names }: Rows, pad: boolean, run: (part: Feeds) => Promise<Fetched>): Promise<Fetched> {
   const parts: Fetched[] = [];
+  const counts: number[] = [];
   for (let start = 0; start < rows; start += batch) {
+    const count = pad ? batch : Math.min(batch, rows - start);
     const part: Feeds = {};
-    for (const [name, feed] of Object.entries(feeds)) part[name] = names.has(name) ? cutRows(feed, start, pad ? batch : Math.min(batch, rows - start)) : feed;
+    for (const [name, feed] of Object.entries(feeds)) part[name] = names.has(name) ? cutRows(feed, start, count) : feed;
     parts.push(await run(part));
+    counts.push(count);
   }
-  return joinRows(parts, rows);
+  return joinRows(parts, counts, rows);
 }
 
 /** One row as two equal ones. */
@@ -97,20 +101,4 @@ function cutRows(feed: Feeds[string], start: number, count: number): Feeds[strin
   const padded = new Data(count * stride);
   padded.set((feed.data as Float32Array).subarray(start * stride), 0);
   return { data: padded, dims };
-}
-
-export function joinRows(parts: readonly Fetched[], rows: number): Fetched {
-  const joined: Fetched = {};
-  for (const [name, first] of Object.entries(parts[0] ?? {})) {
-    const stride = first.data.length / (first.dims[0] ?? 1);
-    const data = new Float32Array(rows * stride);
-    let offset = 0;
-    for (const part of parts) {
-      const from = part[name]?.data ?? new Float32Array(0);
-      data.set(from.subarray(0, Math.min(from.length, data.length - offset)), offset);
-      offset += from.length;
-    }
-    joined[name] = { data, dims: [rows, ...first.dims.slice(1)] };
-  }
-  return joined;
 }

@@ -6,9 +6,10 @@ import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
+import { joinRows } from "../models/rows.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
-import { doubled, fixedBatch, freeRows, inParts, joinRows, rowsAtOnce, sameBits, type Feeds, type Fetched } from "./feeds.js";
+import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, type Feeds, type Fetched } from "./feeds.js";
 import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
 import type { ModelWire, Prepared } from "./protocol.js";
 
@@ -223,13 +224,18 @@ export class Sessions {
     const key = limitKey(manifest, device);
     const attempt = async (part: Feeds): Promise<Fetched> => {
       const rows = freeRows(session.inputMetadata, part);
+      if (!rows && batched) {
+        // As many rows as the file fixes: they come back as they do when there are more.
+        const count = Object.values(part)[0]?.dims[0] ?? 1;
+        return joinRows([await this.#once(session, part)], [count], count);
+      }
       const limit = Math.min(this.#limits.get(key) ?? Number.POSITIVE_INFINITY, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
       if (rows && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
       // What is left of a batch. Where rows run one by one anyway, all of them are alone.
       const left = rows?.rows === 1 && limit > 1 && device === "cpu" && (batched || part !== feeds);
       const twice = left && (await this.#differsAlone(session, manifest));
       try {
-        return twice ? joinRows([await this.#once(session, doubled(part, rows.names))], 1) : await this.#once(session, part);
+        return twice ? joinRows([await this.#once(session, doubled(part, rows.names))], [2], 1) : await this.#once(session, part);
       } catch (cause) {
         if (!isOutOfMemory(cause)) throw cause;
         if (!rows || (rows.rows === 1 && !twice)) throw outOfMemory(manifest, device, "has not enough memory for one row", cause);

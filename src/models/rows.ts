@@ -72,7 +72,6 @@ export function rowsTouch({ settings, precisions, files }: Pick<ModelManifest, "
 export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched> {
   const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
   if (!rowsTouch(model.manifest, model.device)) return model.run(feeds, { batched: true });
-  if (rows === 1) return model.run(feeds);
   const parts: Fetched[] = [];
   for (let i = 0; i < rows; i++) {
     const row: Feeds = {};
@@ -82,11 +81,30 @@ export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched
     }
     parts.push(await model.run(row));
   }
+  return joinRows(parts, parts.map(() => 1), rows);
+}
+
+/**
+ * `rows` rows from runs of `counts` rows each. What a run gives once for all its rows is passed on as the first run gave it ([1, …], SAM's positions); what a run of one row
+ * gives without a dimension for rows gets one. An output that is neither has no rows to join: it becomes empty, which `rowOf` refuses where it is read.
+ */
+export function joinRows(parts: readonly Fetched[], counts: readonly number[], rows: number): Fetched {
   const joined: Fetched = {};
-  for (const [name, first] of Object.entries(parts[0]!)) {
-    const data = new Float32Array(first.data.length * rows);
-    parts.forEach((part, i) => data.set(part[name]!.data, i * first.data.length));
-    joined[name] = { data, dims: [rows, ...first.dims.slice(1)] };
+  const single = counts.every((count) => count === 1);
+  for (const [name, first] of Object.entries(parts[0] ?? {})) {
+    const outputs = parts.map((part) => part[name]!);
+    const byRows = outputs.every(({ dims }, i) => dims[0] === counts[i]);
+    const alike = outputs.every(({ data }) => data.length === first.data.length);
+    if (byRows || (single && alike)) {
+      const stride = first.data.length / counts[0]!;
+      const data = new Float32Array(rows * stride);
+      let offset = 0;
+      for (const { data: from } of outputs) {
+        data.set(from.subarray(0, Math.min(from.length, data.length - offset)), offset);
+        offset += from.length;
+      }
+      joined[name] = { data, dims: [rows, ...(byRows ? first.dims.slice(1) : first.dims)] };
+    } else joined[name] = !single && first.dims[0] === 1 ? first : { data: new Float32Array(0), dims: [0, ...first.dims.slice(1)] };
   }
   return joined;
 }

@@ -3,18 +3,41 @@ import { FlowError, type ModelManifest } from "../../contracts/index.js";
 /** What a run of a model gives, by name. */
 export type Outputs = Record<string, { data: Float32Array; dims: number[] }>;
 
-/** The rows of one output that belong to item `i` of `items`. Throws MODEL_OUTPUT when it is missing or not made of equal parts of `multipleOf` numbers. */
+/**
+ * The numbers of one output that belong to item `i` of `items`. Throws MODEL_OUTPUT when it is missing, its first dimension is not the items, an item has not equal parts of
+ * `multipleOf` numbers, or one of them is NaN.
+ */
 export function rowOf(outputs: Outputs, name: string, i: number, items: number, multipleOf: number, manifest: ModelManifest): Float32Array {
   const output = outputs[name];
   const length = output ? output.data.length / items : Number.NaN;
-  if (!output || !Number.isInteger(length) || length === 0 || length % multipleOf !== 0) {
+  if (!output || output.dims[0] !== items || !carriesRows(name, manifest) || !Number.isInteger(length) || length === 0 || length % multipleOf !== 0) {
     const found = output ? `${name} [${output.dims.join(", ")}]` : Object.keys(outputs).join(", ");
-    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${items}, …, ${multipleOf}]`, {
-      hint: `Correct outputs and family in ${manifest.origin}.`,
+    const lacksRows = output !== undefined && (output.dims[0] !== items || !carriesRows(name, manifest));
+    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${items}, …${multipleOf > 1 ? `, ${multipleOf}` : ""}]`, {
+      hint: lacksRows
+        ? `Its first dimension has to be the items of the batch. \`settings: { rows: alone }\` in ${manifest.origin} runs them one by one; an output whose size depends on what is seen cannot be read.`
+        : `Correct outputs and family in ${manifest.origin}.`,
       permanent: true,
     });
   }
-  return output.data.subarray(i * length, (i + 1) * length);
+  const row = output.data.subarray(i * length, (i + 1) * length);
+  for (let n = 0; n < row.length; n++) if (Number.isNaN(row[n])) throw notFinite(manifest, name, "NaN", n);
+  return row;
+}
+
+/** The numbers a model gave are no result. */
+export function notFinite(manifest: Pick<ModelManifest, "id" | "origin">, name: string, found: string, at: number): FlowError {
+  return new FlowError("MODEL_OUTPUT", `model ${manifest.id}: ${name} is ${found} at number ${at} of an item, expected finite numbers`, {
+    hint: `Half precision and wrongly scaled inputs overflow: check preprocess in ${manifest.origin}, or use the fp32 file.`,
+    permanent: true,
+  });
+}
+
+/** Whether the manifest's first dimension of an output can be the batch: a number above 1 where the input's is free never is. */
+function carriesRows(name: string, { inputs, outputs, settings }: ModelManifest): boolean {
+  const lead = outputs.find((output) => output.name === name)?.dims[0];
+  if (settings["rows"] === "alone" || typeof lead !== "number" || lead === 1) return true;
+  return typeof inputs[0]?.dims[0] === "number";
 }
 
 /** Settings of a manifest that its family reads. Throws MODEL_MANIFEST, which names the model and the fields. */

@@ -3,7 +3,7 @@ import { FlowError, Frames, Labels, Value, defineOperator, type BatchFunction, t
 import { audioFeeds } from "../../models/audio-feeds.js";
 import { activated } from "../../models/families/classifier.js";
 import { labelsOf } from "../../models/families/labels.js";
-import { rowOf, type Outputs } from "../../models/families/outputs.js";
+import { notFinite, rowOf, type Outputs } from "../../models/families/outputs.js";
 import { audioPreprocess } from "../../models/preprocess-audio.js";
 import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows, unitRow } from "../../models/rows.js";
@@ -27,7 +27,7 @@ const run: BatchFunction = async (items, options: Config, { models }) => {
   const { manifest } = model;
   const outputs = await runRows(model, await feeds(items, model));
   const name = options.output ?? manifest.outputs[0]?.name ?? manifest.output?.name ?? "";
-  return items.map((_, i) => postProcess(rowOf(outputs, name, i, items.length, 1, manifest), outputs[name]!.dims.slice(1), options, manifest));
+  return items.map((_, i) => postProcess(rowOf(outputs, name, i, items.length, 1, manifest), outputs[name]!.dims.slice(1), { ...options, output: name }, manifest));
 };
 
 async function feeds(items: Parameters<BatchFunction>[0], model: ModelHandle): Promise<Parameters<ModelHandle["run"]>[0]> {
@@ -37,24 +37,30 @@ async function feeds(items: Parameters<BatchFunction>[0], model: ModelHandle): P
   return { [manifest.inputs[0]!.name]: { data, dims } };
 }
 
-/** One item's numbers ([…dims], row by row) as the config wants them. */
-export function postProcess(row: Outputs[string]["data"], dims: number[], { post, activation, top, min_score }: Config, manifest: Pick<ModelManifest, "mock" | "settings" | "files" | "labels" | "id" | "origin">): unknown {
+/** One item's numbers ([…dims], row by row) as the config wants them. Throws MODEL_OUTPUT where they are not finite: a record's JSON has no such numbers. */
+export function postProcess(row: Outputs[string]["data"], dims: number[], { output = "its output", post, activation, top, min_score }: Config, manifest: Pick<ModelManifest, "mock" | "settings" | "files" | "labels" | "id" | "origin">): unknown {
+  const finite = (values: ArrayLike<number>): number[] =>
+    Array.from(values, (value, i) => {
+      if (!Number.isFinite(value)) throw notFinite(manifest, output, String(value), i);
+      return value;
+    });
   switch (post) {
     case "raw":
-      return { dims, data: Array.from(row) };
+      return { dims, data: finite(row) };
     case "unit":
-      return Array.from(unitRow(new Float32Array(row)));
+      return finite(unitRow(new Float32Array(row)));
     case "softmax":
     case "sigmoid":
-      return Array.from(activated(row, post), Math.fround);
+      return finite(Float32Array.from(activated(row, post)));
     case "argmax":
     case "labels": {
       const scores = activated(row, activation);
       const names = manifest.labels === null && !Array.isArray(manifest.settings["classes"]) ? [] : labelsOf(manifest as ModelManifest);
-      const label = (index: number) => ({ label: names[index] ?? `class ${index}`, score: Math.fround(scores[index]!) });
       const order = Array.from(scores, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
-      if (post === "argmax") return { index: order[0]!, ...label(order[0]!) };
-      return order.slice(0, top).filter((index) => scores[index]! >= min_score).map(label);
+      const best = post === "argmax" ? order.slice(0, 1) : order.slice(0, top).filter((index) => scores[index]! >= min_score);
+      finite(best.map((index) => scores[index]!));
+      const labels = best.map((index) => ({ label: names[index] ?? `class ${index}`, score: Math.fround(scores[index]!) }));
+      return post === "argmax" ? { index: best[0]!, ...labels[0]! } : labels;
     }
   }
 }
