@@ -11,6 +11,7 @@ import { Batcher, InferencePool, type PoolCall, type PoolResult } from '../src/i
 import { imageBatch, imagePreprocess } from '../src/models/preprocess-image.js';
 import { imageEmbed } from '../src/operators/image/image.embed.js';
 import { benchNothing } from './nothing.js';
+import { frames as ring } from './frames.js';
 import { writeVit } from './vit.js';
 
 const WORKERS = 2;
@@ -18,14 +19,6 @@ const BATCH = 16;
 const SIZE = 224;
 const RUNS = Number(process.env['BENCH_RUNS'] ?? 2);
 const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 9);
-
-function ring(count: number): GridItem[] {
-  const bytes = SIZE * SIZE * 3;
-  const buffer = new SharedArrayBuffer(bytes * count);
-  const pixels = new Uint8Array(buffer);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = (i * 7919) >> 5;
-  return Array.from({ length: count }, (_, i) => ({ ptsUs: i, samples: 0, slot: { buffer, byteOffset: i * bytes, byteLength: bytes, width: SIZE, height: SIZE } }));
-}
 
 const call = (op: Pick<OperatorDefinition, 'module' | 'name'>, items: GridItem[], models: Record<string, ModelManifest>): PoolCall => ({
   kind: 'batch',
@@ -42,7 +35,7 @@ const round = (value: number, digits = 3): number => +value.toFixed(digits);
 const folder = mkdtempSync(path.join(tmpdir(), 'flow-bench-'));
 const pool = new InferencePool({ workers: WORKERS, intraOpThreads: 1 });
 try {
-  const frames = ring(2 * WORKERS * BATCH);
+  const frames = ring(2 * WORKERS * BATCH, SIZE, SIZE);
 
   const roundTrips = async (items: GridItem[]): Promise<number> => {
     const times: number[] = [];

@@ -6,13 +6,12 @@ import type { ModelManifest } from "../src/contracts/index.js";
 import { manifestOf } from "../src/models/manifest.js";
 
 const WIDTH = 768;
-const LAYERS = 12;
 const HEADS = 12;
 const TOKENS = 50;
 const DIMS = 512;
 
 /** Writes a graph with the operators and sizes of CLIP's ViT-B/32 image tower (87 M parameters, 4.4 GMAC a picture) and random weights. */
-export function writeVit(file: string, seed = 1): ModelManifest {
+export function writeVit(file: string, seed = 1, layers = 12): ModelManifest {
   const graph = new OnnxGraph("vit-b-32-shaped", "random weights");
   let state = seed;
   const random = (dims: number[], scale: number): string => {
@@ -34,7 +33,7 @@ export function writeVit(file: string, seed = 1): ModelManifest {
   const padded = graph.op("Pad", [sequence, graph.ints(0, 1, 0, 0, 0, 0)]);
   let x = norm(graph.op("Add", [padded, random([1, TOKENS, WIDTH], 0.02)]));
   const heads = (y: string, perm: number[]): string => graph.op("Transpose", [graph.op("Reshape", [y, graph.ints(0, TOKENS, HEADS, WIDTH / HEADS)])], { perm });
-  for (let layer = 0; layer < LAYERS; layer++) {
+  for (let layer = 0; layer < layers; layer++) {
     const y = norm(x);
     const q = heads(graph.op("Mul", [linear(y, WIDTH, WIDTH), graph.scalar((WIDTH / HEADS) ** -0.5)]), [0, 2, 1, 3]);
     const k = heads(linear(y, WIDTH, WIDTH), [0, 2, 3, 1]);
