@@ -9,6 +9,7 @@ import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
+import { elementsOf, floatsOf, typeOf } from "./element-types.js";
 import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, withoutFixed, type Feeds, type Fetched } from "./feeds.js";
 import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
 import type { ModelWire, Prepared } from "./protocol.js";
@@ -285,22 +286,13 @@ export class Sessions {
     const runtime = await this.#loadRuntime();
     const tensors: Record<string, Tensor> = {};
     for (const [name, { data, dims }] of Object.entries(feeds)) {
-      tensors[name] =
-        data instanceof Float32Array
-          ? new runtime.Tensor("float32", data, dims)
-          : data instanceof Int32Array
-            ? new runtime.Tensor("int32", data, dims)
-            : new runtime.Tensor("int64", data, dims);
+      const meta = session.inputMetadata.find((input) => input.name === name);
+      const type = meta?.isTensor ? meta.type : typeOf(data);
+      tensors[name] = new runtime.Tensor(type as "float32", elementsOf(data, type) as Float32Array, dims);
     }
     const outputs = await session.run(tensors);
     const fetched: Fetched = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      const data = tensor.data;
-      fetched[name] = {
-        data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number),
-        dims: [...tensor.dims],
-      };
-    }
+    for (const [name, tensor] of Object.entries(outputs)) fetched[name] = { data: floatsOf(tensor.type, tensor.data), dims: [...tensor.dims] };
     return fetched;
   }
 }
