@@ -5,13 +5,13 @@
 
 export type TensorData = Float32Array | BigInt64Array | Int8Array;
 export type Attribute = number | string | readonly number[] | { readonly float: number };
-export type ElementType = 'float32' | 'int64' | 'int8' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int64' | 'int32' | 'int8' | 'uint8' | 'bool';
 /** A number is a fixed dimension, a string a symbolic one (`n`). */
 export type Dims = readonly (number | string)[];
 
 const IR_VERSION = 8;
 const OPSET = 17;
-const ELEMENT: Record<ElementType, number> = { float32: 1, int8: 3, int64: 7, bool: 9 };
+const ELEMENT: Record<ElementType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 };
 
 /** Protobuf message under construction: a list of encoded fields. */
 class Message {

@@ -54,7 +54,7 @@ export type Preprocess =
       scale: number;
       layout: "nchw" | "nhwc";
     }
-  | { kind: "audio"; sampleRate: number; windowSeconds: number; pad: "repeat" | "zero"; features: "waveform" | "processor" }
+  | { kind: "audio"; sampleRate: number; windowSeconds: number; pad: "repeat" | "zero"; scale?: number | undefined; features: "waveform" | "processor" }
   | { kind: "text"; tokenizer: string; dims: number; maxTokens: number }
   /** Whatever the model's own processor does (@huggingface/transformers). */
   | { kind: "processor" };

@@ -53,7 +53,8 @@ export interface ModelHandle {
   /** Throws CANCELLED when the pool is stopping: asked between the steps of a generation, which `run()` knows nothing of. */
   checkStop?(): void;
   /**
-   * feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data. `batched`: how many rows these are is chance
+   * feeds: name → data and dims (dims[0] = rows). Float32Array, BigInt64Array or Int32Array data, which the session converts to the
+   * type of the file's input (integers are rounded and clamped); outputs of any type come as floats. `batched`: how many rows these are is chance
    * (a batch that was not full), so a row must give the bits it would give among others; rows of a larger call always do.
    */
   run(feeds: Record<string, { data: Float32Array | BigInt64Array | Int32Array; dims: number[] }>, options?: { batched?: boolean }): Promise<Record<string, { data: Float32Array; dims: number[] }>>;

@@ -72,6 +72,16 @@ export async function inParts(feeds: Feeds, { rows, batch, names }: Rows, pad: b
   return joinRows(parts, counts, rows);
 }
 
+/**
+ * What a call for rows gives where their number is free. An output whose first dimension the file fixes above 1 has no rows, also where a call happens to have as many: it
+ * loses its numbers, as those that cannot be joined (`joinRows`).
+ */
+export function withoutFixed(fetched: Fetched, outputs: Metadata): Fetched {
+  const rowless = new Set(outputs.flatMap((meta) => (meta.isTensor && typeof meta.shape[0] === "number" && meta.shape[0] > 1 ? [meta.name] : [])));
+  if (rowless.size === 0) return fetched;
+  return Object.fromEntries(Object.entries(fetched).map(([name, output]) => [name, rowless.has(name) ? { data: new Float32Array(0), dims: output.dims } : output]));
+}
+
 /** One row as two equal ones. */
 export function doubled(feeds: Feeds, names: ReadonlySet<string>): Feeds {
   const twice = ({ data, dims }: Feeds[string]): Feeds[string] => {

@@ -9,7 +9,8 @@ import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { providersOf } from "./devices.js";
-import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, type Feeds, type Fetched } from "./feeds.js";
+import { elementsOf, floatsOf, typeOf } from "./element-types.js";
+import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, withoutFixed, type Feeds, type Fetched } from "./feeds.js";
 import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
 import type { ModelWire, Prepared } from "./protocol.js";
 
@@ -218,24 +219,24 @@ export class Sessions {
   }
 
   /** One call: in runs of the file's fixed batch, of what fits into memory, or at once. */
-  #run(session: InferenceSession, manifest: ModelManifest, device: Device, feeds: Feeds, batched = false): Promise<Fetched> {
+  async #run(session: InferenceSession, manifest: ModelManifest, device: Device, feeds: Feeds, batched = false): Promise<Fetched> {
     const fixed = fixedBatch(session.inputMetadata, feeds);
     if (fixed) return inParts(feeds, fixed, true, (part) => this.#once(session, part));
     const key = limitKey(manifest, device);
     const attempt = async (part: Feeds): Promise<Fetched> => {
       const rows = freeRows(session.inputMetadata, part);
-      if (!rows && batched) {
-        // As many rows as the file fixes: they come back as they do when there are more.
-        const count = Object.values(part)[0]?.dims[0] ?? 1;
-        return joinRows([await this.#once(session, part)], [count], count);
-      }
       const limit = Math.min(this.#limits.get(key) ?? Number.POSITIVE_INFINITY, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
       if (rows && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
       // What is left of a batch. Where rows run one by one anyway, all of them are alone.
       const left = rows?.rows === 1 && limit > 1 && device === "cpu" && (batched || part !== feeds);
       const twice = left && (await this.#differsAlone(session, manifest));
       try {
-        return twice ? joinRows([await this.#once(session, doubled(part, rows.names))], [2], 1) : await this.#once(session, part);
+        if (twice) return joinRows([await this.#once(session, doubled(part, rows.names))], [2], 1);
+        const fetched = await this.#once(session, part);
+        if (rows || !batched) return fetched;
+        // As many rows as the file fixes: they come back as they do when there are more.
+        const count = Object.values(part)[0]?.dims[0] ?? 1;
+        return joinRows([fetched], [count], count);
       } catch (cause) {
         if (!isOutOfMemory(cause)) throw cause;
         if (!rows || (rows.rows === 1 && !twice)) throw outOfMemory(manifest, device, "has not enough memory for one row", cause);
@@ -243,7 +244,8 @@ export class Sessions {
         return attempt(part);
       }
     };
-    return attempt(feeds);
+    const fetched = await attempt(feeds);
+    return batched && freeRows(session.inputMetadata, feeds) ? withoutFixed(fetched, session.outputMetadata) : fetched;
   }
 
   /**
@@ -284,22 +286,15 @@ export class Sessions {
     const runtime = await this.#loadRuntime();
     const tensors: Record<string, Tensor> = {};
     for (const [name, { data, dims }] of Object.entries(feeds)) {
-      tensors[name] =
-        data instanceof Float32Array
-          ? new runtime.Tensor("float32", data, dims)
-          : data instanceof Int32Array
-            ? new runtime.Tensor("int32", data, dims)
-            : new runtime.Tensor("int64", data, dims);
+      const meta = session.inputMetadata.find((input) => input.name === name);
+      const type = meta?.isTensor ? meta.type : typeOf(data);
+      // As uint16 by another name: of a Float16Array, which Tensor makes of halves where there is one (Node 24), the binding reads no bytes (onnxruntime-node 1.30).
+      if (type === "float16") tensors[name] = Object.assign(new runtime.Tensor("uint16", elementsOf(data, type) as Uint16Array, dims), { type });
+      else tensors[name] = new runtime.Tensor(type as "float32", elementsOf(data, type) as Float32Array, dims);
     }
     const outputs = await session.run(tensors);
     const fetched: Fetched = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      const data = tensor.data;
-      fetched[name] = {
-        data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number),
-        dims: [...tensor.dims],
-      };
-    }
+    for (const [name, tensor] of Object.entries(outputs)) fetched[name] = { data: floatsOf(tensor.type, tensor.data), dims: [...tensor.dims] };
     return fetched;
   }
 }

@@ -40,6 +40,9 @@ const KNOWN: readonly [architecture: RegExp, task: string, family: string][] = [
   [/ForImageClassification$/i, "image-classification", "imagenet-classifier"],
 ];
 
+const FLOATS = new Set(["float32", "float16"]);
+const WHOLE = new Set(["uint8", "int32", "int64"]);
+
 /** Names that exporters give to an embedding, best first. */
 const EMBEDDINGS = ["image_embeds", "text_embeds", "audio_embeds", "sentence_embedding", "embeddings", "embedding", "pooler_output", "last_hidden_state"];
 
@@ -97,11 +100,13 @@ function preprocess({ inputs, config, preprocessor, tokenizer, files }: Evidence
     return;
   }
   if (image) return imagePreprocess(image, preprocessor, set, result);
-  const wave = inputs.find((input) => input.dims.length === 2 && input.type === "float32");
   const rate = preprocessor?.["sampling_rate"];
+  // Whole numbers of two dimensions can be anything, unless somebody speaks of a sampling rate.
+  const wave = inputs.find((input) => input.dims.length === 2 && (FLOATS.has(input.type) || (typeof rate === "number" && WHOLE.has(input.type))));
   if (wave) {
     const samples = wave.dims[1];
-    if (typeof rate === "number" && typeof samples === "number") set("preprocess", { kind: "audio", sampleRate: rate, windowSeconds: samples / rate }, "preprocessor_config.json and the ONNX file");
+    if (WHOLE.has(wave.type)) result.open.push({ field: "preprocess", option: "--preprocess", question: `Sample rate, window and scale of the ${wave.type} sound input ${wave.name} (YAML: {kind: audio, sampleRate: ${rate}, windowSeconds: 1, scale: 32768} for samples of 16 bits)?` });
+    else if (typeof rate === "number" && typeof samples === "number") set("preprocess", { kind: "audio", sampleRate: rate, windowSeconds: samples / rate }, "preprocessor_config.json and the ONNX file");
     else result.open.push({ field: "preprocess", option: "--preprocess", question: `Sample rate and window of the sound input ${wave.name} (YAML: {kind: audio, sampleRate: 16000, windowSeconds: 1})?` });
   } else if (preprocessor !== null) {
     set("preprocess", { kind: "processor" }, "preprocessor_config.json");
@@ -118,6 +123,15 @@ function imagePreprocess(input: TensorInfo, preprocessor: Record<string, unknown
   const std = triple(preprocessor?.["image_std"]);
   const stated = sizeOf(preprocessor);
   const size = fixed ?? stated?.size ?? null;
+  const resample = RESAMPLE[Number(preprocessor?.["resample"] ?? 2)] ?? "bilinear";
+  if (WHOLE.has(input.type)) {
+    // Whole numbers are the bytes themselves: what is left of the normalisation is inside the graph, whatever the configuration of its float32 sister says.
+    const whole = { kind: "image", ...(size === null ? {} : { size }), fit: stated?.fit ?? "fill", ...(stated?.resize === undefined ? {} : { resize: stated.resize }), resample, scale: 1, ...(layout === "nhwc" ? { layout } : {}) };
+    if (size !== null) return set("preprocess", whole, `the ONNX file${preprocessor === null ? "" : " and preprocessor_config.json"}: ${input.type} pixels are 0..255`);
+    result.open.push({ field: "preprocess", option: "--preprocess", question: `How large are the ${input.type} pictures of ${input.name} (YAML: {kind: image, size: [224, 224], scale: 1${layout === "nhwc" ? ", layout: nhwc" : ""}})?` });
+    result.fields["preprocess"] = whole;
+    return;
+  }
   if (preprocessor === null || mean === null || std === null || size === null) {
     const known = size === null ? "" : `, size ${size.join("×")}`;
     result.open.push({ field: "preprocess", option: "--preprocess", question: `How do pictures go in (imagenet, clip, 0..1, -1..1, 0..255, 0..255-bgr, or a YAML map${known})?` });
@@ -129,7 +143,7 @@ function imagePreprocess(input: TensorInfo, preprocessor: Record<string, unknown
   set(
     "preprocess",
     {
-      ...{ kind: "image", size, fit: stated?.fit ?? "fill", ...(stated?.resize === undefined ? {} : { resize: stated.resize }), resample: RESAMPLE[Number(preprocessor["resample"] ?? 2)] ?? "bilinear" },
+      ...{ kind: "image", size, fit: stated?.fit ?? "fill", ...(stated?.resize === undefined ? {} : { resize: stated.resize }), resample },
       ...(normalise ? { mean, std } : {}),
       ...(Math.abs(Number(scale) - 1 / 255) < 1e-9 ? {} : { scale }),
       ...(layout === "nhwc" ? { layout } : {}),
@@ -161,7 +175,7 @@ function triple(value: unknown): number[] | null {
 function outputs({ outputs: all, config }: Evidence, task: string | null, set: Set, result: Inference): void {
   const listed = all.map(tensor);
   if (task !== null && !task.endsWith("-embedding")) return set("outputs", listed, "the ONNX file");
-  const flat = all.filter((output) => output.type === "float32" && (output.dims.length === 2 || output.dims.length === 3));
+  const flat = all.filter((output) => FLOATS.has(output.type) && (output.dims.length === 2 || output.dims.length === 3));
   const chosen = EMBEDDINGS.map((name) => flat.find((output) => output.name === name)).find((output) => output !== undefined) ?? (flat.length === 1 ? flat[0] : undefined);
   if (!chosen || task === null) {
     set("outputs", listed, "the ONNX file");

@@ -17,7 +17,7 @@ const preprocessSchema = z.discriminatedUnion("kind", [
     mean: triple.default([0, 0, 0]).describe("Subtracted per channel (in the order of `color`) after scaling."),
     std: triple.default([1, 1, 1]).describe("Divides per channel after the mean is subtracted."),
     color: z.enum(["rgb", "bgr"]).default("rgb").describe("Order of the channels."),
-    scale: z.number().positive().default(1 / 255).describe("Multiplies the byte values first."),
+    scale: z.number().positive().default(1 / 255).describe("Multiplies the byte values first; 1 for an input of whole numbers (uint8, int32, int64)."),
     layout: z.enum(["nchw", "nhwc"]).default("nchw").describe("Order of the input's dimensions."),
   }),
   z.strictObject({
@@ -25,6 +25,7 @@ const preprocessSchema = z.discriminatedUnion("kind", [
     sampleRate: z.int().positive().describe("Hz, mono."),
     windowSeconds: z.number().positive().describe("Length of one window."),
     pad: z.enum(["repeat", "zero"]).default("zero").describe("How a short window is filled."),
+    scale: z.number().positive().optional().describe("waveform: multiplies the samples, which are −1..1; 32768 for a model of 16-bit sound."),
     features: z.enum(["waveform", "processor"]).default("waveform").describe("`waveform`: samples go in as they are; `processor`: through the feature extractor of preprocessor_config.json."),
   }),
   z.strictObject({

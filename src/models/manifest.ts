@@ -43,7 +43,7 @@ function contradictions(manifest: Manifest): string[] {
     if (!paths.some((path) => path.endsWith(".onnx"))) problems.push("files: none of them is an .onnx");
     if (manifest.inputs.length === 0) problems.push("inputs: at least one");
     if (manifest.output === null && manifest.outputs.length === 0) problems.push("output or outputs: at least one");
-    problems.push(...misfit(manifest));
+    problems.push(...misfit(manifest), ...coarse(manifest));
   }
   return problems;
 }
@@ -58,6 +58,28 @@ function misfit({ inputs, preprocess }: Manifest): string[] {
   if (takes.every((size, i) => typeof size === "string" || size === made[i])) return [];
   return [`preprocess: makes ${preprocess.layout} [${made.join(", ")}], input ${picture.name} takes [${takes.join(", ")}]`];
 }
+
+/** An integer input rounds what it gets: pixels of 0…1 and samples of −1…1 would be next to nothing, and no item would fail. `LEVELS`: 7 bits, what int8 has on one side of 0. */
+const LEVELS = 127;
+
+function coarse({ inputs, preprocess }: Manifest): string[] {
+  const input = inputs[0];
+  if (!input || !["uint8", "int32", "int64"].includes(input.type)) return [];
+  const takes = `input ${input.name} takes ${input.type === "uint8" ? "whole numbers of 0…255" : "whole numbers"} (${input.type})`;
+  if (preprocess.kind === "image") {
+    const { mean, std, scale } = preprocess;
+    const [low, high] = [Math.min(...mean.map((m, c) => -m / std[c]!)), Math.max(...mean.map((m, c) => (255 * scale - m) / std[c]!))];
+    const fine = std.every((s) => (255 * scale) / s >= LEVELS);
+    if (fine && (input.type !== "uint8" || (low > -0.5 && high < 255.5))) return [];
+    return [`preprocess: makes pixels of ${brief(low)}…${brief(high)}, ${takes}: \`scale: 1\` without mean and std leaves them as they are`];
+  }
+  if (preprocess.kind !== "audio" || preprocess.features === "processor") return [];
+  const { scale = 1 } = preprocess;
+  if (input.type === "uint8") return [`preprocess: makes samples of −${brief(scale)}…${brief(scale)}, ${takes}: sound goes into float32, float16, int32 or int64 only`];
+  return scale >= LEVELS ? [] : [`preprocess: makes samples of −${brief(scale)}…${brief(scale)}, ${takes}: \`scale: 32768\` makes those of 16-bit sound`];
+}
+
+const brief = (value: number): string => String(Number(value.toFixed(2)));
 
 /** The files are looked for when somebody asks for one: a catalogue of many models costs a run with few of them nothing. */
 function resolved(manifest: Manifest, origin: string, locate: Locate): ModelManifest {

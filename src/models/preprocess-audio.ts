@@ -22,7 +22,7 @@ export function validSamples(item: GridItem): Float32Array {
 
 /**
  * Mono windows → one private Float32Array [n, windowSamples]. A short window (the end of a medium) is filled by repeating what there
- * is, or with zeros; a longer one is cut. With `scratch` the result is only valid until its next `take`.
+ * is, or with zeros; a longer one is cut. All are multiplied by the manifest's `scale`. With `scratch` the result is only valid until its next `take`.
  */
 export function audioBatch(items: readonly GridItem[], preprocess: AudioPreprocess, scratch?: Scratch): Float32Array<ArrayBuffer> {
   const length = windowSamples(preprocess);
@@ -36,6 +36,8 @@ export function audioBatch(items: readonly GridItem[], preprocess: AudioPreproce
       for (let filled = samples.length; filled < length; filled *= 2) row.copyWithin(filled, 0, Math.min(filled, length - filled));
     } else row.fill(0, samples.length);
   }
+  const { scale = 1 } = preprocess;
+  if (scale !== 1) for (let n = 0; n < out.length; n++) out[n]! *= scale;
   return out;
 }
 

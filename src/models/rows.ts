@@ -24,7 +24,9 @@ export function splitRows(outputs: Fetched, manifest: ModelManifest, rows: numbe
   const { name, dims, pooling, normalised } = embeddingOf(manifest);
   const output = outputs[name];
   const tokens = pooling === "none" ? 1 : (output?.dims[1] ?? 0);
-  if (!output || tokens === 0 || output.data.length !== rows * tokens * dims || (pooling === "mean" && mask && mask.length !== rows * tokens)) {
+  // One row may come without a dimension of its own; several in another order would be cut across.
+  const lacksRows = rows > 1 && output?.dims[0] !== rows;
+  if (!output || lacksRows || tokens === 0 || output.data.length !== rows * tokens * dims || (pooling === "mean" && mask && mask.length !== rows * tokens)) {
     const found = output ? `[${output.dims.join(", ")}]` : Object.keys(outputs).join(", ");
     throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${rows}, ${pooling === "none" ? "" : "tokens, "}${dims}]`, {
       hint: `Correct output in models/${manifest.id}.yaml: the last dimension must be the vector.`,
@@ -86,7 +88,8 @@ export async function runRows(model: ModelHandle, feeds: Feeds): Promise<Fetched
 
 /**
  * `rows` rows from runs of `counts` rows each. What a run gives once for all its rows is passed on as the first run gave it ([1, …], SAM's positions); what a run of one row
- * gives without a dimension for rows gets one. An output that is neither has no rows to join: it becomes empty, which `rowOf` refuses where it is read.
+ * gives without a dimension for rows gets one. An output that is neither, or whose rows differ in size, has no rows to join: it keeps the first run's dims without its numbers,
+ * which `rowOf` and `splitRows` refuse where it is read.
  */
 export function joinRows(parts: readonly Fetched[], counts: readonly number[], rows: number): Fetched {
   const joined: Fetched = {};
@@ -94,9 +97,8 @@ export function joinRows(parts: readonly Fetched[], counts: readonly number[], r
   for (const [name, first] of Object.entries(parts[0] ?? {})) {
     const outputs = parts.map((part) => part[name]!);
     const byRows = outputs.every(({ dims }, i) => dims[0] === counts[i]);
-    const alike = outputs.every(({ data }) => data.length === first.data.length);
-    if (byRows || (single && alike)) {
-      const stride = first.data.length / counts[0]!;
+    const stride = first.data.length / counts[0]!;
+    if ((byRows || single) && outputs.every(({ data }, i) => data.length === stride * counts[i]!)) {
       const data = new Float32Array(rows * stride);
       let offset = 0;
       for (const { data: from } of outputs) {
@@ -104,7 +106,7 @@ export function joinRows(parts: readonly Fetched[], counts: readonly number[], r
         offset += from.length;
       }
       joined[name] = { data, dims: [rows, ...(byRows ? first.dims.slice(1) : first.dims)] };
-    } else joined[name] = !single && first.dims[0] === 1 ? first : { data: new Float32Array(0), dims: [0, ...first.dims.slice(1)] };
+    } else joined[name] = !single && first.dims[0] === 1 ? first : { data: new Float32Array(0), dims: first.dims };
   }
   return joined;
 }

@@ -87,6 +87,9 @@ function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowEr
   });
 }
 
+/** What a manifest's first input gets. */
+const MEDIA: Partial<Record<ModelManifest["preprocess"]["kind"], string>> = { image: "pixels", audio: "samples" };
+
 /**
  * The ONNX file's inputs and outputs against the manifest. A symbolic dimension of the file takes any size; a fixed first dimension
  * of the file is a fixed batch, which the sessions loop over. Throws MODEL_SHAPE, which shows both.
@@ -97,6 +100,7 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
     const found = inputs.find((i) => i.name === wanted.name);
     if (!found) problems.push(`input "${wanted.name}": not in the file, which has ${inputs.map(show).join(", ")}`);
     else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`input: found ${show(found)}, expected ${show(wanted)}`);
+    else if (found.type === "bool" && wanted === manifest.inputs[0] && MEDIA[manifest.preprocess.kind]) problems.push(`input: found ${show(found)}, expected ${MEDIA[manifest.preprocess.kind]} as float32, float16, uint8, int32 or int64`);
   }
   for (const found of inputs) {
     if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${show(found)}, which the manifest does not name`);
@@ -110,8 +114,8 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
   const output = embedding && outputs.find((o) => o.name === embedding.name);
   const last = output?.dims.at(-1);
   if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
-  else if (output && (output.type !== "float32" || (typeof last === "number" && last !== embedding!.dims))) {
-    problems.push(`output: found ${show(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}]`);
+  else if (output && ((output.type !== "float32" && output.type !== "float16") || (typeof last === "number" && last !== embedding!.dims))) {
+    problems.push(`output: found ${show(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
   }
   if (problems.length > 0) {
     throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
+import { OnnxGraph } from "../../models/build/onnx-writer.js";
 import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
@@ -226,6 +227,25 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
   await json<ModelsRmDocument>("rm", "eyes");
   assert.equal((await run("show", "eyes")).code, 2);
   assert.ok(existsSync(join(root, "eyes.onnx")));
+});
+
+test("add: a picture model of bytes needs no preset, one that does not fit is refused", async (t) => {
+  const { root, run, json } = await place(t);
+  const graph = new OnnxGraph("bytes", "tests");
+  const pixels = graph.op("Cast", [graph.input("pixels", "uint8", [1, 8, 8, 3])], { to: 1 });
+  graph.output(graph.op("ReduceMean", [pixels], { axes: [1, 2], keepdims: 0 }), "scores", "float32", [1, 3]);
+  writeFileSync(join(root, "bytes.onnx"), graph.encode());
+  const added = await json<ModelsAddDocument>("add", "bytes.onnx", "--task", "image-classification", "--licence", "MIT");
+  assert.equal(added.inferred["preprocess"], "the ONNX file: uint8 pixels are 0..255");
+  assert.deepEqual((await json<ModelsVerifyDocument>("verify", "bytes")).ok, true);
+  const { preprocess, inputs } = await json<ModelDocument>("show", "bytes");
+  assert.ok(preprocess.kind === "image");
+  assert.deepEqual([inputs[0]!.type, preprocess.scale, preprocess.mean, preprocess.layout], ["uint8", 1, [0, 0, 0], "nhwc"]);
+  const wrong = await run("add", "bytes.onnx", "--id", "other", "--task", "image-classification", "--licence", "MIT", "--preprocess", "imagenet");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /makes pixels of -2\.12…2\.64, input pixels takes whole numbers of 0…255 \(uint8\): `scale: 1` without mean and std.*\nhint: Nothing was written/);
+  const swapped = await json<ModelsAddDocument>("add", "bytes.onnx", "--id", "swapped", "--task", "image-classification", "--licence", "MIT", "--preprocess", "0..255-bgr");
+  assert.equal(swapped.code, 0, swapped.yaml);
 });
 
 test("add hf: a repository's configuration tells task, preprocessing and licence; the manifest is pinned to the commit", async (t) => {

@@ -113,6 +113,8 @@ test("classifier: probabilities sum to one, best first, the first of equals firs
   const second = classify(outputs, 1, 2, model, { top: 9, minScore: 0 });
   assert.deepEqual(second.map(({ label }) => label), ["b", "a", "c"]);
   assert.ok(Math.abs(second.reduce((sum, { score }) => sum + score, 0) - 1) < 1e-12);
+  const endless = { y: { data: Float32Array.of(1, Infinity, 3), dims: [1, 3] } };
+  assert.throws(() => classify(endless, 0, 1, model, { top: 3, minScore: 0.1 }), { code: "MODEL_OUTPUT", message: /y is Infinity at number 1 of an item/ });
   assert.deepEqual([...activated(Float32Array.of(1000, 1001), "softmax")].map((x) => x.toFixed(3)), ["0.269", "0.731"]);
 });
 

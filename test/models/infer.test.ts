@@ -53,3 +53,36 @@ test("which of several outputs is the vector is asked for, not guessed", () => {
   assert.deepEqual(open.map(({ option }) => option), ["--output"]);
   assert.equal(fields["output"], undefined);
 });
+
+test("whole numbers are the bytes of a picture: nothing is asked, and a configuration tells size and filter alone", () => {
+  const bytes = (type: string, dims: (number | string)[], preprocessor: Record<string, unknown> | null = null) => infer(evidence({ inputs: [tensor("x", dims, type)], outputs: [tensor("y", ["n", 21])], preprocessor }), "image-classification");
+  for (const type of ["uint8", "int32", "int64"]) {
+    const { fields, from, open } = bytes(type, [1, 257, 257, 3]);
+    assert.deepEqual(open, []);
+    assert.deepEqual(fields["inputs"], [{ name: "x", type, dims: ["n", 257, 257, 3] }]);
+    assert.deepEqual(fields["preprocess"], { kind: "image", size: [257, 257], fit: "fill", resample: "bilinear", scale: 1, layout: "nhwc" });
+    assert.match(from["preprocess"]!, new RegExp(`^the ONNX file: ${type} pixels are 0\\.\\.255$`));
+  }
+  const configured = bytes("uint8", ["n", 3, "h", "w"], { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5], size: { shortest_edge: 256 }, do_center_crop: true, crop_size: 224, resample: 3 });
+  assert.deepEqual(configured.fields["preprocess"], { kind: "image", size: [224, 224], fit: "cover", resize: 256, resample: "bicubic", scale: 1 });
+  const unsized = bytes("uint8", ["n", 3, "h", "w"]);
+  assert.deepEqual(unsized.open.map(({ option, question }) => [option, /How large are the uint8 pictures of x .*scale: 1/.test(question)]), [["--preprocess", true]]);
+});
+
+test("half precision is prepared as float32 is, vectors included", () => {
+  const { fields, open } = infer(evidence({ inputs: [tensor("pixel_values", ["n", 3, 224, 224], "float16")], outputs: [tensor("image_embeds", ["n", 8], "float16")], config: { architectures: ["Dinov2Model"] }, preprocessor: { image_mean: [0.1, 0.2, 0.3], image_std: [0.4, 0.5, 0.6], size: 224 } }));
+  assert.deepEqual(open, []);
+  assert.deepEqual(fields["inputs"], [{ name: "pixel_values", type: "float16", dims: ["n", 3, 224, 224] }]);
+  assert.deepEqual((fields["preprocess"] as Record<string, unknown>)["mean"], [0.1, 0.2, 0.3]);
+  assert.deepEqual(fields["output"], { name: "image_embeds", dims: 8, normalised: "unit" });
+  const sound = infer(evidence({ inputs: [tensor("wave", ["n", 16000], "float16")], outputs: [tensor("y", ["n", 5])], preprocessor: { sampling_rate: 16000 } }), "audio-events");
+  assert.deepEqual(sound.fields["preprocess"], { kind: "audio", sampleRate: 16000, windowSeconds: 1 });
+  assert.deepEqual(sound.open, []);
+});
+
+test("sound in whole numbers: what one of them stands for is asked for", () => {
+  const of = (preprocessor: Record<string, unknown> | null) => infer(evidence({ inputs: [tensor("wave", ["n", 16000], "int32")], outputs: [tensor("y", ["n", 5])], preprocessor }), "audio-events").open;
+  assert.match(of({ sampling_rate: 16000 })[0]!.question, /scale of the int32 sound input wave .*sampleRate: 16000.*scale: 32768/);
+  // Without a sampling rate nothing says that this is sound.
+  assert.match(of(null)[0]!.question, /How are its inputs made/);
+});

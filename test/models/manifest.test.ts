@@ -133,6 +133,41 @@ test("shapes: a symbolic dimension of the file takes any size, a fixed one only 
   assert.throws(() => verifyModelShape(manifest, [...input(["n", 3, 4, 4]), { name: "mask", type: "int64", dims: ["n"] }], output), /mask/);
 });
 
+test("types: what cannot hold pixels or samples is refused, a half-precision vector is none the worse", () => {
+  const manifest = tinyModel();
+  const [pixels] = manifest.inputs;
+  const of = (type: string, vector = "float32"): void => verifyModelShape({ ...manifest, inputs: [{ ...pixels!, type }] }, [{ name: "pixels", type, dims: ["n", 3, 4, 4] }], [{ name: "vector", type: vector, dims: ["n", 3] }]);
+  for (const type of ["float32", "float16", "uint8", "int32", "int64"]) of(type);
+  assert.throws(() => of("bool"), { code: "MODEL_SHAPE", message: /input: found pixels: bool\[n, 3, 4, 4\], expected pixels as float32, float16, uint8, int32 or int64/ });
+  of("float32", "float16");
+  assert.throws(() => of("float32", "int64"), { code: "MODEL_SHAPE", message: /output: found vector: int64\[n, 3\], expected vector: float32\[…, 3\] or float16/ });
+});
+
+test("an input of whole numbers gets numbers that rounding leaves different", () => {
+  const image = (type: string, preprocess: object): string => problems([{ name: "x", type, dims: ["n", 3, 8, 8] }], { kind: "image", size: [8, 8], ...preprocess });
+  const audio = (type: string, preprocess: object): string => problems([{ name: "x", type, dims: ["n", 16000] }], { kind: "audio", sampleRate: 16000, windowSeconds: 1, ...preprocess });
+  function problems(inputs: object[], preprocess: object): string {
+    try {
+      parseManifest(stringify({ ...wire, inputs, preprocess }), "/models/m.yaml");
+      return "";
+    } catch (thrown) {
+      return (thrown as Error).message;
+    }
+  }
+  for (const type of ["uint8", "int32", "int64"]) {
+    assert.equal(image(type, { scale: 1 }), "");
+    assert.match(image(type, {}), new RegExp(`preprocess: makes pixels of 0…1, input x takes whole numbers.*\\(${type}\\): \`scale: 1\` without mean and std`));
+  }
+  assert.equal(image("int32", { scale: 1, mean: [128, 128, 128] }), "");
+  assert.match(image("uint8", { scale: 1, mean: [128, 128, 128] }), /makes pixels of -128…127, input x takes whole numbers of 0…255/);
+  assert.match(image("int32", { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }), /pixels of -1…1/);
+  for (const type of ["float32", "float16", "bool"]) assert.equal(image(type, {}), "");
+  assert.match(audio("int32", {}), /makes samples of −1…1, input x takes whole numbers \(int32\): `scale: 32768` makes those of 16-bit sound/);
+  assert.equal(audio("int64", { scale: 32768 }), "");
+  assert.match(audio("uint8", { scale: 128 }), /sound goes into float32, float16, int32 or int64 only/);
+  assert.equal(audio("int32", { features: "processor" }), "");
+});
+
 test("models/manifest.schema.json is the schema of today, and describes every field a person writes", () => {
   const written = JSON.parse(readFileSync(join(modelsDir, "manifest.schema.json"), "utf8")) as Record<string, unknown>;
   assert.deepEqual(written, JSON.parse(JSON.stringify(manifestJsonSchema())), "stale: npm run generate");

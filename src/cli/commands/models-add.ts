@@ -165,7 +165,7 @@ async function write(candidate: Candidate, options: AddOptions): Promise<ModelsA
   const answer = (option: string): string | undefined => given(`--${option}`) ?? answers.get(`--${option}`);
   const fields: Record<string, unknown> = { ...inference.fields };
   const preset = answer("preprocess");
-  if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...(fields["preprocess"] as object), ...IMAGE_PRESETS[preset] } : yamlMap(preset, Object.keys(IMAGE_PRESETS));
+  if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...shapeOf(fields["preprocess"]), ...IMAGE_PRESETS[preset] } : yamlMap(preset, Object.keys(IMAGE_PRESETS));
   vector(fields, answer("output"), answer("dims"));
   const value = {
     ...{ id, task: fields["task"], family: options.family ?? fields["family"] ?? "generic", summary: options.summary ?? candidate.summary },
@@ -191,6 +191,12 @@ async function write(candidate: Candidate, options: AddOptions): Promise<ModelsA
   await candidate.install(id);
   replaceFile(manifest, yaml);
   return { id, manifest, yaml, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
+}
+
+/** What is known of a picture but for its normalisation, which a preset says whole. */
+function shapeOf(preprocess: unknown): object {
+  const { mean: _mean, std: _std, scale: _scale, color: _color, ...shape } = (preprocess ?? {}) as Record<string, unknown>;
+  return shape;
 }
 
 function yamlMap(text: string, presets: readonly string[]): unknown {

@@ -10,12 +10,13 @@ export type Outputs = Record<string, { data: Float32Array; dims: number[] }>;
 export function rowOf(outputs: Outputs, name: string, i: number, items: number, multipleOf: number, manifest: ModelManifest): Float32Array {
   const output = outputs[name];
   const length = output ? output.data.length / items : Number.NaN;
-  if (!output || output.dims[0] !== items || !carriesRows(name, manifest) || !Number.isInteger(length) || length === 0 || length % multipleOf !== 0) {
+  if (!output || output.dims[0] !== items || !Number.isInteger(length) || length === 0 || length % multipleOf !== 0) {
     const found = output ? `${name} [${output.dims.join(", ")}]` : Object.keys(outputs).join(", ");
-    const lacksRows = output !== undefined && (output.dims[0] !== items || !carriesRows(name, manifest));
+    const lacksRows = output !== undefined && (output.dims[0] !== items || output.data.length === 0);
+    const alone = manifest.settings["rows"] === "alone";
     throw new FlowError("MODEL_OUTPUT", `model ${manifest.id}: found ${found}, expected ${name} [${items}, …${multipleOf > 1 ? `, ${multipleOf}` : ""}]`, {
       hint: lacksRows
-        ? `Its first dimension has to be the items of the batch. \`settings: { rows: alone }\` in ${manifest.origin} runs them one by one; an output whose size depends on what is seen cannot be read.`
+        ? `${alone ? "Every item has to give as many numbers:" : `Its first dimension has to be the items of the batch. \`settings: { rows: alone }\` in ${manifest.origin} runs them one by one;`} an output whose size depends on what is seen cannot be read.`
         : `Correct outputs and family in ${manifest.origin}.`,
       permanent: true,
     });
@@ -31,13 +32,6 @@ export function notFinite(manifest: Pick<ModelManifest, "id" | "origin">, name: 
     hint: `Half precision and wrongly scaled inputs overflow: check preprocess in ${manifest.origin}, or use the fp32 file.`,
     permanent: true,
   });
-}
-
-/** Whether the manifest's first dimension of an output can be the batch: a number above 1 where the input's is free never is. */
-function carriesRows(name: string, { inputs, outputs, settings }: ModelManifest): boolean {
-  const lead = outputs.find((output) => output.name === name)?.dims[0];
-  if (settings["rows"] === "alone" || typeof lead !== "number" || lead === 1) return true;
-  return typeof inputs[0]?.dims[0] === "number";
 }
 
 /** Settings of a manifest that its family reads. Throws MODEL_MANIFEST, which names the model and the fields. */

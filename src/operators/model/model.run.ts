@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FlowError, Frames, Labels, Value, defineOperator, type BatchFunction, type ModelHandle, type ModelManifest } from "../../contracts/index.js";
 import { audioFeeds } from "../../models/audio-feeds.js";
-import { activated } from "../../models/families/classifier.js";
+import { activated, scoresOf } from "../../models/families/classifier.js";
 import { labelsOf } from "../../models/families/labels.js";
 import { notFinite, rowOf, type Outputs } from "../../models/families/outputs.js";
 import { audioPreprocess } from "../../models/preprocess-audio.js";
@@ -54,7 +54,7 @@ export function postProcess(row: Outputs[string]["data"], dims: number[], { outp
       return finite(Float32Array.from(activated(row, post)));
     case "argmax":
     case "labels": {
-      const scores = activated(row, activation);
+      const scores = scoresOf(row, activation, output, manifest);
       const names = manifest.labels === null && !Array.isArray(manifest.settings["classes"]) ? [] : labelsOf(manifest as ModelManifest);
       const order = Array.from(scores, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
       const best = post === "argmax" ? order.slice(0, 1) : order.slice(0, top).filter((index) => scores[index]! >= min_score);

@@ -61,6 +61,69 @@ describe("model.run", () => {
     await assert.rejects(run(manifest, frames, { output: "nothing" }), { code: "MODEL_OUTPUT", message: /means, rows.*nothing/ });
   });
 
+  /** A model whose output `found` is made of the pictures' channels, [n, 3]. */
+  function standIn(id: string, batch: "n" | 1, make: (graph: OnnxGraph, pixels: string) => string, dims: (number | string)[], settings: object = {}): ReturnType<typeof buildModel>["manifest"] {
+    const graph = new OnnxGraph(id, "tests");
+    graph.output(make(graph, graph.input("pixels", "float32", [batch, 3, 8, 8])), "found", "float32", dims);
+    return buildModel(id, { task: "anything", inputs: [{ name: "pixels", dims: ["n", 3, 8, 8] }], outputs: [{ name: "found", dims }], preprocess: { kind: "image", size: [8, 8] }, settings }, { "model.onnx": graph }).manifest;
+  }
+  const overAll = (graph: OnnxGraph, pixels: string): string => graph.op("ReduceMean", [pixels], { axes: [0, 2, 3], keepdims: 0 });
+  const twice = (graph: OnnxGraph, pixels: string): string => {
+    const mean = graph.op("ReduceMean", [pixels], { axes: [2, 3], keepdims: 0 });
+    return graph.op("Concat", [mean, graph.op("Mul", [mean, graph.scalar(2)])], { axis: 0 });
+  };
+  const [one, three] = [frames.slice(0, 1), frames.slice(0, 3)];
+
+  test("what is made of the whole batch belongs to no item: refused at every batch size, unless items run alone", async () => {
+    const mean = standIn("mean", "n", overAll, [3]);
+    for (const items of [one, three]) {
+      const hint = new RegExp(`Its first dimension has to be the items of the batch\\. \`settings: \\{ rows: alone \\}\` in ${mean.origin} `);
+      await assert.rejects(run(mean, items, {}), { code: "MODEL_OUTPUT", message: new RegExp(`found found \\[3\\], expected found \\[${items.length}, …\\]`), hint });
+    }
+    const alone = (await run(standIn("alone", "n", overAll, [3], { rows: "alone" }), three, {})) as { dims: number[]; data: number[] }[];
+    const rows = (await run(manifest, three, { output: "means" })) as typeof alone;
+    assert.deepEqual(alone, rows);
+    assert.deepEqual(await run(standIn("alone", "n", overAll, [3], { rows: "alone" }), one, {}), rows.slice(0, 1));
+  });
+
+  test("two rows an item are not read across items, and are the item's own where it runs alone", async () => {
+    const both = standIn("both", "n", twice, ["m", 3]);
+    for (const items of [one, three]) await assert.rejects(run(both, items, {}), { code: "MODEL_OUTPUT", message: new RegExp(`found found \\[\\d, 3\\], expected found \\[${items.length}, …\\]`), hint: /rows: alone/ });
+    const own = standIn("own", "n", twice, ["m", 3], { rows: "alone" });
+    const expected = await run(manifest, three, { output: "rows" });
+    assert.deepEqual(await run(own, three, {}), expected);
+    assert.deepEqual(await run(own, one, {}), expected.slice(0, 1));
+  });
+
+  test("a file for one item whose output has no dimension for it gives the same for one and for three", async () => {
+    const single = standIn("single", 1, overAll, [3]);
+    const expected = await run(manifest, three, { output: "means" });
+    assert.deepEqual(await run(single, three, {}), expected);
+    assert.deepEqual(await run(single, one, {}), expected.slice(0, 1));
+  });
+
+  test("an output as large as what is seen is refused, and the advice is not what the manifest does already", async () => {
+    // So many numbers as the first channel's mean is large.
+    const seen = (graph: OnnxGraph, pixels: string): string => {
+      const mean = graph.op("ReduceMean", [graph.op("Slice", [pixels, graph.ints(0), graph.ints(1), graph.ints(1)])], { keepdims: 0 });
+      return graph.op("Range", [graph.scalarInt(0), graph.op("Cast", [graph.op("Mul", [mean, graph.constant([], Float32Array.of(1000))])], { to: 7 }), graph.scalarInt(1)]);
+    };
+    const ints = (id: string, settings: object): ReturnType<typeof standIn> => standIn(id, "n", (graph, pixels) => graph.op("Cast", [seen(graph, pixels)], { to: 1 }), ["k"], settings);
+    await assert.rejects(run(ints("seen", {}), three, {}), { code: "MODEL_OUTPUT", hint: /rows: alone/ });
+    await assert.rejects(run(ints("seen-alone", { rows: "alone" }), three, {}), { code: "MODEL_OUTPUT", message: /expected found \[3, …\]/, hint: "Every item has to give as many numbers: an output whose size depends on what is seen cannot be read." });
+  });
+
+  test("numbers that are none are no result", async () => {
+    const root = (graph: OnnxGraph, pixels: string): string => graph.op("Sqrt", [graph.op("Sub", [graph.op("ReduceMean", [pixels], { axes: [2, 3], keepdims: 0 }), graph.scalar(2)])]);
+    const nan = standIn("nan", "n", root, ["n", 3]);
+    for (const post of ["raw", "labels", "unit"]) await assert.rejects(run(nan, one, { post }), { code: "MODEL_OUTPUT", message: /model nan: found is NaN at number 0 of an item, expected finite numbers/, hint: /Half precision.*nan\.yaml/ });
+    const over = standIn("over", "n", (graph, pixels) => graph.op("Div", [graph.op("ReduceMax", [pixels], { axes: [2, 3], keepdims: 0 }), graph.scalar(0)]), ["n", 3], { classes: ["red", "green", "blue"] });
+    await assert.rejects(run(over, one, {}), { code: "MODEL_OUTPUT", message: /model over: found is Infinity at number 0/ });
+    // A softmax over infinite logits has no scores, and none would pass the bar.
+    await assert.rejects(run(over, one, { post: "labels" }), { code: "MODEL_OUTPUT", message: /found is Infinity at number 0/ });
+    await assert.rejects(run(over, one, { post: "argmax", activation: "none" }), { code: "MODEL_OUTPUT" });
+  });
+
   test("windows of sound", async () => {
     const graph = new OnnxGraph("level", "tests");
     graph.output(graph.op("ReduceMean", [graph.op("Abs", [graph.input("waveform", "float32", ["n", 1600])])], { axes: [1], keepdims: 1 }), "level", "float32", ["n", 1]);
