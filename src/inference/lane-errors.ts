@@ -41,15 +41,14 @@ export function openingEnded(task: OpeningTask, worker: string, endings: readonl
   const last = endings.at(-1)!;
   const [first, ...more] = endings.map(({ how }) => how);
   const how = more.length > 0 && more.every((one) => one === first) ? `${first}, twice` : [first, ...more].join(", the next one ");
-  return new FlowError(last.code, `${undone(task)}: ${modelsOf(task).length === 1 ? "its" : "the"} ${worker} ${how}${last.words}`, { hint: openingHint(task, last), exit: EXIT.environment, cause: last });
+  return new FlowError(last.code, `${undone(task)}: ${modelsOf(task).length === 1 ? "its" : "the"} ${worker} ${how}${last.words}`, { hint: openingHint(last), exit: EXIT.environment, cause: last });
 }
 
-function openingHint(task: OpeningTask, { because }: WorkerEnded): string {
+function openingHint({ because }: WorkerEnded): string {
   if (because.signal === "SIGKILL") return `${SHORT_OF_MEMORY} fewer workers or a smaller model need less.`;
-  const ids = modelsOf(task);
-  const check = `Check ${ids.length === 1 ? "it" : "them"} alone with \`flow models verify ${ids.join(" ")}\``;
-  if (because.timedOut) return `${check}; where opening only takes long, raise \`timeout\`.`;
-  return `${check}: where that ends the same way, the file or the runtime that opens it is at fault on this machine, and another model has to take its role.`;
+  // Without the model's id: where several end the same way, it is said once.
+  if (because.timedOut) return "Check a model alone with `flow models verify ID`; if opening it only takes long, raise `timeout`.";
+  return "Check a model alone with `flow models verify ID`: if that ends the same way, its file or the runtime that opens it is at fault on this machine, and another model has to take its role.";
 }
 
 export const openingCancelled = (task: OpeningTask): FlowError =>
