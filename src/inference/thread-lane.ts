@@ -16,6 +16,10 @@ const IDLE_TIMEOUT_MS = 3_600_000;
 export class ThreadLane implements Lane {
   readonly #workers: number;
   readonly #pool: Piscina<WorkerTask, WorkerReply>;
+  /** Of tasks that have no reply yet. */
+  readonly #rejections = new Set<(cause: Error) => void>();
+  /** A thread that starts does not keep the event loop turning: without this the process could end in the middle of a task. */
+  readonly #awake = setInterval(() => undefined, 2 ** 30).unref();
 
   constructor({ workers, intraOpThreads, maxQueue, stop }: LaneOptions) {
     this.#workers = workers;
@@ -37,15 +41,34 @@ export class ThreadLane implements Lane {
     });
     // An idle worker that dies is replaced by Piscina; without a listener the event would end the process.
     this.#pool.on("error", () => undefined);
+    // Where a replacement ends before it is ready Piscina makes no other, and what waits would wait for ever. It counts its threads anew after the event.
+    this.#pool.on("workerDestroy", () =>
+      setImmediate(() => {
+        if (this.#pool.threads.length === 0) for (const reject of this.#rejections) reject(new Error("worker threads end as soon as they start"));
+      }),
+    );
   }
 
   async run(task: WorkerTask, { node }: Pick<Terms, "node">): Promise<WorkerReply> {
     // A symbol does not cross to the worker.
     const told: WorkerTask & { [queueOptionsSymbol]: Kind } = { ...task, [queueOptionsSymbol]: { kind: node ?? task.type } };
     try {
-      return await this.#pool.run(told);
+      return await this.#answered(this.#pool.run(told));
     } catch (cause) {
       throw outside(cause, task, node);
+    }
+  }
+
+  async #answered(reply: Promise<WorkerReply>): Promise<WorkerReply> {
+    let reject = (_: Error): void => undefined;
+    const lost = new Promise<never>((_, rejected) => (reject = rejected));
+    this.#rejections.add(reject);
+    this.#awake.ref();
+    try {
+      return await Promise.race([reply, lost]);
+    } finally {
+      this.#rejections.delete(reject);
+      if (this.#rejections.size === 0) this.#awake.unref();
     }
   }
 
@@ -72,6 +95,7 @@ export class ThreadLane implements Lane {
   stop(): void {}
 
   async close(): Promise<void> {
+    clearInterval(this.#awake);
     await this.#pool.destroy();
   }
 }

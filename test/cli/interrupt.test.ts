@@ -86,7 +86,7 @@ test("Ctrl-C while a model's process hangs at its start: 130 at once, the proces
     writeFileSync(graph, `${readFileSync(EGO, "utf8")}\nruntime: { workers: 1, pools: { inference: { isolation: process, timeout: 1h } } }\n`);
     const preload = new URL("../inference/signal-at-start.js", import.meta.url).href;
     const running = start(["run", graph, CLIP, "--store", store, "--json"], { env: { NODE_OPTIONS: `--import ${preload}`, FLOW_TEST_SIGNAL: "SIGSTOP", FLOW_TEST_LOG: log, FLOW_TEST_TIMES: "9" } });
-    while (!existsSync(log) && running.child.exitCode === null) await turn();
+    while (!(existsSync(log) && readFileSync(log, "utf8").endsWith("\n")) && running.child.exitCode === null) await turn();
     running.child.kill("SIGINT");
     const { code, json, stderr } = await running.ended;
     assert.deepEqual([code, json?.status, json?.failures], [130, "interrupted", []], stderr);
