@@ -30,19 +30,24 @@ export function measuredPlan(plan: Plan, store: Store | null): { plan: Plan; unm
   return { plan: refitPlan(plan, memories), unmeasured };
 }
 
-/** Measures what has not been, one model after the other, and remembers it. Throws MEMORY_LIMIT when this machine has no room for one run. */
-export async function measureModels(plan: Plan, store: Store): Promise<string[]> {
+/** Measures what has not been, one model after the other, and remembers it; the ids of those. Throws MEMORY_LIMIT when this machine has no room for one run. `stop` ends it where it is. */
+export async function measureModels(plan: Plan, store: Store, stop: AbortSignal): Promise<string[]> {
   const { unmeasured } = measuredPlan(plan, store);
   if (unmeasured.length === 0) return [];
   const { InferencePool } = await import("../inference/pool.js");
-  await using pool = new InferencePool({ workers: 1, isolation: "process" });
+  await using pool = new InferencePool({ workers: 1, isolation: "process", timeoutMs: plan.runtime.timeoutMs, interrupted: stop });
+  const measured: string[] = [];
   for (const model of unmeasured) {
+    if (stop.aborted) break;
     const memory = await pool.measure(model).catch((thrown: unknown) => {
       const error = toFlowError(thrown);
-      if (error.code !== "WORKER_DIED" && error.code !== "OUT_OF_MEMORY") throw error;
+      if (stop.aborted) return null;
+      if (error.code !== "OUT_OF_MEMORY") throw error;
       throw new FlowError("MEMORY_LIMIT", `Model ${model.id} could not be measured for limits: { rss }, two rows of it do not fit into this machine: ${error.message}`, { hint: "Give its role a smaller model, or make its inputs smaller.", exit: error.exit, cause: error });
     });
+    if (memory === null) break;
     await store.putMemo(memoryKey(model), { kind: "done", value: memory });
+    measured.push(model.id);
   }
-  return unmeasured.map(({ id }) => id);
+  return measured;
 }

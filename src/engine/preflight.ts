@@ -51,7 +51,7 @@ export async function preflight(plan: Plan, inputs: readonly string[], store: St
       unopened.push({ uri: item.uri, error });
     }
   }
-  if (!stop.aborted) await mustWork(plan, [...sources.values()], store, services);
+  if (!stop.aborted) await mustWork(plan, [...sources.values()], store, services, stop);
   // A run that is refused leaves the store as it was: only now is anything said of its media.
   await store.claimPaths(found);
   const opened = new Set([...sources.values()].flatMap((source) => source.uris));
@@ -74,13 +74,13 @@ export function requireFiles(plan: Plan, items: readonly InputItem[]): void {
   }
 }
 
-/** Models, devices and the decoder. Throws all problems as one. */
-async function mustWork(plan: Plan, sources: readonly Source[], store: Store, services: Services): Promise<void> {
+/** Models, devices and the decoder. Throws all problems as one; none when it was stopped on the way. */
+async function mustWork(plan: Plan, sources: readonly Source[], store: Store, services: Services, stop: AbortSignal): Promise<void> {
   const models = new Map<string, ModelManifest>();
   for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
   const wrong = (await Promise.all([services.checkModels([...models.values()]), checkDecoder(plan, sources, store)])).flat();
-  if (wrong.length === 0) wrong.push(...(await services.checkDevices()));
-  if (wrong.length === 0) return;
+  if (wrong.length === 0 && !stop.aborted) wrong.push(...(await services.checkDevices()));
+  if (wrong.length === 0 || stop.aborted) return;
   throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });
 }
 

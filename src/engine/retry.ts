@@ -5,8 +5,11 @@ import { FlowError, toFlowError, type PlanNode } from "../contracts/index.js";
 const BREAKER_FAILURES = 20;
 const BREAKER_HALF_OPEN_MS = 10_000;
 
-/** Code of an item that was not tried again because the run was stopped. */
+/** Code of an item that was not tried, or not again, because the run was stopped. */
 export const INTERRUPTED = "INTERRUPTED";
+
+export const interruptedError = ({ name }: PlanNode): FlowError =>
+  new FlowError(INTERRUPTED, `${name} was stopped before its next try.`, { node: name, hint: "Run the same command again; it continues where it stopped." });
 
 /** One policy per node: bounded retry with exponential backoff inside, a circuit breaker around it. */
 export class NodePolicy {
@@ -51,11 +54,11 @@ export class NodePolicy {
     let tries = 0;
     let wake = (): void => undefined;
     const woken = new Promise<never>((_, reject) => {
-      wake = () => reject(this.interrupted());
+      wake = () => reject(interruptedError(this.node));
     });
     const attempt = async (): Promise<T> => {
       this.resting.delete(wake);
-      if (tries > 0 && this.stop.aborted) throw this.interrupted();
+      if (tries > 0 && this.stop.aborted) throw interruptedError(this.node);
       tries += 1;
       try {
         return await work(tries > 1);
@@ -77,9 +80,5 @@ export class NodePolicy {
     } finally {
       this.resting.delete(wake);
     }
-  }
-
-  private interrupted(): FlowError {
-    return new FlowError(INTERRUPTED, `${this.node.name} was stopped before its next try.`, { node: this.node.name, hint: "Run the same command again; it continues where it stopped." });
   }
 }

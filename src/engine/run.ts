@@ -92,7 +92,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       throw thrown;
     });
     if (limited) await services.close();
-    const measured = await measureModels(plan, store);
+    const measured = await measureModels(plan, store, stop);
     ({ plan } = measuredPlan(plan, store));
     passes = passPlans(plan);
     // Not waited for: they are committed before what follows them.

@@ -6,7 +6,7 @@ import { compileExpression, outputVariable } from "../graph/index.js";
 import { Batcher } from "../inference/batcher.js";
 import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
-import { INTERRUPTED, NodePolicy } from "./retry.js";
+import { INTERRUPTED, interruptedError, NodePolicy } from "./retry.js";
 
 type Condition = (variables: Record<string, unknown>) => boolean;
 type PoolItem = GridItem | EachItem;
@@ -93,7 +93,7 @@ export class Services {
   private async startPool(): Promise<InferencePool> {
     const { InferencePool } = await import("../inference/pool.js");
     const { runtime: { workers, isolation, timeoutMs, rssBytes }, shares } = this.plan;
-    return (this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, limits: this.storedLimits(), shares, releaseVerified: this.plan.passes.length > 1 || rssBytes !== null }));
+    return (this.poolInstance = new InferencePool({ workers, intraOpThreads: 1, isolation, timeoutMs, interrupted: this.stop, limits: this.storedLimits(), shares, releaseVerified: this.plan.passes.length > 1 || rssBytes !== null }));
   }
 
   /** How many rows of each model fitted when an earlier run ran out of memory. */
@@ -139,11 +139,20 @@ export class Services {
       batcher = new Batcher<PoolItem, unknown>({
         size: kind !== "each" ? node.batch.size : isLight(node) ? LIGHT_ITEMS : 1,
         inFlight: this.plan.runtime.batchesInFlight,
-        call: async (items) => unwrap(await (await this.pool()).run({ ...poolCall(node), kind, items } as PoolCall), node),
+        call: async (items) => unwrap(await this.call({ ...poolCall(node), kind, items } as PoolCall, node), node),
       });
       this.batchers.set(node.name, batcher);
     }
     return batcher;
+  }
+
+  /** The first call of a node may be the one that tries its devices, which an interruption gives up: its items have not failed. */
+  private async call(call: PoolCall, node: PlanNode): Promise<PoolResult[]> {
+    try {
+      return await (await this.pool()).run(call);
+    } catch (thrown) {
+      throw this.stop.aborted && toFlowError(thrown).code === "CANCELLED" ? interruptedError(node) : thrown;
+    }
   }
 
   /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company, light work only for what comes in the same turn. */
@@ -254,7 +263,7 @@ export class Services {
       for (const [role, model] of Object.entries(models)) {
         const order = runtime.devices[role] ?? ["cpu"];
         if (model.mock || order === "auto" || order.includes("cpu")) continue;
-        await (await this.pool()).device(model, order, runtime.check).catch((thrown: unknown) => errors.push(toFlowError(thrown)));
+        await (await this.pool()).device(model, order, runtime.check, runtime.timeoutMs).catch((thrown: unknown) => errors.push(toFlowError(thrown)));
       }
     }
     return errors;

@@ -19,7 +19,7 @@ export interface BatcherOptions<I, O> {
 
 /** Whether halving a batch can find an item to blame: not when the pool stops or is full, or when a model or an operator cannot run at all. */
 export function isItemError(error: unknown): boolean {
-  return !(error instanceof FlowError && /^(CANCELLED|POOL_FULL|MODEL_.*|OPERATOR_UNKNOWN|OPERATOR_FORM)$/.test(error.code));
+  return !(error instanceof FlowError && /^(CANCELLED|INTERRUPTED|POOL_FULL|MODEL_.*|OPERATOR_UNKNOWN|OPERATOR_FORM)$/.test(error.code));
 }
 
 interface Job<I, O> {

@@ -12,7 +12,7 @@ export interface DeviceChoice {
 }
 
 /** Asks the worker of that device. May reject: a worker that dies while it opens a device has answered, too. */
-export type Prepare = (manifest: ModelManifest, device: Device, check: number | null) => Promise<Prepared>;
+export type Prepare = (manifest: ModelManifest, device: Device, check: number | null, timeoutMs: number | null) => Promise<Prepared>;
 
 export class DeviceChooser {
   readonly #prepare: Prepare;
@@ -23,14 +23,14 @@ export class DeviceChooser {
   }
 
   /** Decided once per model, order and tolerance. @throws FlowError MODEL_DEVICE when no device of the order works. */
-  choose(manifest: ModelManifest, order: DeviceOrder, check: number | null): Promise<DeviceChoice> {
+  choose(manifest: ModelManifest, order: DeviceOrder, check: number | null, timeoutMs: number | null = null): Promise<DeviceChoice> {
     const key = JSON.stringify([manifest.sha256, manifest.file, order, check]);
     let choice = this.#choices.get(key);
-    if (!choice) this.#choices.set(key, (choice = this.#decide(manifest, order, check)));
+    if (!choice) this.#choices.set(key, (choice = this.#decide(manifest, order, check, timeoutMs)));
     return choice;
   }
 
-  async #decide(manifest: ModelManifest, order: DeviceOrder, check: number | null): Promise<DeviceChoice> {
+  async #decide(manifest: ModelManifest, order: DeviceOrder, check: number | null, timeoutMs: number | null): Promise<DeviceChoice> {
     const passed: string[] = [];
     const reasons = (): string | null => (passed.length > 0 ? passed.join("; ") : null);
     for (const device of deviceOrder(order)) {
@@ -40,7 +40,7 @@ export class DeviceChooser {
         passed.push(`${device}: ${absent}`);
         continue;
       }
-      const prepared = await this.#prepare(manifest, device, check).catch((thrown: unknown): Prepared => {
+      const prepared = await this.#prepare(manifest, device, check, timeoutMs).catch((thrown: unknown): Prepared => {
         const error = toFlowError(thrown);
         if (error.code.startsWith("MODEL_") || error.code === "CANCELLED") throw error;
         return { ok: false, reason: error.message };

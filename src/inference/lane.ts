@@ -1,10 +1,18 @@
 import type { WorkerReply, WorkerTask } from "./protocol.js";
 
-/** Workers of one kind for one device. Rejects with a FlowError when no reply comes (POOL_FULL, NOT_CLONEABLE, WORKER_DIED, WORKER_TIMEOUT). */
+/** What a task is sent with. */
+export interface Terms {
+  /** The node whose call it is. */
+  node?: string | undefined;
+  /** How long a call may take once its models are open; where workers are processes. null: as long as it wants. */
+  timeoutMs: number | null;
+}
+
+/** Workers of one kind for one device. Rejects with a FlowError when no reply comes (POOL_FULL, NOT_CLONEABLE, WORKER_DIED, WORKER_TIMEOUT, CANCELLED). */
 export interface Lane {
-  run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply>;
+  run(task: WorkerTask, terms: Terms): Promise<WorkerReply>;
   /** The same warm task in every worker; rejects with the first that failed, when all have ended. */
-  everywhere(task: Extract<WorkerTask, { type: "warm" }>): Promise<WorkerReply[]>;
+  everywhere(task: Extract<WorkerTask, { type: "warm" }>, terms: Terms): Promise<WorkerReply[]>;
   /** What has not begun is not begun any more. */
   stop(): void;
   /** Nothing runs any more when this is called. */
@@ -16,4 +24,6 @@ export interface LaneOptions {
   intraOpThreads: number;
   maxQueue: number;
   stop: Int32Array;
+  /** Aborted: processes that have no item's call are killed, their tasks end as CANCELLED. A thread cannot be: it finishes. */
+  interrupted: AbortSignal | undefined;
 }

@@ -13,7 +13,7 @@ import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest, typ
 import { refuseTelemetry } from "../models/telemetry.js";
 import { missingModels } from "../models/verify-model.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
-import type { Lane, LaneOptions } from "./lane.js";
+import type { Lane, LaneOptions, Terms } from "./lane.js";
 import type { Trial } from "./measure.js";
 import { ProcessLane } from "./process-lane.js";
 import { DEFAULT_CHECK, type CallRuntime, type ModelWire, type PoolCall, type PoolResult, type Prepared, type WorkerReply, type WorkerTask } from "./protocol.js";
@@ -29,8 +29,10 @@ export interface PoolOptions {
   maxQueue?: number;
   /** For calls that do not say otherwise. Default: thread. */
   isolation?: "thread" | "process";
-  /** For calls that do not say otherwise; with isolation: process only. */
+  /** For calls that do not say otherwise, and for what prepares the pool; with isolation: process only. */
   timeoutMs?: number | null;
+  /** Aborted: what only prepares the pool (verify, device, measure, warm) is given up, where a process of its own can be killed for that; it ends as CANCELLED. */
+  interrupted?: AbortSignal;
   /** Whether `verify` leaves no session behind. */
   releaseVerified?: boolean;
   /** What an earlier run found to fit: `sha256:device` → rows. */
@@ -73,8 +75,8 @@ export class InferencePool implements AsyncDisposable {
   readonly #wires = new WeakMap<ModelManifest, Pick<ModelWire, "key" | "json">>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
-  readonly #chooser = new DeviceChooser(async (model, device, check) => {
-    const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check }, "process", device);
+  readonly #chooser = new DeviceChooser(async (model, device, check, timeoutMs) => {
+    const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check }, "process", device, { timeoutMs });
     return (results[0] as { value: Prepared }).value;
   });
   #warming: Promise<unknown> = Promise.resolve();
@@ -102,12 +104,12 @@ export class InferencePool implements AsyncDisposable {
     this.#open(call.node);
     const { models, runtime, ...rest } = call;
     const isolation = this.#isolation(runtime);
-    const devices = await this.#devices(models, runtime);
+    const timeoutMs = runtime?.timeoutMs === undefined ? this.#timeoutMs : runtime.timeoutMs;
+    const devices = await this.#devices(models, runtime, timeoutMs);
     const wires: Record<string, ModelWire> = {};
     for (const [role, manifest] of Object.entries(models)) wires[role] = this.#wire(manifest, devices[role]);
     const lane = Object.values(devices).find((device) => device !== "cpu") ?? "cpu";
-    const timeoutMs = runtime?.timeoutMs === undefined ? (this.#options.timeoutMs ?? null) : runtime.timeoutMs;
-    const reply = await this.#send({ type: "call", call: rest, models: wires }, isolation, lane, call.node, timeoutMs);
+    const reply = await this.#send({ type: "call", call: rest, models: wires }, isolation, lane, { node: call.node, timeoutMs });
     return reply.results;
   }
 
@@ -123,7 +125,7 @@ export class InferencePool implements AsyncDisposable {
   async #warmAll(models: ModelWire[]): Promise<void> {
     this.#open();
     const task = { type: "warm", models } as const;
-    for (const reply of await this.#lane(this.#isolation(), "cpu").everywhere(task)) this.#unwrap(task, reply);
+    for (const reply of await this.#lane(this.#isolation(), "cpu").everywhere(task, { timeoutMs: this.#timeoutMs })) this.#unwrap(task, reply);
   }
 
   /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. */
@@ -136,7 +138,7 @@ export class InferencePool implements AsyncDisposable {
     const there = distinct(real.filter((_, i) => absent[i] === null));
     const release = this.#options.releaseVerified ?? false;
     // A thread keeps part of what a session took; where memory counts, one process looks at one model after the other.
-    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), release }, release ? "process" : this.#isolation(), "cpu");
+    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
     const checks: PromiseSettledResult<Ok>[] = [];
     if (release) for (const model of there) checks.push(...(await Promise.allSettled([check(model)])));
     else checks.push(...(await Promise.allSettled(there.map(check))));
@@ -153,10 +155,10 @@ export class InferencePool implements AsyncDisposable {
 
   async #tryRows(manifest: ModelManifest, rows: number): Promise<Trial> {
     this.#open();
-    const lane = new ProcessLane({ workers: 1, intraOpThreads: this.intraOpThreads, maxQueue: 1, stop: this.#stop });
+    const lane = new ProcessLane({ workers: 1, intraOpThreads: this.intraOpThreads, maxQueue: 1, stop: this.#stop, interrupted: this.#options.interrupted });
     try {
       const task = { type: "measure", model: this.#wire(manifest), rows } as const;
-      const { results } = this.#unwrap(task, await lane.run(task, undefined, null));
+      const { results } = this.#unwrap(task, await lane.run(task, { timeoutMs: this.#timeoutMs }));
       return (results[0] as { value: Trial }).value;
     } finally {
       await lane.close();
@@ -164,13 +166,13 @@ export class InferencePool implements AsyncDisposable {
   }
 
   /** What the model will run on: tried in order, once per model and order. Rejects with MODEL_DEVICE when none of them works. */
-  async device(manifest: ModelManifest, order: DeviceOrder, check: number | null = DEFAULT_CHECK): Promise<DeviceChoice> {
+  async device(manifest: ModelManifest, order: DeviceOrder, check: number | null = DEFAULT_CHECK, timeoutMs = this.#timeoutMs): Promise<DeviceChoice> {
     this.#open();
-    return this.#choose(manifest, order, check);
+    return this.#choose(manifest, order, check, timeoutMs);
   }
 
-  async #choose(manifest: ModelManifest, order: DeviceOrder, check: number | null): Promise<DeviceChoice> {
-    const choice = await this.#chooser.choose(manifest, order, check);
+  async #choose(manifest: ModelManifest, order: DeviceOrder, check: number | null, timeoutMs: number | null): Promise<DeviceChoice> {
+    const choice = await this.#chooser.choose(manifest, order, check, timeoutMs);
     this.#stats.devices[manifest.id] = choice;
     return choice;
   }
@@ -204,6 +206,10 @@ export class InferencePool implements AsyncDisposable {
     await this.destroy();
   }
 
+  get #timeoutMs(): number | null {
+    return this.#options.timeoutMs ?? null;
+  }
+
   #isolation(runtime?: CallRuntime): Isolation {
     return runtime?.isolation ?? this.#options.isolation ?? "thread";
   }
@@ -214,7 +220,7 @@ export class InferencePool implements AsyncDisposable {
     let lane = this.#lanes.get(key);
     if (!lane) {
       const workers = device === "cpu" ? this.workers : 1;
-      const options: LaneOptions = { workers, intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop };
+      const options: LaneOptions = { workers, intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop, interrupted: this.#options.interrupted };
       lane = isolation === "thread" ? new ThreadLane(options) : new ProcessLane(options);
       this.#lanes.set(key, lane);
     }
@@ -222,7 +228,7 @@ export class InferencePool implements AsyncDisposable {
   }
 
   /** Role → device. A call runs in one worker, so all its models share one device beside the CPU: the first that any of them gets. */
-  async #devices(models: Record<string, ModelManifest>, runtime: CallRuntime | undefined): Promise<Record<string, Device>> {
+  async #devices(models: Record<string, ModelManifest>, runtime: CallRuntime | undefined, timeoutMs: number | null): Promise<Record<string, Device>> {
     const devices: Record<string, Device> = {};
     let shared: Device | null = null;
     for (const [role, manifest] of Object.entries(models)) {
@@ -231,7 +237,7 @@ export class InferencePool implements AsyncDisposable {
         devices[role] = "cpu";
         continue;
       }
-      const { device } = await this.#choose(manifest, order, runtime?.check === undefined ? DEFAULT_CHECK : runtime.check);
+      const { device } = await this.#choose(manifest, order, runtime?.check === undefined ? DEFAULT_CHECK : runtime.check, timeoutMs);
       if (device !== "cpu" && shared !== null && device !== shared) {
         this.#stats.devices[manifest.id] = { device: "cpu", reason: `another model of the same node runs on ${shared}`, difference: null };
         devices[role] = "cpu";
@@ -243,12 +249,12 @@ export class InferencePool implements AsyncDisposable {
     return devices;
   }
 
-  #send(task: WorkerTask, isolation: Isolation, device: Device, node?: string, timeoutMs: number | null = null): Promise<Ok> {
-    return this.#track(this.#exchange(task, isolation, device, node, timeoutMs));
+  #send(task: WorkerTask, isolation: Isolation, device: Device, terms: Terms): Promise<Ok> {
+    return this.#track(this.#exchange(task, isolation, device, terms));
   }
 
-  async #exchange(task: WorkerTask, isolation: Isolation, device: Device, node: string | undefined, timeoutMs: number | null): Promise<Ok> {
-    return this.#unwrap(task, await this.#lane(isolation, device).run(task, node, timeoutMs), node);
+  async #exchange(task: WorkerTask, isolation: Isolation, device: Device, terms: Terms): Promise<Ok> {
+    return this.#unwrap(task, await this.#lane(isolation, device).run(task, terms), terms.node);
   }
 
   #track<T>(sent: Promise<T>): Promise<T> {

@@ -1,15 +1,16 @@
 /**
  * Worker processes (`isolation: process`): a crash, a native abort or a run that never ends costs one call, and memory goes back to the
  * system with the process. Who paces whom: one call per child; what waits is bounded by `maxQueue`. A child that died or was killed is
- * replaced by the next call that needs one.
+ * replaced by the next call that needs one. A call that it took along is its item's failure, which the engine tries again; a task that no item
+ * stands behind (a model is checked, opened, measured, tried on a device) is tried once more here, or one death would end the run.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { FlowError } from "../contracts/index.js";
-import type { Lane, LaneOptions } from "./lane.js";
+import type { FlowError } from "../contracts/index.js";
+import type { Lane, LaneOptions, Terms } from "./lane.js";
+import { callEnded, notCloneable, notStarted, openingCancelled, openingEnded, poolFull, WorkerEnded, type CallTask, type OpeningTask } from "./lane-errors.js";
 import { closePixels, GUARD_FD, openPixels, pack, type SentTask } from "./pixels.js";
 import type { WorkerReply, WorkerTask } from "./protocol.js";
-import { notCloneable, poolFull } from "./thread-lane.js";
 
 export type ChildMessage = SentTask | { type: "stop" };
 export type ChildReply = { type: "ready" } | { type: "began" } | { type: "reply"; reply: WorkerReply };
@@ -34,34 +35,51 @@ export class ProcessLane implements Lane {
     this.#options = options;
   }
 
-  async run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply> {
-    const child = await this.#take(node);
-    try {
-      return await child.run(task, node, timeoutMs);
-    } finally {
-      this.#give(child);
-    }
+  async run(task: WorkerTask, terms: Terms): Promise<WorkerReply> {
+    const child = await this.#take(terms.node);
+    return task.type === "call" ? this.#called(child, task, terms) : this.#opened(child, task, terms);
   }
 
-  async everywhere(task: Extract<WorkerTask, { type: "warm" }>): Promise<WorkerReply[]> {
+  async everywhere(task: Extract<WorkerTask, { type: "warm" }>, terms: Terms): Promise<WorkerReply[]> {
     const children = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#take(undefined)));
-    const settled = await Promise.allSettled(children.map((child) => this.#warmed(child, task)));
+    const settled = await Promise.allSettled(children.map((child) => this.#opened(child, task, terms)));
     const failed = settled.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     return settled.map((one) => (one as PromiseFulfilledResult<WorkerReply>).value);
   }
 
-  /** No item waits for a retry here: a child that was ended by something else (a short memory, an operator's `kill`) is replaced once. */
-  async #warmed(first: Child, task: WorkerTask): Promise<WorkerReply> {
-    let child = first;
+  async #called(child: Child, task: CallTask, terms: Terms): Promise<WorkerReply> {
     try {
-      return await child.run(task, undefined, null);
-    } catch (cause) {
-      if (child.alive || this.#stopped) throw cause;
-      child.taken = false;
-      child = this.#idle();
-      return await child.run(task, undefined, null);
+      return await child.run(task, terms);
+    } catch (thrown) {
+      throw thrown instanceof WorkerEnded ? callEnded(thrown, terms) : thrown;
     } finally {
+      this.#give(child);
+    }
+  }
+
+  /** A child that was ended by something else (a short memory, an operator's `kill`), or hung, is replaced once. */
+  async #opened(first: Child, task: OpeningTask, terms: Terms): Promise<WorkerReply> {
+    const { interrupted } = this.#options;
+    const endings: WorkerEnded[] = [];
+    let child = first;
+    const giveUp = (): void => child.kill();
+    interrupted?.addEventListener("abort", giveUp);
+    try {
+      for (;;) {
+        if (interrupted?.aborted) throw openingCancelled(task);
+        try {
+          return await child.run(task, terms);
+        } catch (thrown) {
+          if (!(thrown instanceof WorkerEnded)) throw thrown;
+          if (interrupted?.aborted) throw openingCancelled(task);
+          endings.push(thrown);
+          if (endings.length === 2 || this.#stopped) throw openingEnded(task, "worker process", endings);
+        }
+        child = this.#instead(child);
+      }
+    } finally {
+      interrupted?.removeEventListener("abort", giveUp);
       this.#give(child);
     }
   }
@@ -104,6 +122,17 @@ export class ProcessLane implements Lane {
     }
   }
 
+  /** For the holder of a child that has ended. */
+  #instead(ended: Child): Child {
+    try {
+      const child = this.#idle();
+      ended.taken = false;
+      return child;
+    } catch (cause) {
+      throw notStarted(cause, undefined);
+    }
+  }
+
   /** A living child that nobody has; a new one where the last has died. */
   #idle(): Child {
     for (const child of this.#children) if (!child.alive) this.#children.delete(child);
@@ -120,9 +149,8 @@ export class ProcessLane implements Lane {
 
 interface Pending {
   resolve(reply: WorkerReply): void;
-  reject(error: FlowError): void;
-  node: string | undefined;
-  timeoutMs: number | null;
+  reject(error: FlowError | WorkerEnded): void;
+  terms: Terms;
 }
 
 class Child {
@@ -132,7 +160,8 @@ class Child {
   readonly #pixels = openPixels();
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #timedOut = false;
+  /** What it was given to answer in, when it did not and was killed. */
+  #timedOutMs: number | null = null;
   #broken = false;
   #stderr = "";
 
@@ -141,7 +170,7 @@ class Child {
     this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe", this.#pixels ?? "ignore"], execArgv: ["--max-semi-space-size=4"] });
     let notMade = (): void => undefined;
     this.#process.on("error", (cause) => {
-      this.#fail(notStarted(cause, this.#pending?.node));
+      this.#fail(notStarted(cause, this.#pending?.terms.node));
       // Without a process there is no `exit`.
       if (this.#process.pid === undefined) notMade();
     });
@@ -162,7 +191,7 @@ class Child {
           if (told) return;
           told = true;
           closePixels(this.#pixels);
-          if (this.#pending) this.#fail(this.#timedOut ? timedOut(this.#pending) : died(signal ? `was ended by ${signal}` : `exited with code ${code}`, this.#pending.node, this.#stderr, signal));
+          this.#fail(this.#ended(code, signal));
           resolve();
         };
         // What it wrote last is the reason; a process that it started may keep the pipe open.
@@ -174,22 +203,26 @@ class Child {
   }
 
   get alive(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && !this.#timedOut && !this.#broken;
+    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && this.#timedOutMs === null && !this.#broken;
   }
 
-  run(task: WorkerTask, node: string | undefined, timeoutMs: number | null): Promise<WorkerReply> {
+  /** Rejects with WorkerEnded when the process ends before it has replied. */
+  run(task: WorkerTask, terms: Terms): Promise<WorkerReply> {
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, node, timeoutMs };
-      this.#limit(timeoutMs === null ? null : OPENING * timeoutMs);
+      this.#pending = { resolve, reject, terms };
+      this.#limit(terms.timeoutMs === null ? null : OPENING * terms.timeoutMs);
       void this.#send(task).catch((cause: unknown) => {
-        if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.#fail(notCloneable(cause, node));
-        else {
-          // It has ended or is of no use any more: `exit` tells why.
-          this.#broken = true;
-          this.#process.kill("SIGKILL");
-        }
+        if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.#fail(notCloneable(cause, terms.node));
+        // It has ended or is of no use any more: `exit` tells why.
+        else this.kill();
       });
     });
+  }
+
+  /** Also where it is stopped or hangs; what it had fails when it has ended. */
+  kill(): void {
+    this.#broken = true;
+    this.#process.kill("SIGKILL");
   }
 
   async #send(task: WorkerTask): Promise<void> {
@@ -210,7 +243,7 @@ class Child {
   }
 
   #received(message: ChildReply): void {
-    if (message.type === "began") this.#limit(this.#pending?.timeoutMs ?? null);
+    if (message.type === "began") this.#limit(this.#pending?.terms.timeoutMs ?? null);
     else if (message.type === "reply") this.#settle()?.resolve(message.reply);
   }
 
@@ -218,12 +251,18 @@ class Child {
     clearTimeout(this.#timer);
     if (timeoutMs === null) return;
     this.#timer = setTimeout(() => {
-      this.#timedOut = true;
+      this.#timedOutMs = timeoutMs;
       this.#process.kill("SIGKILL");
     }, timeoutMs);
   }
 
-  #fail(error: FlowError): void {
+  #ended(code: number | null, signal: NodeJS.Signals | null): WorkerEnded {
+    if (this.#timedOutMs !== null) return new WorkerEnded(`gave no answer for ${this.#timedOutMs / 1000} s and was ended`, { timedOut: true });
+    const lastWords = this.#stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !STACK_LINE.test(line)).at(-1)?.slice(0, 300) ?? "";
+    return new WorkerEnded(signal ? `was ended by ${signal}` : `exited with code ${code}`, { signal, lastWords });
+  }
+
+  #fail(error: FlowError | WorkerEnded): void {
     this.#settle()?.reject(error);
   }
 
@@ -233,21 +272,4 @@ class Child {
     this.#pending = null;
     return pending;
   }
-}
-
-/** No process could be made: out of descriptors, of processes, of memory. */
-function notStarted(cause: unknown, node: string | undefined): FlowError {
-  return new FlowError("WORKER_DIED", `a worker process could not be started: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: "Fewer workers need fewer processes and descriptors; see `ulimit -n` and `ulimit -u`.", node, cause });
-}
-
-function died(how: string, node: string | undefined, stderr: string, signal?: NodeJS.Signals | null): FlowError {
-  const last = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !STACK_LINE.test(line)).at(-1) ?? "";
-  return new FlowError("WORKER_DIED", `the worker process ${how}${last === "" ? "" : `: ${last.slice(0, 300)}`}`, {
-    hint: signal === "SIGKILL" ? "The system ends processes that way when memory is short: fewer workers or smaller batches need less." : "The model or the operator ended the process. The item is in `flow errors`; the others went on.",
-    node,
-  });
-}
-
-function timedOut({ node, timeoutMs }: Pending): FlowError {
-  return new FlowError("WORKER_TIMEOUT", `a call took longer than ${timeoutMs! / 1000} s and was ended`, { hint: "Raise `timeout` of the pool or the node, or make its batches smaller.", node });
 }

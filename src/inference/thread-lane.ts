@@ -2,7 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { Piscina, queueOptionsSymbol } from "piscina";
 import { FlowError } from "../contracts/index.js";
-import type { Lane, LaneOptions } from "./lane.js";
+import type { Lane, LaneOptions, Terms } from "./lane.js";
+import { notCloneable, openingEnded, poolFull, WorkerEnded } from "./lane-errors.js";
 import type { WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
 
 /** What the balancer knows of a task. */
@@ -15,6 +16,10 @@ const IDLE_TIMEOUT_MS = 3_600_000;
 export class ThreadLane implements Lane {
   readonly #workers: number;
   readonly #pool: Piscina<WorkerTask, WorkerReply>;
+  /** Of tasks that have no reply yet. */
+  readonly #rejections = new Set<(cause: Error) => void>();
+  /** A thread that starts does not keep the event loop turning: without this the process could end in the middle of a task. */
+  readonly #awake = setInterval(() => undefined, 2 ** 30).unref();
 
   constructor({ workers, intraOpThreads, maxQueue, stop }: LaneOptions) {
     this.#workers = workers;
@@ -36,15 +41,34 @@ export class ThreadLane implements Lane {
     });
     // An idle worker that dies is replaced by Piscina; without a listener the event would end the process.
     this.#pool.on("error", () => undefined);
+    // Where a replacement ends before it is ready Piscina makes no other, and what waits would wait for ever. It counts its threads anew after the event.
+    this.#pool.on("workerDestroy", () =>
+      setImmediate(() => {
+        if (this.#pool.threads.length === 0) for (const reject of this.#rejections) reject(new Error("worker threads end as soon as they start"));
+      }),
+    );
   }
 
-  async run(task: WorkerTask, node: string | undefined): Promise<WorkerReply> {
+  async run(task: WorkerTask, { node }: Pick<Terms, "node">): Promise<WorkerReply> {
     // A symbol does not cross to the worker.
     const told: WorkerTask & { [queueOptionsSymbol]: Kind } = { ...task, [queueOptionsSymbol]: { kind: node ?? task.type } };
     try {
-      return await this.#pool.run(told);
+      return await this.#answered(this.#pool.run(told));
     } catch (cause) {
-      throw outside(cause, node);
+      throw outside(cause, task, node);
+    }
+  }
+
+  async #answered(reply: Promise<WorkerReply>): Promise<WorkerReply> {
+    let reject = (_: Error): void => undefined;
+    const lost = new Promise<never>((_, rejected) => (reject = rejected));
+    this.#rejections.add(reject);
+    this.#awake.ref();
+    try {
+      return await Promise.race([reply, lost]);
+    } finally {
+      this.#rejections.delete(reject);
+      if (this.#rejections.size === 0) this.#awake.unref();
     }
   }
 
@@ -56,7 +80,7 @@ export class ThreadLane implements Lane {
       Atomics.notify(gate, 0);
     };
     const sent = Array.from({ length: this.#workers }, () =>
-      this.run({ ...task, gate, count: this.#workers }, undefined).catch((error: unknown) => {
+      this.run({ ...task, gate, count: this.#workers }, {}).catch((error: unknown) => {
         open();
         throw error;
       }),
@@ -71,6 +95,7 @@ export class ThreadLane implements Lane {
   stop(): void {}
 
   async close(): Promise<void> {
+    clearInterval(this.#awake);
     await this.#pool.destroy();
   }
 }
@@ -97,26 +122,14 @@ export function takingTurns(): Balancer {
 }
 
 /** What Piscina itself reports: a full queue, a value that cannot cross, a worker that died. */
-function outside(cause: unknown, node: string | undefined): FlowError {
+function outside(cause: unknown, task: WorkerTask, node: string | undefined): FlowError {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (/queue/i.test(message)) return poolFull(message, node, cause);
   if (cause instanceof Error && cause.name === "DataCloneError") return notCloneable(cause, node);
+  if (task.type !== "call") return openingEnded(task, "worker thread", [new WorkerEnded("ended", { lastWords: message })]);
   return new FlowError("WORKER_DIED", `a worker ended in the middle of a call: ${message}`, {
     hint: "Run the same command again; if it happens again, please report it with the output of `flow doctor --json`.",
     node,
-    cause,
-  });
-}
-
-export function poolFull(message: string, node: string | undefined, cause?: unknown): FlowError {
-  return new FlowError("POOL_FULL", `the pool's queue is full: ${message}`, { hint: "This is a defect of the engine: please report it.", node, cause });
-}
-
-export function notCloneable(cause: Error, node: string | undefined): FlowError {
-  return new FlowError("NOT_CLONEABLE", `a value of ${node ?? "this call"} cannot cross to a worker: ${cause.message}`, {
-    hint: "Config, inputs and results of operators that run in the pool must be plain data.",
-    node,
-    permanent: true,
     cause,
   });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, closeSync, ftruncateSync, openSync } from "node:fs";
+import { copyFileSync, closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -77,5 +77,19 @@ test("Ctrl-C while an input is hashed does not wait for its end; media that were
     pressOn("start", running);
     const { code, json } = await running.ended;
     assert.deepEqual([code, json.status, json.failures], [130, "interrupted", []]);
+    assert.deepEqual((await flow(["errors", "--store", store, "--json"])).json, { failures: [] });
+  }));
+
+test("Ctrl-C while a model's process hangs at its start: 130 at once, the process is gone, nothing has failed", { timeout: 60_000, skip: process.platform === "win32" && "signals are of POSIX" }, () =>
+  inTemporaryFolder(async (dir) => {
+    const [graph, store, log] = [join(dir, "ego.yaml"), join(dir, "store"), join(dir, "pids")];
+    writeFileSync(graph, `${readFileSync(EGO, "utf8")}\nruntime: { workers: 1, pools: { inference: { isolation: process, timeout: 1h } } }\n`);
+    const preload = new URL("../inference/signal-at-start.js", import.meta.url).href;
+    const running = start(["run", graph, CLIP, "--store", store, "--json"], { env: { NODE_OPTIONS: `--import ${preload}`, FLOW_TEST_SIGNAL: "SIGSTOP", FLOW_TEST_LOG: log, FLOW_TEST_TIMES: "9" } });
+    while (!(existsSync(log) && readFileSync(log, "utf8").endsWith("\n")) && running.child.exitCode === null) await turn();
+    running.child.kill("SIGINT");
+    const { code, json, stderr } = await running.ended;
+    assert.deepEqual([code, json?.status, json?.failures], [130, "interrupted", []], stderr);
+    assert.deepEqual(readFileSync(log, "utf8").trim().split("\n").map(Number).filter(alive), []);
     assert.deepEqual((await flow(["errors", "--store", store, "--json"])).json, { failures: [] });
   }));

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Batcher, InferencePool, type PoolCall, type PoolResult } from "../../src/inference/index.js";
-import type { GridItem, ModelManifest, OperatorDefinition } from "../../src/contracts/index.js";
+import { EXIT, type FlowError, type GridItem, type ModelManifest, type OperatorDefinition } from "../../src/contracts/index.js";
 import { loadModels } from "../../src/models/manifest.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
 import { createLocate } from "../../src/models/store/locate.js";
@@ -126,6 +128,67 @@ test("a process that is killed while it warms up is replaced", async () => {
   process.kill(before, "SIGKILL");
   await own.warm([]);
   assert.notEqual(await where(own), before);
+});
+
+/** Runs `work` while the first `times` worker processes get the signal at their start; `pids` tells which have. */
+async function signalled<T>(signal: "SIGSEGV" | "SIGSTOP", times: number, work: (pids: () => number[]) => Promise<T>): Promise<T> {
+  const log = join(mkdtempSync(join(tmpdir(), "flow-signal-")), "pids");
+  const set = { NODE_OPTIONS: `--import ${new URL("./signal-at-start.js", import.meta.url).href}`, FLOW_TEST_SIGNAL: signal, FLOW_TEST_LOG: log, FLOW_TEST_TIMES: String(times) };
+  const before = Object.fromEntries(Object.keys(set).map((name) => [name, process.env[name]]));
+  Object.assign(process.env, set);
+  try {
+    return await work(() => (existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(0, -1).map(Number) : []));
+  } finally {
+    for (const [name, value] of Object.entries(before)) value === undefined ? delete process.env[name] : (process.env[name] = value);
+  }
+}
+/** What prepares a pool, with no item behind it; each in a pool that has no process yet. */
+const openings: Record<string, { undone: RegExp; open(own: InferencePool, model: ModelManifest): Promise<unknown> }> = {
+  verify: { undone: /^model fragile could not be checked: its/, open: async (own, model) => { const [error] = await own.verify([model]); if (error) throw error; } },
+  warm: { undone: /^model fragile could not be opened: its/, open: (own, model) => own.warm([model]) },
+  measure: { undone: /^model fragile could not be measured for limits: \{ rss \}: its/, open: (own, model) => own.measure(model) },
+};
+const signals = { skip: process.platform === "win32" ? "signals are of POSIX" : false };
+
+for (const [name, { undone, open }] of Object.entries(openings)) {
+  test(`${name}: a process that dies or hangs at its start is replaced once; the second time the error says which model and what to do`, signals, async () => {
+    const model = tinyModel({ name: "fragile" });
+    const trial = (signal: "SIGSEGV" | "SIGSTOP", times: number, timeoutMs: number | null, then: (opening: Promise<unknown>) => Promise<unknown>): Promise<number[]> =>
+      signalled(signal, times, async (pids) => {
+        await using own = new InferencePool({ workers: 1, isolation: "process", timeoutMs });
+        await then(open(own, model));
+        for (const pid of pids()) await gone(pid);
+        return pids();
+      });
+    const fails = (code: string, how: RegExp) => (opening: Promise<unknown>) =>
+      assert.rejects(opening, (error: FlowError) => {
+        assert.deepEqual([error.code, error.exit, error.item], [code, EXIT.environment, undefined]);
+        assert.match(error.message, undone);
+        assert.match(error.message, how);
+        assert.match(error.hint, /^Check a model alone with `flow models verify ID`/);
+        return true;
+      });
+    assert.equal((await trial("SIGSEGV", 1, null, (opening) => opening)).length, 1);
+    assert.equal((await trial("SIGSEGV", Infinity, null, fails("WORKER_DIED", /was ended by SIGSEGV, twice$/))).length, 2);
+    // The one that takes over has ten times this for what takes it less than a second; two that never answer can have little.
+    if (name === "verify") assert.equal((await trial("SIGSTOP", 1, 1_000, (opening) => opening)).length, 1);
+    await trial("SIGSTOP", Infinity, 100, fails("WORKER_TIMEOUT", /gave no answer for 1 s and was ended, twice$/));
+  });
+}
+
+test("an interruption ends what hangs while it prepares the pool, and kills its process", signals, async () => {
+  for (const { open } of Object.values(openings)) {
+    await signalled("SIGSTOP", Infinity, async (pids) => {
+      const stop = new AbortController();
+      await using own = new InferencePool({ workers: 1, isolation: "process", interrupted: stop.signal });
+      const opening = assert.rejects(open(own, tinyModel({ name: "fragile" })), { code: "CANCELLED", exit: EXIT.interrupted });
+      while (pids().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      stop.abort();
+      await opening;
+      assert.equal(pids().length, 1, "it is not replaced");
+      await gone(pids()[0]!);
+    });
+  }
 });
 
 test("destroy ends the processes, and kill -9 of the parent too, also in the middle of a run", async () => {

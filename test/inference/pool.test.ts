@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import test, { after } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { InferencePool, Batcher, type PoolCall, type PoolResult } from "../../src/inference/index.js";
-import type { GridItem, ModelManifest, OperatorDefinition } from "../../src/contracts/index.js";
+import { EXIT, type GridItem, type ModelManifest, type OperatorDefinition } from "../../src/contracts/index.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
 import { frameRing, interval, medium, testEach, testSums, tinyModel } from "./fixtures.js";
 
@@ -90,6 +93,13 @@ test("a worker that dies, and a result that cannot cross, are errors of their ca
   assert.ok(second?.ok);
   const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => say(String(i))));
   assert.ok(answers.every(([r]) => r?.ok));
+});
+
+test("where threads end as soon as they start, every task fails and says of which model; nothing waits for a thread that never comes", async () => {
+  const program = fileURLToPath(new URL("./no-threads-child.js", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ["--import", pathToFileURL(program).href, program]);
+  const errors = JSON.parse(stdout) as [string, string, number][];
+  assert.deepEqual(errors.map(([code, message, exit]) => [code, /^model (\w+) could not be checked: its worker thread ended: /.exec(message)?.[1], exit]), ["one", "two", "three", "one"].map((id) => ["WORKER_DIED", id, EXIT.environment]));
 });
 
 test("a config that cannot cross is an error of the call", async () => {

@@ -68,12 +68,12 @@ async function verifyOne(model: ModelManifest): Promise<Verified> {
   return { id: model.id, ok: files.every((file) => file.ok), files };
 }
 
-/** Names, dimensions and types of the ONNX files against their manifests, in a worker. */
+/** Names, dimensions and types of the ONNX files against their manifests, in a process: a file that ends it is a problem to tell. */
 async function verifyShapes(models: readonly ModelManifest[]): Promise<Map<string, string>> {
   const problems = new Map<string, string>();
   if (models.length === 0) return problems;
   const { InferencePool } = await import("../../inference/index.js");
-  await using pool = new InferencePool({ workers: 1 });
+  await using pool = new InferencePool({ workers: 1, isolation: "process" });
   for (const model of models) for (const error of await pool.verify([model])) problems.set(model.id, error.message);
   return problems;
 }
