@@ -5,7 +5,8 @@ import { joinRows } from "../models/rows.js";
 
 export type Feeds = Parameters<ModelHandle["run"]>[0];
 export type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
-type Metadata = readonly InferenceSession.ValueMetadata[];
+/** A file's inputs or outputs, as ONNX Runtime tells them. */
+export type Metadata = readonly InferenceSession.ValueMetadata[];
 
 /** The inputs that carry rows, and how many at once. */
 export interface Rows {

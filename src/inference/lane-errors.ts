@@ -12,7 +12,8 @@ export class WorkerEnded extends Error {
   constructor(
     /** Follows "the worker process": `was ended by SIGSEGV`. */
     readonly how: string,
-    readonly because: { timedOut?: boolean; signal?: NodeJS.Signals | null; lastWords?: string } = {},
+    /** `shared`: it had other calls too. */
+    readonly because: { timedOut?: boolean; signal?: NodeJS.Signals | null; lastWords?: string; shared?: boolean } = {},
   ) {
     super(how);
   }

@@ -21,6 +21,8 @@ export interface Lane {
 
 export interface LaneOptions {
   workers: number;
+  /** Calls at once in one worker, where workers are processes: with more than one, one runs on the device while the others prepare theirs. Default 1. */
+  seats?: number;
   intraOpThreads: number;
   maxQueue: number;
   stop: Int32Array;

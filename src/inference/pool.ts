@@ -6,7 +6,8 @@
  *
  * Workers stand in lanes: one lane per kind of worker (thread, process) and device. The CPU's lanes have as many workers as the pool. Every
  * other device has one worker, always a process: two threads on WebGPU end the process (SIGSEGV), a second one after the first has ended hangs,
- * a driver that crashes takes nothing with it, and a second session would only share the device.
+ * a driver that crashes takes nothing with it, and a second session would only share the device. It takes several calls, so that the device need not wait
+ * for the next one's pixels to be normalised: one at a time, a ViT-B/32 on an H200 got 0.54 of what ONNX Runtime alone does.
  */
 import { availableParallelism } from "node:os";
 import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest, type ModelMemory, type ModelShare } from "../contracts/index.js";
@@ -61,6 +62,9 @@ export interface PoolStats {
   /** By thread or process id. */
   workers: Record<number, WorkerStats>;
 }
+
+/** Calls at once on a device: one runs, one is prepared, one waits. */
+const SEATS = 3;
 
 type Ok = Extract<WorkerReply, { ok: true }>;
 type Isolation = "thread" | "process";
@@ -220,7 +224,7 @@ export class InferencePool implements AsyncDisposable {
     let lane = this.#lanes.get(key);
     if (!lane) {
       const workers = device === "cpu" ? this.workers : 1;
-      const options: LaneOptions = { workers, intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop, interrupted: this.#options.interrupted };
+      const options: LaneOptions = { workers, ...(device === "cpu" ? {} : { seats: SEATS }), intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop, interrupted: this.#options.interrupted };
       lane = isolation === "thread" ? new ThreadLane(options) : new ProcessLane(options);
       this.#lanes.set(key, lane);
     }

@@ -1,7 +1,7 @@
 /**
  * Worker processes (`isolation: process`): a crash, a native abort or a run that never ends costs one call, and memory goes back to the
- * system with the process. Who paces whom: one call per child; what waits is bounded by `maxQueue`. A child that died or was killed is
- * replaced by the next call that needs one. A call that it took along is its item's failure, which the engine tries again; a task that no item
+ * system with the process. Who paces whom: one call per seat of a child; what waits is bounded by `maxQueue`. A child that died or was killed is
+ * replaced by the next call that needs one. Of several calls that it had, each is done again with nothing beside it: only then is its end one call's fault. A call that it took along is its item's failure, which the engine tries again; a task that no item
  * stands behind (a model is checked, opened, measured, tried on a device) is tried once more here, or one death would end the run.
  */
 import { fork, type ChildProcess } from "node:child_process";
@@ -13,7 +13,7 @@ import { closePixels, GUARD_FD, openPixels, pack, type SentTask } from "./pixels
 import type { WorkerReply, WorkerTask } from "./protocol.js";
 
 export type ChildMessage = SentTask | { type: "stop" };
-export type ChildReply = { type: "ready" } | { type: "began" } | { type: "reply"; reply: WorkerReply };
+export type ChildReply = { type: "ready" } | { type: "began"; seat: number } | { type: "reply"; seat: number; reply: WorkerReply };
 
 const ENTRY = fileURLToPath(new URL("./child.js", import.meta.url));
 /** Opening a model may take this many times as long as one call. */
@@ -26,9 +26,12 @@ const STACK_LINE = /^\d+: |^-+ .* -+$/;
 export class ProcessLane implements Lane {
   readonly #options: LaneOptions;
   readonly #children = new Set<Child>();
-  readonly #waiting: { resolve(child: Child): void; reject(error: FlowError): void }[] = [];
-  /** Children handed out or being made. */
+  readonly #waiting: { resolve(seat: Seat): void; reject(error: FlowError): void }[] = [];
+  /** Seats handed out. */
   #busy = 0;
+  /** Calls that are done again with nothing beside them, one after the other; nothing else begins meanwhile. */
+  #alone = 0;
+  #turn: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
   constructor(options: LaneOptions) {
@@ -36,51 +39,75 @@ export class ProcessLane implements Lane {
   }
 
   async run(task: WorkerTask, terms: Terms): Promise<WorkerReply> {
-    const child = await this.#take(terms.node);
-    return task.type === "call" ? this.#called(child, task, terms) : this.#opened(child, task, terms);
+    const seat = await this.#take(terms.node);
+    return task.type === "call" ? this.#called(seat, task, terms) : this.#opened(seat, task, terms);
   }
 
   async everywhere(task: Extract<WorkerTask, { type: "warm" }>, terms: Terms): Promise<WorkerReply[]> {
-    const children = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#take(undefined)));
-    const settled = await Promise.allSettled(children.map((child) => this.#opened(child, task, terms)));
+    const seats = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#take(undefined)));
+    const settled = await Promise.allSettled(seats.map((seat) => this.#opened(seat, task, terms)));
     const failed = settled.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     return settled.map((one) => (one as PromiseFulfilledResult<WorkerReply>).value);
   }
 
-  async #called(child: Child, task: CallTask, terms: Terms): Promise<WorkerReply> {
+  async #called(first: Seat, task: CallTask, terms: Terms): Promise<WorkerReply> {
+    let seat = first;
+    const again = async (): Promise<WorkerReply> => {
+      seat = this.#instead(seat);
+      return seat.run(task, terms);
+    };
     try {
-      return await child.run(task, terms);
-    } catch (thrown) {
-      throw thrown instanceof WorkerEnded ? callEnded(thrown, terms) : thrown;
+      let attempt = seat.run(task, terms);
+      for (;;) {
+        try {
+          return await attempt;
+        } catch (thrown) {
+          if (!(thrown instanceof WorkerEnded)) throw thrown;
+          if (!thrown.because.shared || this.#stopped) throw callEnded(thrown, terms);
+          attempt = this.#inTurn(again);
+        }
+      }
     } finally {
-      this.#give(child);
+      this.#give(seat);
+    }
+  }
+
+  async #inTurn(work: () => Promise<WorkerReply>): Promise<WorkerReply> {
+    this.#alone += 1;
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#alone -= 1;
+      this.#handOut();
     }
   }
 
   /** A child that was ended by something else (a short memory, an operator's `kill`), or hung, is replaced once. */
-  async #opened(first: Child, task: OpeningTask, terms: Terms): Promise<WorkerReply> {
+  async #opened(first: Seat, task: OpeningTask, terms: Terms): Promise<WorkerReply> {
     const { interrupted } = this.#options;
     const endings: WorkerEnded[] = [];
-    let child = first;
-    const giveUp = (): void => child.kill();
+    let seat = first;
+    const giveUp = (): void => seat.child.kill();
     interrupted?.addEventListener("abort", giveUp);
     try {
       for (;;) {
         if (interrupted?.aborted) throw openingCancelled(task);
         try {
-          return await child.run(task, terms);
+          return await seat.run(task, terms);
         } catch (thrown) {
           if (!(thrown instanceof WorkerEnded)) throw thrown;
           if (interrupted?.aborted) throw openingCancelled(task);
           endings.push(thrown);
           if (endings.length === 2 || this.#stopped) throw openingEnded(task, "worker process", endings);
         }
-        child = this.#instead(child);
+        seat = this.#instead(seat);
       }
     } finally {
       interrupted?.removeEventListener("abort", giveUp);
-      this.#give(child);
+      this.#give(seat);
     }
   }
 
@@ -93,8 +120,8 @@ export class ProcessLane implements Lane {
     await Promise.all([...this.#children].map((child) => child.end()));
   }
 
-  async #take(node: string | undefined): Promise<Child> {
-    if (this.#busy < this.#options.workers) {
+  async #take(node: string | undefined): Promise<Seat> {
+    if (this.#free) {
       this.#busy += 1;
       try {
         return this.#idle();
@@ -107,43 +134,56 @@ export class ProcessLane implements Lane {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  #give(child: Child): void {
-    const next = this.#waiting.shift();
-    child.taken = false;
-    if (!next) {
-      this.#busy -= 1;
-      return;
-    }
-    try {
-      next.resolve(this.#idle());
-    } catch (cause) {
-      this.#busy -= 1;
-      next.reject(notStarted(cause, undefined));
+  get #free(): boolean {
+    return this.#alone === 0 && this.#busy < this.#options.workers * this.#seats;
+  }
+
+  get #seats(): number {
+    return this.#options.seats ?? 1;
+  }
+
+  #give(seat: Seat): void {
+    seat.taken = false;
+    this.#busy -= 1;
+    this.#handOut();
+  }
+
+  #handOut(): void {
+    while (this.#free) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      try {
+        next.resolve(this.#idle());
+        this.#busy += 1;
+      } catch (cause) {
+        next.reject(notStarted(cause, undefined));
+      }
     }
   }
 
-  /** For the holder of a child that has ended. */
-  #instead(ended: Child): Child {
+  /** For the holder of a seat whose child has ended. */
+  #instead(ended: Seat): Seat {
     try {
-      const child = this.#idle();
+      const seat = this.#idle();
       ended.taken = false;
-      return child;
+      return seat;
     } catch (cause) {
       throw notStarted(cause, undefined);
     }
   }
 
-  /** A living child that nobody has; a new one where the last has died. */
-  #idle(): Child {
+  /** A seat of a living child that nobody has; of a new one where the last has died. */
+  #idle(): Seat {
     for (const child of this.#children) if (!child.alive) this.#children.delete(child);
-    let child = [...this.#children].find((one) => !one.taken);
-    if (!child) {
-      child = new Child(this.#options.intraOpThreads);
+    let seat = [...this.#children].flatMap(({ seats }) => seats).find((one) => !one.taken);
+    if (!seat) {
+      const child = new Child(this.#options.intraOpThreads, this.#seats);
       if (this.#stopped) child.stop();
       this.#children.add(child);
+      seat = child.seats[0]!;
     }
-    child.taken = true;
-    return child;
+    seat.taken = true;
+    return seat;
   }
 }
 
@@ -153,35 +193,94 @@ interface Pending {
   terms: Terms;
 }
 
-class Child {
+/** Where a child takes one call at a time. */
+class Seat {
   taken = false;
-  readonly #process: ChildProcess;
-  readonly #exited: Promise<void>;
-  readonly #pixels = openPixels();
+  readonly child: Child;
+  readonly pixels = openPixels();
+  readonly #index: number;
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | undefined;
-  /** What it was given to answer in, when it did not and was killed. */
+
+  constructor(child: Child, index: number) {
+    this.child = child;
+    this.#index = index;
+  }
+
+  get busy(): boolean {
+    return this.#pending !== null;
+  }
+
+  /** Rejects with WorkerEnded when the process ends before it has replied. */
+  run(task: WorkerTask, terms: Terms): Promise<WorkerReply> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject, terms };
+      this.#limit(terms.timeoutMs === null ? null : OPENING * terms.timeoutMs);
+      void this.#send(task).catch((cause: unknown) => {
+        if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.fail(() => notCloneable(cause, terms.node));
+        // It has ended or is of no use any more: `exit` tells why.
+        else this.child.kill();
+      });
+    });
+  }
+
+  async #send(task: WorkerTask): Promise<void> {
+    await this.child.send(await pack(task, this.#index, this.pixels));
+  }
+
+  received(message: Exclude<ChildReply, { type: "ready" }>): void {
+    if (message.type === "began") this.#limit(this.#pending?.terms.timeoutMs ?? null);
+    else this.#settle()?.resolve(message.reply);
+  }
+
+  fail(error: (terms: Terms) => FlowError | WorkerEnded): void {
+    const pending = this.#settle();
+    pending?.reject(error(pending.terms));
+  }
+
+  #limit(timeoutMs: number | null): void {
+    clearTimeout(this.#timer);
+    if (timeoutMs !== null) this.#timer = setTimeout(() => this.child.tooLate(timeoutMs), timeoutMs);
+  }
+
+  #settle(): Pending | null {
+    clearTimeout(this.#timer);
+    const pending = this.#pending;
+    this.#pending = null;
+    return pending;
+  }
+}
+
+class Child {
+  readonly seats: readonly Seat[];
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  /** What a seat was given to answer in, when it did not and the process was killed. */
   #timedOutMs: number | null = null;
   #broken = false;
   #stderr = "";
 
-  constructor(intraOpThreads: number) {
+  constructor(intraOpThreads: number, seats: number) {
+    this.seats = Array.from({ length: seats }, (_, index) => new Seat(this, index));
+    const pixels = this.seats.map((seat) => seat.pixels ?? "ignore");
     // The young generation is kept as small as that of the threads; nothing of our own command line (a debugger, a test runner) is for the child.
-    this.#process = fork(ENTRY, [String(intraOpThreads)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe", this.#pixels ?? "ignore"], execArgv: ["--max-semi-space-size=4"] });
+    this.#process = fork(ENTRY, [String(intraOpThreads), String(seats)], { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc", "pipe", ...pixels], execArgv: ["--max-semi-space-size=4"] });
     let notMade = (): void => undefined;
     this.#process.on("error", (cause) => {
-      this.#fail(notStarted(cause, this.#pending?.terms.node));
+      for (const seat of this.seats) seat.fail(({ node }) => notStarted(cause, node));
       // Without a process there is no `exit`.
       if (this.#process.pid === undefined) notMade();
     });
     if (!this.#process.stderr) {
-      closePixels(this.#pixels);
+      this.#closePixels();
       throw new Error("the system gave no pipes or no process");
     }
     this.#process.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR)));
     // The guard's end of the pipe: it may report the child's death before `exit` does.
     this.#process.stdio[GUARD_FD]!.on("error", () => undefined);
-    this.#process.on("message", (message: ChildReply) => this.#received(message));
+    this.#process.on("message", (message: ChildReply) => {
+      if (message.type !== "ready") this.seats[message.seat]!.received(message);
+    });
     this.#exited = new Promise((resolve) => {
       notMade = resolve;
       this.#process.once("exit", (code, signal) => {
@@ -190,8 +289,9 @@ class Child {
           clearTimeout(late);
           if (told) return;
           told = true;
-          closePixels(this.#pixels);
-          this.#fail(this.#ended(code, signal));
+          this.#closePixels();
+          const ended = this.#ended(code, signal);
+          for (const seat of this.seats) seat.fail(() => ended);
           resolve();
         };
         // What it wrote last is the reason; a process that it started may keep the pipe open.
@@ -206,27 +306,7 @@ class Child {
     return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected && this.#timedOutMs === null && !this.#broken;
   }
 
-  /** Rejects with WorkerEnded when the process ends before it has replied. */
-  run(task: WorkerTask, terms: Terms): Promise<WorkerReply> {
-    return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, terms };
-      this.#limit(terms.timeoutMs === null ? null : OPENING * terms.timeoutMs);
-      void this.#send(task).catch((cause: unknown) => {
-        if (cause instanceof Error && /could not be cloned/.test(cause.message)) this.#fail(notCloneable(cause, terms.node));
-        // It has ended or is of no use any more: `exit` tells why.
-        else this.kill();
-      });
-    });
-  }
-
-  /** Also where it is stopped or hangs; what it had fails when it has ended. */
-  kill(): void {
-    this.#broken = true;
-    this.#process.kill("SIGKILL");
-  }
-
-  async #send(task: WorkerTask): Promise<void> {
-    const message: ChildMessage = await pack(task, this.#pixels);
+  async send(message: ChildMessage): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#process.send(message, (error) => (error ? reject(error) : resolve()));
     });
@@ -236,40 +316,31 @@ class Child {
     if (this.#process.connected) this.#process.send({ type: "stop" } satisfies ChildMessage, () => undefined);
   }
 
+  /** Also where it is stopped or hangs; what it had fails when it has ended. */
+  kill(): void {
+    this.#broken = true;
+    this.#process.kill("SIGKILL");
+  }
+
+  tooLate(timeoutMs: number): void {
+    this.#timedOutMs = timeoutMs;
+    this.#process.kill("SIGKILL");
+  }
+
   /** Nothing runs in it: it can be killed, and its memory is back at once. */
   async end(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#exited;
   }
 
-  #received(message: ChildReply): void {
-    if (message.type === "began") this.#limit(this.#pending?.terms.timeoutMs ?? null);
-    else if (message.type === "reply") this.#settle()?.resolve(message.reply);
-  }
-
-  #limit(timeoutMs: number | null): void {
-    clearTimeout(this.#timer);
-    if (timeoutMs === null) return;
-    this.#timer = setTimeout(() => {
-      this.#timedOutMs = timeoutMs;
-      this.#process.kill("SIGKILL");
-    }, timeoutMs);
+  #closePixels(): void {
+    for (const seat of this.seats) closePixels(seat.pixels);
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): WorkerEnded {
-    if (this.#timedOutMs !== null) return new WorkerEnded(`gave no answer for ${this.#timedOutMs / 1000} s and was ended`, { timedOut: true });
+    const shared = this.seats.filter(({ busy }) => busy).length > 1;
+    if (this.#timedOutMs !== null) return new WorkerEnded(`gave no answer for ${this.#timedOutMs / 1000} s and was ended`, { timedOut: true, shared });
     const lastWords = this.#stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !STACK_LINE.test(line)).at(-1)?.slice(0, 300) ?? "";
-    return new WorkerEnded(signal ? `was ended by ${signal}` : `exited with code ${code}`, { signal, lastWords });
-  }
-
-  #fail(error: FlowError | WorkerEnded): void {
-    this.#settle()?.reject(error);
-  }
-
-  #settle(): Pending | null {
-    clearTimeout(this.#timer);
-    const pending = this.#pending;
-    this.#pending = null;
-    return pending;
+    return new WorkerEnded(signal ? `was ended by ${signal}` : `exited with code ${code}`, { signal, lastWords, shared });
   }
 }

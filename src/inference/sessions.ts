@@ -1,24 +1,20 @@
 /**
  * ONNX Runtime sessions of one worker: one per file and device, made at first use, kept until the worker ends (create/release leaks).
- * `session.run()` blocks this thread and must never be aborted (SIGABRT of the whole process): the stop flag is read between runs.
+ * A run is never aborted: the stop flag is read between runs.
  */
 import { stat } from "node:fs/promises";
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession } from "onnxruntime-node";
 import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
 import { difference, sampleFeeds } from "./agreement.js";
-import { providersOf } from "./devices.js";
-import { elementsOf, floatsOf, typeOf } from "./element-types.js";
 import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, withoutFixed, type Feeds, type Fetched } from "./feeds.js";
 import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
+import type { Runtime, Session } from "./onnx.js";
 import type { ModelWire, Prepared } from "./protocol.js";
 
-type Runtime = typeof import("onnxruntime-node");
-
 export interface SessionOptions {
-  /** 1 keeps rows bit-identical at every batch size. */
-  intraOpThreads: number;
+  runtime: Runtime;
   /** Throws when the pool is stopping. */
   checkStop(): void;
   /** Told after each successful run: rows that were asked for, padding not counted. */
@@ -35,11 +31,10 @@ export const limitKey = (manifest: Pick<ModelManifest, "sha256">, device: Device
 /** All sessions of this worker. */
 export class Sessions {
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, Promise<InferenceSession>>();
+  readonly #sessions = new Map<string, Promise<Session>>();
   /** limitKey → rows that fit. */
   readonly #limits = new Map<string, number>();
-  readonly #loners = new WeakMap<InferenceSession, Promise<boolean>>();
-  #runtime: Promise<Runtime> | undefined;
+  readonly #loners = new WeakMap<Session, Promise<boolean>>();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -60,7 +55,7 @@ export class Sessions {
       checkStop: () => this.#options.checkStop(),
       run: async (feeds, { batched = false } = {}) => {
         const fetched = await this.#run(session, manifest, device, feeds, batched);
-        this.#options.counted(manifest.id, fixedBatch(session.inputMetadata, feeds)?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
+        this.#options.counted(manifest.id, fixedBatch(session.inputs, feeds)?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
         return fetched;
       },
     };
@@ -100,15 +95,14 @@ export class Sessions {
 
   /** What the file declares. `release`: a session that was not there before does not stay. */
   async describe(manifest: ModelManifest, release = false): Promise<{ inputs: TensorInfo[]; outputs: TensorInfo[] }> {
-    return this.#borrow(manifest, release, async (session) => ({ inputs: session.inputMetadata.map(info), outputs: session.outputMetadata.map(info) }));
+    return this.#borrow(manifest, release, async (session) => ({ inputs: session.inputs.map(info), outputs: session.outputs.map(info) }));
   }
 
   /** What the model takes on the CPU. This process has opened no model before, and opens no other. */
   async measure(manifest: ModelManifest, rows: number): Promise<Trial> {
-    await this.#loadRuntime();
     const open = async (): Promise<Tried> => {
       const session = await this.#create(manifest, "cpu", true);
-      return { inputs: session.inputMetadata, infos: session.inputMetadata.map(info), run: (feeds) => this.#once(session, feeds) };
+      return { inputs: session.inputs, infos: session.inputs.map(info), run: (feeds) => this.#once(session, feeds) };
     };
     return tryRows(manifest, rows, open, isOutOfMemory).catch((thrown: unknown) => {
       throw isOutOfMemory(thrown) ? outOfMemory(manifest, "cpu", `has not enough memory for ${rows === 1 ? "one row" : "two rows"}`, thrown) : thrown;
@@ -116,7 +110,7 @@ export class Sessions {
   }
 
   /** The model's session on the CPU. */
-  async #borrow<T>(manifest: ModelManifest, release: boolean, use: (session: InferenceSession) => Promise<T>): Promise<T> {
+  async #borrow<T>(manifest: ModelManifest, release: boolean, use: (session: Session) => Promise<T>): Promise<T> {
     const key = sessionKey(manifest, "cpu");
     const known = this.#sessions.has(key);
     const session = await this.#session(manifest, "cpu");
@@ -134,13 +128,13 @@ export class Sessions {
   async prepare(manifest: ModelManifest, device: Device, check: number | null): Promise<Prepared> {
     try {
       const session = await this.#session(manifest, device);
-      const feeds = sampleFeeds(manifest, session.inputMetadata.map(info));
-      if (!feeds) return { ok: true, difference: null, note: "not compared with the CPU: its inputs cannot be made up" };
+      const feeds = sampleFeeds(manifest, session.inputs.map(info));
+      if (!feeds) return uncompared(manifest, check, "its inputs cannot be made up");
       const warm = await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => toError(thrown));
       if (check === null && !(warm instanceof Error)) return { ok: true, difference: null, note: "not compared with the CPU" };
       const expected = await this.#borrow(manifest, true, (reference) => this.#run(reference, manifest, "cpu", feeds)).catch((thrown: unknown) => toError(thrown));
       // Values that the CPU refuses, too, say nothing of the device.
-      if (expected instanceof Error) return { ok: true, difference: null, note: `not compared with the CPU: it refuses made-up inputs (${firstLine(expected.message)})` };
+      if (expected instanceof Error) return uncompared(manifest, check, `it refuses made-up inputs (${firstLine(expected.message)})`);
       if (warm instanceof Error) throw warm;
       if (check === null) return { ok: true, difference: null, note: "not compared with the CPU" };
       const found = difference(expected, warm);
@@ -153,7 +147,7 @@ export class Sessions {
     }
   }
 
-  #session(manifest: ModelManifest, device: Device, share: number | null = null): Promise<InferenceSession> {
+  #session(manifest: ModelManifest, device: Device, share: number | null = null): Promise<Session> {
     const key = sessionKey(manifest, device);
     let session = this.#sessions.get(key);
     if (!session) {
@@ -164,18 +158,13 @@ export class Sessions {
     return session;
   }
 
-  #loadRuntime(): Promise<Runtime> {
-    this.#runtime ??= import("onnxruntime-node");
-    return this.#runtime;
-  }
-
   /**
    * A session in a share of the memory. Its arena keeps what its runs took, and a larger run after smaller ones adds to what they left: rows of 1, 2, 4, 8 twice what eight
    * alone take, with a memory pattern per shape three times. After a run of all its rows everything fits into what that took.
    */
-  async #createFilled(manifest: ModelManifest, device: Device, rows: number): Promise<InferenceSession> {
+  async #createFilled(manifest: ModelManifest, device: Device, rows: number): Promise<Session> {
     const session = await this.#create(manifest, device, true);
-    const feeds = largestFeeds(manifest, session.inputMetadata.map(info), rows);
+    const feeds = largestFeeds(manifest, session.inputs.map(info), rows);
     if (feeds) {
       await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => {
         if (thrown instanceof FlowError) throw thrown; // It refuses made-up values otherwise.
@@ -184,7 +173,7 @@ export class Sessions {
     return session;
   }
 
-  async #create(manifest: ModelManifest, device: Device, tight: boolean): Promise<InferenceSession> {
+  async #create(manifest: ModelManifest, device: Device, tight: boolean): Promise<Session> {
     const { at } = fileOf(manifest, device);
     if (!(await stat(at).catch(() => null))?.isFile()) {
       throw new FlowError("MODEL_MISSING", `model ${manifest.id}: ${at} does not exist`, {
@@ -192,20 +181,9 @@ export class Sessions {
         exit: EXIT.environment,
       });
     }
-    const runtime = await this.#loadRuntime();
     try {
-      const session = await runtime.InferenceSession.create(at, {
-        executionProviders: providersOf(device),
-        intraOpNumThreads: this.#options.intraOpThreads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        graphOptimizationLevel: "all",
-        enableMemPattern: !tight,
-        logSeverityLevel: 3,
-        // A spinning thread takes its core from the decoder beside it.
-        extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
-      });
-      this.#options.loaded(manifest.id);
+      const session = await this.#options.runtime.open({ at, device, tight });
+      if (session.made) this.#options.loaded(manifest.id);
       return session;
     } catch (cause) {
       if (isOutOfMemory(cause)) throw outOfMemory(manifest, device, "does not fit into memory", cause);
@@ -219,12 +197,12 @@ export class Sessions {
   }
 
   /** One call: in runs of the file's fixed batch, of what fits into memory, or at once. */
-  async #run(session: InferenceSession, manifest: ModelManifest, device: Device, feeds: Feeds, batched = false): Promise<Fetched> {
-    const fixed = fixedBatch(session.inputMetadata, feeds);
+  async #run(session: Session, manifest: ModelManifest, device: Device, feeds: Feeds, batched = false): Promise<Fetched> {
+    const fixed = fixedBatch(session.inputs, feeds);
     if (fixed) return inParts(feeds, fixed, true, (part) => this.#once(session, part));
     const key = limitKey(manifest, device);
     const attempt = async (part: Feeds): Promise<Fetched> => {
-      const rows = freeRows(session.inputMetadata, part);
+      const rows = freeRows(session.inputs, part);
       const limit = Math.min(this.#limits.get(key) ?? Number.POSITIVE_INFINITY, rows && device === "cpu" ? rowsAtOnce(part, rows) : Number.POSITIVE_INFINITY);
       if (rows && rows.rows > limit) return inParts(part, { ...rows, batch: limit }, false, attempt);
       // What is left of a batch. Where rows run one by one anyway, all of them are alone.
@@ -245,7 +223,7 @@ export class Sessions {
       }
     };
     const fetched = await attempt(feeds);
-    return batched && freeRows(session.inputMetadata, feeds) ? withoutFixed(fetched, session.outputMetadata) : fetched;
+    return batched && freeRows(session.inputs, feeds) ? withoutFixed(fetched, session.outputs) : fetched;
   }
 
   /**
@@ -253,10 +231,10 @@ export class Sessions {
    * in another order where a dimension is 1 (about 1e-7). Found out once per session, on made-up values, so that no medium's content decides; four
    * rows' work. Two rows give what any number gives (test/inference/rows.test.ts).
    */
-  #differsAlone(session: InferenceSession, manifest: ModelManifest): Promise<boolean> {
+  #differsAlone(session: Session, manifest: ModelManifest): Promise<boolean> {
     const compare = async (): Promise<boolean> => {
-      const feeds = sampleFeeds(manifest, session.inputMetadata.map(info));
-      const rows = feeds && freeRows(session.inputMetadata, feeds);
+      const feeds = sampleFeeds(manifest, session.inputs.map(info));
+      const rows = feeds && freeRows(session.inputs, feeds);
       if (!feeds || rows?.rows !== 2) return true;
       try {
         const together = await this.#once(session, feeds);
@@ -281,21 +259,9 @@ export class Sessions {
     this.#options.limited(key, rows);
   }
 
-  async #once(session: InferenceSession, feeds: Feeds): Promise<Fetched> {
+  #once(session: Session, feeds: Feeds): Promise<Fetched> {
     this.#options.checkStop();
-    const runtime = await this.#loadRuntime();
-    const tensors: Record<string, Tensor> = {};
-    for (const [name, { data, dims }] of Object.entries(feeds)) {
-      const meta = session.inputMetadata.find((input) => input.name === name);
-      const type = meta?.isTensor ? meta.type : typeOf(data);
-      // As uint16 by another name: of a Float16Array, which Tensor makes of halves where there is one (Node 24), the binding reads no bytes (onnxruntime-node 1.30).
-      if (type === "float16") tensors[name] = Object.assign(new runtime.Tensor("uint16", elementsOf(data, type) as Uint16Array, dims), { type });
-      else tensors[name] = new runtime.Tensor(type as "float32", elementsOf(data, type) as Float32Array, dims);
-    }
-    const outputs = await session.run(tensors);
-    const fetched: Fetched = {};
-    for (const [name, tensor] of Object.entries(outputs)) fetched[name] = { data: floatsOf(tensor.type, tensor.data), dims: [...tensor.dims] };
-    return fetched;
+    return session.run(feeds);
   }
 }
 
@@ -313,8 +279,15 @@ function sessionKey(manifest: ModelManifest, device: Device): string {
 }
 
 /** What ONNX Runtime, its providers and V8 say when an allocation fails. */
+/** A device may compute something else without a word: Silero VAD on WebGPU (onnxruntime-node 1.30) hears a quarter less speech. */
+function uncompared({ id }: ModelManifest, check: number | null, why: string): Prepared {
+  if (check === null) return { ok: true, difference: null, note: `not compared with the CPU: ${why}` };
+  return { ok: false, reason: `${id} cannot be compared with the CPU: ${why}; \`check: off\` uses it all the same` };
+}
+
+/** WebGPU has no word for a tensor that is larger than its largest buffer: the table of buffer sizes has no entry for it. */
 function isOutOfMemory(thrown: unknown): boolean {
-  return !(thrown instanceof FlowError) && /failed to allocate|out of (device )?memory|out_of_memory|bad_alloc|not enough memory|allocation failed/i.test(messageOf(thrown));
+  return !(thrown instanceof FlowError) && /raw_hash_map<>::at|failed to allocate|out of (device )?memory|out_of_memory|bad_alloc|not enough memory|allocation failed/i.test(messageOf(thrown));
 }
 
 function outOfMemory(manifest: ModelManifest, device: Device, what: string, cause: unknown): FlowError {

@@ -12,13 +12,14 @@ import {
   type OperatorDefinition,
 } from "../contracts/index.js";
 import { verifyModelFiles, verifyModelShape } from "../models/verify-model.js";
+import type { Runtime } from "./onnx.js";
 import type { EachItem, ModelWire, PoolResult, Prepared, Spent, WorkerReply, WorkerTask } from "./protocol.js";
 import { Sessions } from "./sessions.js";
 
 type Call = Extract<WorkerTask, { type: "call" }>["call"];
 
 export interface RunnerOptions {
-  intraOpThreads: number;
+  runtime: Runtime;
   /** How this worker is called in the statistics. */
   worker: number;
   stopped(): boolean;
@@ -36,7 +37,7 @@ export class TaskRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#sessions = new Sessions({
-      intraOpThreads: options.intraOpThreads,
+      runtime: options.runtime,
       checkStop: () => this.#checkStop(),
       counted: (model, count) => (this.#spent.rows[model] = (this.#spent.rows[model] ?? 0) + count),
       loaded: (model) => (this.#spent.loads[model] = (this.#spent.loads[model] ?? 0) + 1),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { ModelManifest } from "../../src/contracts/index.js";
 import { sameBits } from "../../src/inference/feeds.js";
+import { OnnxRuntime } from "../../src/inference/onnx.js";
 import { Sessions } from "../../src/inference/sessions.js";
 import { manifestOf } from "../../src/models/manifest.js";
 import { OnnxGraph } from "../../models/build/onnx-writer.js";
@@ -64,7 +65,7 @@ interface Opened {
 
 async function open(manifest: ModelManifest, inner: readonly number[]): Promise<Opened> {
   let [runs, counted] = [0, 0];
-  const sessions = new Sessions({ intraOpThreads: 1, checkStop: () => void (runs += 1), counted: (_, rows) => void (counted += rows), loaded: () => undefined, limited: () => undefined });
+  const sessions = new Sessions({ runtime: new OnnxRuntime(1), checkStop: () => void (runs += 1), counted: (_, rows) => void (counted += rows), loaded: () => undefined, limited: () => undefined });
   const model = await sessions.handle(manifest);
   const stride = inner.reduce((a, b) => a * b, 1);
   const data = noise(16 * stride, 7);
