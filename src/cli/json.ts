@@ -396,3 +396,11 @@ export interface ModelsCalibrateDocument {
   written: string | null;
   notes: string[];
 }
+
+/** `flow models calibrate --reset`: what held for this user, and what the manifest says, which holds again. */
+export interface ModelsCalibrateResetDocument {
+  space: string;
+  model: string;
+  before: { foreignMedian: number; threshold: number };
+  now: { foreignMedian: number; threshold: number };
+}

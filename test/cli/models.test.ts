@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
+import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsCalibrateResetDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -296,7 +296,8 @@ test("calibrate: median and threshold are those of the store's unrelated pairs; 
   await json<ModelsCalibrateDocument>("calibrate", "lite-image-v1", "--store", dir, "--false-positives", "0.05", "--write");
   assert.deepEqual([(await manifests()).threshold, (await manifests()).calibration.foreignMedian], [told.threshold, told.foreignMedian]);
   assert.ok(existsSync(join(cache, "calibration.json")));
-  assert.equal((await run("calibrate", "lite-image", "--reset")).code, 0);
+  const reset = await json<ModelsCalibrateResetDocument>("calibrate", "lite-image", "--reset");
+  assert.deepEqual(reset, { space: "lite-image-v1", model: "lite-image", before: { foreignMedian: told.foreignMedian, threshold: told.threshold }, now: told.before, code: 0 });
   assert.equal((await manifests()).threshold, told.before.threshold);
   const none = await run("calibrate", "lite-sound", "--store", dir);
   assert.equal(none.code, 2);
