@@ -293,6 +293,8 @@ export interface ModelFileDocument {
   /** null: not known before the first download. */
   sizeBytes: number | null;
   sha256: string | null;
+  /** The lock file that states both, where the manifest does not. */
+  lock: string | null;
   licence: string;
   /** `huggingface:org/name@revision/path`, `github:owner/name@commit/path`, a URL; null: nowhere to be downloaded. */
   source: string | null;
@@ -335,7 +337,7 @@ export interface ModelsPullDocument {
   failed: { model: string; path: string; error: FlowErrorData }[];
   bytes: number;
   durationMs: number;
-  /** What cannot be downloaded and is not needed. */
+  /** What cannot be downloaded and is not needed; files in other places that are not what they should be. */
   notes: string[];
   error?: FlowErrorData;
 }

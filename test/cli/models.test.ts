@@ -72,6 +72,46 @@ test("pull, show, verify, where and rm of one model", async (t) => {
   assert.match(text.stderr, /^pulled tiny\/config\.json/m);
 });
 
+test("pull --lock records what is there already; where the manifests state all hashes it says so", async (t) => {
+  const { root, server, manifest, json } = await place(t);
+  const body = bytes(1000);
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  manifest("stated", [{ path: "model.onnx", size: body.length, sha256: sha256(body) }]);
+  await json<ModelsPullDocument>("pull", "tiny");
+  const stated = await json<ModelsPullDocument>("pull", "stated", "--lock");
+  assert.match(stated.notes.join(), /state every hash themselves/);
+  const again = await json<ModelsPullDocument>("pull", "tiny", "--lock");
+  assert.deepEqual([again.present, again.notes], [1, []]);
+  const { files } = JSON.parse(readFileSync(join(root, "models.lock"), "utf8")) as { files: Record<string, { sha256: string }> };
+  assert.deepEqual(Object.entries(files).map(([key, entry]) => [key, entry.sha256]), [["huggingface:org/name@main/model.onnx", sha256(body)]]);
+});
+
+test("a locked file in FLOW_MODELS_DIR that has changed is shown as changed; verify tells both hashes, pull brings the locked bytes, rm --unlock accepts the new ones", async (t) => {
+  const { root, given, cache, server, manifest, run, json } = await place(t);
+  const [body, other] = [bytes(1000), bytes(1200, 2)];
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  mkdirSync(join(given, "tiny"));
+  const at = join(given, "tiny", "model.onnx");
+  writeFileSync(at, body);
+  assert.equal((await json<ModelsPullDocument>("pull", "tiny", "--lock")).present, 1);
+  writeFileSync(at, other);
+  assert.match((await run("show", "tiny")).stdout, /state +changed, [^]*^ *changed +model\.onnx[^]*note: .*given\/tiny\/model\.onnx is not what .*models\.lock says/m);
+  const verified = await run("verify", "tiny");
+  assert.equal(verified.code, 3);
+  const told = (await json<ModelsVerifyDocument>("verify", "tiny")).models[0]!.files[0]!;
+  assert.equal(told.problem, `${at} has changed since it was locked: found 1200 bytes sha256 ${sha256(other)}, expected 1000 bytes sha256 ${sha256(body)} (${join(root, "models.lock")})`);
+  assert.match(verified.stdout, /next: flow models pull tiny; flow models rm tiny --unlock accepts/);
+  const pulled = await json<ModelsPullDocument>("pull", "tiny");
+  assert.match(pulled.notes.join(), /is not what .*models\.lock says; it was left there/);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+  assert.ok((await json<ModelDocument>("show", "tiny")).files[0]!.at.startsWith(cache));
+  await json<ModelsRmDocument>("rm", "tiny", "--unlock");
+  const accepted = (await json<ModelDocument>("show", "tiny")).files[0]!;
+  assert.deepEqual([accepted.at, accepted.sha256, accepted.lock], [at, sha256(other), join(root, "models.lock")]);
+});
+
 test("killed in mid-download with SIGKILL, the next pull goes on from there", async (t) => {
   const { server, root, cache, env, manifest, json } = await place(t);
   const body = bytes(2_000_000);

@@ -85,7 +85,7 @@ export async function stateOf(model: ModelManifest): Promise<{ state: ModelState
   const { missingOf, pageOf, sourceText } = await import("../../models/store/index.js");
   const missing = new Set(await missingOf(model));
   const files = model.files.map((file) => ({
-    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, licence: file.licence },
+    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
     source: file.source === null ? null : sourceText(file.source),
     page: file.source === null ? null : pageOf(file.source),
   }));

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { act, withJson, type JsonOptions } from "../define.js";
 import type { ModelDocument } from "../json.js";
@@ -18,15 +19,17 @@ export function showCommand(): Command {
     const { task, family, summary, runtime, licence, origin, dir, inputs, outputs, output, preprocess, space, labels, precisions, settings } = model;
     const document: ModelDocument = { ...{ id: model.id, task, family, summary, runtime, licence, state, origin, dir, files, inputs, outputs }, ...{ output, preprocess, space, labels, precisions, settings, limits: model.limits.split("; ").filter((limit) => limit !== "") } };
     if (options.json) return printJson(document);
+    const changed = files.filter((file) => !file.present && existsSync(file.at));
     print(`${colours.bold(model.id)}  ${summary}`);
     print(table([
       ["task", `${task} (family ${family}, ${runtime})`],
       ["licence", licence],
-      ["state", `${state}, ${dir}`],
+      ["state", `${changed.length > 0 ? "changed" : state}, ${dir}`],
       ["manifest", origin],
     ]));
     print(`\n${colours.bold("files")}`);
-    print(table(files.map((file) => [file.present ? colours.green("here") : colours.yellow("missing"), file.path, file.sizeBytes === null ? "?" : size(file.sizeBytes), file.sha256?.slice(0, 12) ?? "not locked yet", file.source ?? "no public source"]), { right: [2] }));
+    print(table(files.map((file) => [file.present ? colours.green("here") : colours.yellow(changed.includes(file) ? "changed" : "missing"), file.path, file.sizeBytes === null ? "?" : size(file.sizeBytes), file.sha256?.slice(0, 12) ?? "not locked yet", file.source ?? "no public source"]), { right: [2] }));
+    for (const file of changed) print(`${colours.yellow("note:")} ${file.at} is not what ${file.lock ?? "the manifest"} says: flow models verify ${model.id}`);
     const tensor = (t: { name: string; type: string; dims: readonly (number | string)[] }): string => `${t.name}: ${t.type}[${t.dims.join(", ")}]`;
     if (inputs.length > 0) print(`\n${colours.bold("inputs")}   ${inputs.map(tensor).join("  ")}`);
     if (outputs.length > 0) print(`${colours.bold("outputs")}  ${outputs.map(tensor).join("  ")}`);

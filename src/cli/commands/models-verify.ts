@@ -50,17 +50,21 @@ function next(verified: readonly Verified[], catalogue: ReadonlyMap<string, Mode
   const published = (id: string): boolean => catalogue.get(id)?.files.every((file) => file.source !== null) ?? false;
   const [fetched, local] = [files.filter(published), files.filter((id) => !published(id))];
   const steps = [...(fetched.length > 0 ? [`flow models pull ${fetched.join(" ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${local.join(",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
+  const changed = wrong.filter(({ id, files: read }) => read.some(({ ok, sha256, path }) => !ok && sha256 !== null && catalogue.get(id)?.files.find((file) => file.path === path)?.lock !== undefined)).map(({ id }) => id);
+  if (changed.length > 0) steps.push(`flow models rm ${changed.join(" ")} --unlock accepts what has changed`);
   return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
-  const [{ hashFile }, { HashIndex }, { cacheFolder }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js")]);
+  const [{ hashFile }, { HashIndex }, { cacheFolder }, { changeText }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js"), import("../../models/store/lock.js")]);
   const files: Verified["files"] = [];
-  for (const { path, at, sizeBytes, sha256 } of model.files) {
+  for (const file of model.files) {
+    const { path, at, sizeBytes, sha256 } = file;
     const info = await stat(at).catch(() => null);
-    const found = info === null || (sizeBytes !== null && info.size !== sizeBytes) ? null : await hashFile(at);
+    // What a lock file states is told with both hashes: the user is to decide between two files.
+    const found = info === null || (sizeBytes !== null && info.size !== sizeBytes && file.lock === undefined) ? null : await hashFile(at);
     const problem =
-      info === null ? `missing: ${at}` : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
+      info === null ? `missing: ${at}` : file.lock !== undefined && found !== null && found !== sha256 ? changeText(file, { size: info.size, sha256: found }) : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
     // What the disk did to a file without a new time of change, the pull that comes next has to know.
     if (info !== null && found !== null && problem !== null) new HashIndex(cacheFolder()).remember(at, { size: info.size, mtimeMs: info.mtimeMs, sha256: found });
     files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });

@@ -36,13 +36,31 @@ export class ModelsLock {
     return this.all()[lockKey(file.source, id, file.path)] ?? null;
   }
 
-  /** Records a first use. Throws MODEL_LOCK when another content is locked. */
-  record(file: Pick<ModelFile, "path" | "source">, id: string, entry: LockEntry): void {
+  /** The lock file whose entry counts for a file; null before its first use. */
+  holder(file: Pick<ModelFile, "path" | "source">, id: string): string | null {
+    const key = lockKey(file.source, id, file.path);
+    return this.paths().find((path) => read(path)[key] !== undefined) ?? null;
+  }
+
+  /** Records a use in every lock file that does not know it yet. Throws MODEL_LOCK when another content is locked. */
+  record(file: Pick<ModelFile, "path" | "source">, id: string, found: LockEntry): void {
     const key = lockKey(file.source, id, file.path);
     const before = this.all()[key];
-    if (before && before.sha256 !== entry.sha256) throw this.mismatch(key, before, entry);
-    if (before && before.size === entry.size && (before.commit ?? entry.commit) === before.commit) return;
-    this.write({ [key]: { ...entry, commit: entry.commit ?? before?.commit ?? null } });
+    if (before && before.sha256 !== found.sha256) throw this.mismatch(key, before, found);
+    const entry = { ...found, commit: found.commit ?? before?.commit ?? null };
+    for (const path of this.paths()) {
+      // Another process may have locked other files since.
+      const entries = read(path);
+      const there = entries[key];
+      if (there?.sha256 === entry.sha256 && there.size === entry.size && there.commit === entry.commit) continue;
+      try {
+        save(path, { ...entries, [key]: entry });
+      } catch (thrown) {
+        // A cache that is read-only is no reason to refuse what the working folder's lock has.
+        if (path === this.project || !existsSync(this.project)) throw thrown;
+      }
+      this.entries = null;
+    }
   }
 
   /** Forgets files, so that their next download is a first use again. */
@@ -74,13 +92,19 @@ export class ModelsLock {
   private all(): Entries {
     return (this.entries ??= Object.assign({}, ...this.paths().reverse().map(read)) as Entries);
   }
-
-  /** Another process may have locked other files since. */
-  private write(entries: Entries): void {
-    for (const path of this.paths()) save(path, { ...read(path), ...entries });
-    this.entries = null;
-  }
 }
+
+/** What is wrong with a file that lies where the locked one has to. */
+export const changeText = ({ at, sizeBytes, sha256, lock }: ModelFile, found: { size: number; sha256: string }): string =>
+  `${at} has changed since it was locked: found ${found.size} bytes sha256 ${found.sha256}, expected ${sizeBytes} bytes sha256 ${sha256} (${lock})`;
+
+/** What to do about it. */
+export const changeSteps = (id: string, { source, path }: Pick<ModelFile, "source" | "path">): string =>
+  `${source === null ? "Restore the file" : `For the locked bytes: \`flow models pull ${id}\``}. To accept what is there: \`flow models rm ${id} --unlock\`, or remove the entry ${lockKey(source, id, path)} from the lock file.`;
+
+/** MODEL_LOCK of a file that is there. */
+export const changedFile = (id: string, file: ModelFile, found: { size: number; sha256: string }): FlowError =>
+  new FlowError("MODEL_LOCK", `model ${id}: ${changeText(file, found)}`, { hint: changeSteps(id, file), exit: EXIT.environment, permanent: true });
 
 /** What a lock entry is filed under: where the file comes from, or the model and path of one that is only local. */
 export function lockKey(source: ModelSource | null, id: string, path: string): string {
@@ -111,5 +135,11 @@ function read(path: string): Entries {
 
 function save(path: string, entries: Entries): void {
   const files = Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
-  replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+  try {
+    replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+  } catch (cause) {
+    // A full disk has a name of its own, which whoever writes more than the lock gives it.
+    if (["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
+    throw new FlowError("MODEL_LOCK_UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { hint: "Correct the permissions of its folder; another cache is named with FLOW_CACHE_DIR.", exit: EXIT.environment, cause });
+  }
 }
