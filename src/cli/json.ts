@@ -321,6 +321,16 @@ export interface ModelsListDocument {
   }[];
 }
 
+/** `flow models list --partial`. */
+export interface ModelsPartialDocument {
+  /**
+   * `source`: `hf:ORG/NAME` of a `flow models add` that lacks an answer, or a file's as in ModelFileDocument; null of a copy that was cut short.
+   * `next`: the command that goes on; null where the pull of the model does.
+   */
+  partial: { source: string | null; bytes: number; totalBytes: number | null; paths: string[]; next: string | null }[];
+  bytes: number;
+}
+
 /** `flow models show`. */
 export interface ModelDocument extends Pick<ModelManifest, "id" | "task" | "family" | "summary" | "runtime" | "licence" | "origin" | "dir" | "inputs" | "outputs" | "output" | "preprocess" | "space" | "labels" | "precisions" | "settings"> {
   state: "installed" | "partial" | "missing";
@@ -360,7 +370,7 @@ export interface ModelsVerifyDocument {
 export interface ModelsRmDocument {
   removed: { model: string; path: string }[];
   freedBytes: number;
-  /** What lies outside the cache. */
+  /** What lies outside the cache: files used in place, and a manifest that was named by its path. */
   kept: { model: string; path: string }[];
 }
 
@@ -376,6 +386,10 @@ export interface ModelsAddDocument {
   yaml: string;
   /** What was inferred rather than given: field → from what. */
   inferred: Record<string, string>;
+  /** Configuration that was not read; what graphs need to find the model. */
+  notes: string[];
+  /** The command that shows it. */
+  next: string;
 }
 
 /** `flow models calibrate`. Cosines of normalised vectors. */

@@ -29,7 +29,7 @@ export function pullCommand(): Command {
       ["HF_ENDPOINT=https://hf-mirror.com flow models pull all-minilm-l6-v2", "from a mirror"],
     ],
   })
-    .argument("<graph-or-id...>", "graphs, or models of `flow models list`")
+    .argument("<graph-or-id...>", "graphs, models of `flow models list`, or manifests (.yaml)")
     .option("--parallel <n>", "files at a time", wholeNumber(1), 4)
     .option("--lock", "keep a models.lock in the working folder");
   return act<Options>(withLog(withGraph(pull)), async ([words], options) => {
