@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { EXIT, FlowError, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { cacheFolder } from "./store/folders.js";
 import { HashIndex } from "./store/hash-index.js";
-import { changedFile } from "./store/lock.js";
+import { changedFile } from "./store/lock-change.js";
 
 const reinstall = "Restore the file (a checkout, the command that made it, or `flow models import DIR`), then check with `flow doctor`.";
 

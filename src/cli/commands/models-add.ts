@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
@@ -8,8 +8,9 @@ import type { Inference } from "../../models/infer.js";
 import { act, names, withJson, type JsonOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsAddDocument } from "../json.js";
-import { colours, print, printJson, shellWord, size } from "../output.js";
 import { installedModels } from "../open-graph.js";
+import { colours, print, printJson, shellWord, size } from "../output.js";
+import { jsonObject, unreadable } from "./models-config.js";
 import { inspectOnnx } from "./models-inspect.js";
 import { chooseHubFiles, fetchHub } from "./models-hub.js";
 import { subcommand, wordFor } from "./models-shared.js";
@@ -149,18 +150,6 @@ async function fileCandidate(word: string, options: AddOptions, ignored: string[
     },
   };
 }
-
-/** The object in a file, or why there is none. */
-function jsonObject(path: string): Record<string, unknown> | string {
-  try {
-    const value = JSON.parse(readFileSync(path, "utf8")) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : "it holds no JSON object";
-  } catch (thrown) {
-    return thrown instanceof SyntaxError ? `it is no JSON (${thrown.message})` : (thrown as Error).message;
-  }
-}
-
-const unreadable = (what: string, why: string, hint: string): FlowError => new FlowError("MODEL_CONFIG", `${what} cannot be read: ${why}`, { hint, exit: EXIT.badInput });
 
 /** External weights lie beside the graph under its name; the rest has to be named. */
 function besideFiles(path: string, more: readonly string[]): { name: string; at: string }[] {

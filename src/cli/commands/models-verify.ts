@@ -57,7 +57,7 @@ function next(verified: readonly Verified[], models: ReadonlyMap<string, { model
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
-  const [{ hashFile }, { HashIndex }, { cacheFolder }, { changeText }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js"), import("../../models/store/lock.js")]);
+  const [{ hashFile }, { HashIndex }, { cacheFolder }, { changeText }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js"), import("../../models/store/lock-change.js")]);
   const files: Verified["files"] = [];
   for (const file of model.files) {
     const { path, at, sizeBytes, sha256 } = file;

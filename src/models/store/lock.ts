@@ -4,6 +4,7 @@ import { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelSource } from "../../contracts/index.js";
 import { cacheFolder, layout } from "./folders.js";
 import { readJson, replaceFile } from "./json-file.js";
+import { lockKey } from "./lock-key.js";
 
 const entrySchema = z.strictObject({
   /** What a moving revision (`main`) stood for at first use; null where the source states a commit or has none. */
@@ -24,7 +25,8 @@ type Entries = Record<string, LockEntry>;
 export class ModelsLock {
   private readonly own: string;
   private readonly project: string;
-  private entries: Entries | null = null;
+  /** As read once; the first lock file that knows a file counts. */
+  private known: { path: string; entries: Entries }[] | null = null;
 
   constructor(cache: string = cacheFolder(), folder: string = process.cwd()) {
     this.own = layout.lock(cache);
@@ -33,19 +35,18 @@ export class ModelsLock {
 
   /** What is known of a file, or null before its first use. */
   get(file: { source: ModelSource | null; path: string }, id: string): LockEntry | null {
-    return this.all()[lockKey(file.source, id, file.path)] ?? null;
+    return this.find(lockKey(file.source, id, file.path))?.entry ?? null;
   }
 
   /** The lock file whose entry counts for a file; null before its first use. */
   holder(file: Pick<ModelFile, "path" | "source">, id: string): string | null {
-    const key = lockKey(file.source, id, file.path);
-    return this.paths().find((path) => read(path)[key] !== undefined) ?? null;
+    return this.find(lockKey(file.source, id, file.path))?.path ?? null;
   }
 
   /** Records a use in every lock file that does not know it yet. Throws MODEL_LOCK when another content is locked. */
   record(file: Pick<ModelFile, "path" | "source">, id: string, found: LockEntry): void {
     const key = lockKey(file.source, id, file.path);
-    const before = this.all()[key];
+    const before = this.find(key)?.entry;
     if (before && before.sha256 !== found.sha256) throw this.mismatch(key, before, found);
     const entry = { ...found, commit: found.commit ?? before?.commit ?? null };
     for (const path of this.paths()) {
@@ -59,7 +60,7 @@ export class ModelsLock {
         // A cache that is read-only is no reason to refuse what the working folder's lock has.
         if (path === this.project || !existsSync(this.project)) throw thrown;
       }
-      this.entries = null;
+      this.known = null;
     }
   }
 
@@ -70,7 +71,7 @@ export class ModelsLock {
       const kept = Object.fromEntries(Object.entries(entries).filter(([key]) => !files.some((file) => lockKey(file.source, id, file.path) === key)));
       if (Object.keys(kept).length < Object.keys(entries).length) save(path, kept);
     }
-    this.entries = null;
+    this.known = null;
   }
 
   /** Makes the working folder's lock file, which is then kept. */
@@ -89,34 +90,10 @@ export class ModelsLock {
     return existsSync(this.project) ? [this.project, this.own] : [this.own];
   }
 
-  private all(): Entries {
-    return (this.entries ??= Object.assign({}, ...this.paths().reverse().map(read)) as Entries);
-  }
-}
-
-/** What is wrong with a file that lies where the locked one has to. */
-export const changeText = ({ at, sizeBytes, sha256, lock }: ModelFile, found: { size: number; sha256: string }): string =>
-  `${at} has changed since it was locked: found ${found.size} bytes sha256 ${found.sha256}, expected ${sizeBytes} bytes sha256 ${sha256} (${lock})`;
-
-/** What to do about it. */
-export const changeSteps = (id: string, { source, path }: Pick<ModelFile, "source" | "path">): string =>
-  `${source === null ? "Restore the file" : `For the locked bytes: \`flow models pull ${id}\``}. To accept what is there: \`flow models rm ${id} --unlock\`, or remove the entry ${lockKey(source, id, path)} from the lock file.`;
-
-/** MODEL_LOCK of a file that is there. */
-export const changedFile = (id: string, file: ModelFile, found: { size: number; sha256: string }): FlowError =>
-  new FlowError("MODEL_LOCK", `model ${id}: ${changeText(file, found)}`, { hint: changeSteps(id, file), exit: EXIT.environment, permanent: true });
-
-/** What a lock entry is filed under: where the file comes from, or the model and path of one that is only local. */
-export function lockKey(source: ModelSource | null, id: string, path: string): string {
-  switch (source?.kind) {
-    case "huggingface":
-      return `huggingface:${source.repo}@${source.revision}/${source.path}`;
-    case "github":
-      return `github:${source.repo}@${source.commit}/${source.path}`;
-    case "url":
-      return source.url;
-    default:
-      return `local:${id}/${path}`;
+  private find(key: string): { path: string; entry: LockEntry } | null {
+    this.known ??= this.paths().map((path) => ({ path, entries: read(path) }));
+    for (const { path, entries } of this.known) if (entries[key]) return { path, entry: entries[key] };
+    return null;
   }
 }
 

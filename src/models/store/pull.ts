@@ -8,7 +8,9 @@ import { diskFull, download, forget, fromDisk, type Downloaded } from "./downloa
 import { cacheFolder, infoOf, layout } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
 import { dropDamaged, exists, install, linkModel } from "./install.js";
-import { changedFile, lockKey, ModelsLock } from "./lock.js";
+import { ModelsLock } from "./lock.js";
+import { changedFile } from "./lock-change.js";
+import { lockKey } from "./lock-key.js";
 import { addressOf } from "./sources.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
