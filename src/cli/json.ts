@@ -293,6 +293,8 @@ export interface ModelFileDocument {
   /** null: not known before the first download. */
   sizeBytes: number | null;
   sha256: string | null;
+  /** The lock file that states both, where the manifest does not. */
+  lock: string | null;
   licence: string;
   /** `huggingface:org/name@revision/path`, `github:owner/name@commit/path`, a URL; null: nowhere to be downloaded. */
   source: string | null;
@@ -319,6 +321,16 @@ export interface ModelsListDocument {
   }[];
 }
 
+/** `flow models list --partial`. */
+export interface ModelsPartialDocument {
+  /**
+   * `source`: `hf:ORG/NAME` of a `flow models add` that lacks an answer, or a file's as in ModelFileDocument; null of a copy that was cut short.
+   * `next`: the command that goes on; null where the pull of the model does.
+   */
+  partial: { source: string | null; bytes: number; totalBytes: number | null; paths: string[]; next: string | null }[];
+  bytes: number;
+}
+
 /** `flow models show`. */
 export interface ModelDocument extends Pick<ModelManifest, "id" | "task" | "family" | "summary" | "runtime" | "licence" | "origin" | "dir" | "inputs" | "outputs" | "output" | "preprocess" | "space" | "labels" | "precisions" | "settings"> {
   state: "installed" | "partial" | "missing";
@@ -335,7 +347,7 @@ export interface ModelsPullDocument {
   failed: { model: string; path: string; error: FlowErrorData }[];
   bytes: number;
   durationMs: number;
-  /** What cannot be downloaded and is not needed. */
+  /** What cannot be downloaded and is not needed; files in other places that are not what they should be. */
   notes: string[];
   error?: FlowErrorData;
 }
@@ -358,7 +370,7 @@ export interface ModelsVerifyDocument {
 export interface ModelsRmDocument {
   removed: { model: string; path: string }[];
   freedBytes: number;
-  /** What lies outside the cache. */
+  /** What lies outside the cache: files used in place, and a manifest that was named by its path. */
   kept: { model: string; path: string }[];
 }
 
@@ -374,6 +386,10 @@ export interface ModelsAddDocument {
   yaml: string;
   /** What was inferred rather than given: field → from what. */
   inferred: Record<string, string>;
+  /** Configuration that was not read; what graphs need to find the model. */
+  notes: string[];
+  /** The command that shows it. */
+  next: string;
 }
 
 /** `flow models calibrate`. Cosines of normalised vectors. */
@@ -395,4 +411,12 @@ export interface ModelsCalibrateDocument {
   /** The file it was written to, or null. */
   written: string | null;
   notes: string[];
+}
+
+/** `flow models calibrate --reset`: what held for this user, and what the manifest says, which holds again. */
+export interface ModelsCalibrateResetDocument {
+  space: string;
+  model: string;
+  before: { foreignMedian: number; threshold: number };
+  now: { foreignMedian: number; threshold: number };
 }

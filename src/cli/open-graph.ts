@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { relative } from "node:path";
-import type { Plan, Problem } from "../contracts/index.js";
+import { relative, resolve } from "node:path";
+import type { ModelManifest, Plan, Problem } from "../contracts/index.js";
 import { EXIT, FlowError } from "../contracts/errors.js";
 import type { GraphSource } from "../graph/index.js";
 import { hasErrors } from "../graph/problems.js";
@@ -37,6 +37,18 @@ export async function installedModels() {
   const [{ loadModels }, { createLocate }, { calibrated, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
   const calibrations = readCalibrations(cacheFolder());
   return loadModels(modelFolders(), createLocate(), (model) => calibrated(model, calibrations));
+}
+
+/** The model of one manifest, wherever it lies; its files are looked for as any model's. */
+export async function readModel(typed: string): Promise<ModelManifest> {
+  const [{ parseManifest }, { createLocate }, { calibrated, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
+  let text: string;
+  try {
+    text = readFileSync(typed, "utf8");
+  } catch (cause) {
+    throw new FlowError("FILE_NOT_FOUND", `${typed} cannot be read: ${(cause as Error).message}`, { hint: "Name a manifest, or a model of `flow models list`.", exit: EXIT.badInput, cause });
+  }
+  return calibrated(parseManifest(text, resolve(typed), createLocate()), readCalibrations(cacheFolder()));
 }
 
 export async function readGraph(typed: string): Promise<GraphSource> {

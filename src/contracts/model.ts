@@ -22,6 +22,8 @@ export interface ModelFile {
   sizeBytes: number | null;
   /** Lower-case hex; null as above. */
   sha256: string | null;
+  /** The lock file that states size and hash, where the manifest states none. */
+  lock?: string;
   /** null: comes with the manifest, or has to be given by the user (`flow models import`). */
   source: ModelSource | null;
   licence: string;

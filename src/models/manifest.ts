@@ -149,7 +149,7 @@ export interface LocatedModel {
 }
 
 /** Where a file of a model lies, and what the lock file knows of it. src/models/store/locate.ts has the one that searches. */
-export type Locate = (id: string, file: Omit<ModelFile, "at">, origin: string, model?: LocatedModel) => Pick<ModelFile, "at"> & Partial<Pick<ModelFile, "sizeBytes" | "sha256">>;
+export type Locate = (id: string, file: Omit<ModelFile, "at">, origin: string, model?: LocatedModel) => Pick<ModelFile, "at"> & Partial<Pick<ModelFile, "sizeBytes" | "sha256" | "lock">>;
 
 /** Beside the manifest. */
 const beside: Locate = (_id, file, origin) => ({ at: resolve(dirname(origin), file.path) });

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { EXIT, FlowError, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { cacheFolder } from "./store/folders.js";
 import { HashIndex } from "./store/hash-index.js";
+import { changedFile } from "./store/lock-change.js";
 
 const reinstall = "Restore the file (a checkout, the command that made it, or `flow models import DIR`), then check with `flow doctor`.";
 
@@ -12,21 +13,21 @@ const LARGE_BYTES = 1 << 20;
 
 /**
  * Every file of the model exists and has its size and SHA-256; a large one that has not changed since any run hashed it is not read again (0.4 s of CPU
- * for 350 MB; `flow models verify` always reads). Throws MODEL_MISSING (all that is missing) or MODEL_CORRUPT, which show found and expected. */
+ * for 350 MB; `flow models verify` always reads). Throws MODEL_MISSING (all that is missing), MODEL_CORRUPT, or MODEL_LOCK where a lock file states what is expected: both show found and expected. */
 export async function verifyModelFiles(manifest: ModelManifest): Promise<void> {
   const found = await Promise.all(manifest.files.map(async (file) => ({ file, info: await stat(file.at).catch(() => null) })));
   const missing = found.filter(({ info }) => !info?.isFile()).map(({ file }) => file);
   if (missing.length > 0) throw missingFiles(manifest, missing);
   const hashes = new HashIndex(cacheFolder());
   for (const { file, info } of found) {
-    if (file.sizeBytes !== null && info!.size !== file.sizeBytes) throw corrupt(manifest, file, `found ${info!.size} bytes, expected ${file.sizeBytes}`);
+    if (file.sizeBytes !== null && info!.size !== file.sizeBytes) throw file.lock !== undefined ? changedFile(manifest.id, file, { size: info!.size, sha256: await hashFile(file.at) }) : corrupt(manifest, file, `found ${info!.size} bytes, expected ${file.sizeBytes}`);
     if (file.sha256 === null) continue;
     const { size, mtimeMs } = info!;
     const known = size < LARGE_BYTES ? null : hashes.lookup(file.at, size, mtimeMs);
     const sha256 = known ?? (await hashFile(file.at));
     // What is wrong is remembered whatever its size: the pull that comes next has to know.
     if (known === null && (size >= LARGE_BYTES || sha256 !== file.sha256)) hashes.remember(file.at, { size, mtimeMs, sha256 });
-    if (sha256 !== file.sha256) throw corrupt(manifest, file, `found sha256 ${sha256}, expected ${file.sha256}`);
+    if (sha256 !== file.sha256) throw file.lock !== undefined ? changedFile(manifest.id, file, { size, sha256 }) : corrupt(manifest, file, `found sha256 ${sha256}, expected ${file.sha256}`);
   }
 }
 

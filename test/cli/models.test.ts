@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
 import { OnnxGraph } from "../../models/build/onnx-writer.js";
-import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsImportDocument, ModelsListDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
+import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsCalibrateResetDocument, ModelsImportDocument, ModelsListDocument, ModelsPartialDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -71,6 +71,46 @@ test("pull, show, verify, where and rm of one model", async (t) => {
   assert.equal(text.code, 0, text.stderr);
   assert.match(text.stdout, /^tiny: 2 files pulled, 100 kB in /m);
   assert.match(text.stderr, /^pulled tiny\/config\.json/m);
+});
+
+test("pull --lock records what is there already; where the manifests state all hashes it says so", async (t) => {
+  const { root, server, manifest, json } = await place(t);
+  const body = bytes(1000);
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  manifest("stated", [{ path: "model.onnx", size: body.length, sha256: sha256(body) }]);
+  await json<ModelsPullDocument>("pull", "tiny");
+  const stated = await json<ModelsPullDocument>("pull", "stated", "--lock");
+  assert.match(stated.notes.join(), /state every hash themselves/);
+  const again = await json<ModelsPullDocument>("pull", "tiny", "--lock");
+  assert.deepEqual([again.present, again.notes], [1, []]);
+  const { files } = JSON.parse(readFileSync(join(root, "models.lock"), "utf8")) as { files: Record<string, { sha256: string }> };
+  assert.deepEqual(Object.entries(files).map(([key, entry]) => [key, entry.sha256]), [["huggingface:org/name@main/model.onnx", sha256(body)]]);
+});
+
+test("a locked file in FLOW_MODELS_DIR that has changed is shown as changed; verify tells both hashes, pull brings the locked bytes, rm --unlock accepts the new ones", async (t) => {
+  const { root, given, cache, server, manifest, run, json } = await place(t);
+  const [body, other] = [bytes(1000), bytes(1200, 2)];
+  server.put("org/name", "model.onnx", body, true);
+  manifest("tiny", [{ path: "model.onnx" }]);
+  mkdirSync(join(given, "tiny"));
+  const at = join(given, "tiny", "model.onnx");
+  writeFileSync(at, body);
+  assert.equal((await json<ModelsPullDocument>("pull", "tiny", "--lock")).present, 1);
+  writeFileSync(at, other);
+  assert.match((await run("show", "tiny")).stdout, /state +changed, [^]*^ *changed +model\.onnx[^]*note: .*given\/tiny\/model\.onnx is not what .*models\.lock says/m);
+  const verified = await run("verify", "tiny");
+  assert.equal(verified.code, 3);
+  const told = (await json<ModelsVerifyDocument>("verify", "tiny")).models[0]!.files[0]!;
+  assert.equal(told.problem, `${at} has changed since it was locked: found 1200 bytes sha256 ${sha256(other)}, expected 1000 bytes sha256 ${sha256(body)} (${join(root, "models.lock")})`);
+  assert.match(verified.stdout, /next: flow models pull tiny; flow models rm tiny --unlock accepts/);
+  const pulled = await json<ModelsPullDocument>("pull", "tiny");
+  assert.match(pulled.notes.join(), /is not what .*models\.lock says; it was left there/);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+  assert.ok((await json<ModelDocument>("show", "tiny")).files[0]!.at.startsWith(cache));
+  await json<ModelsRmDocument>("rm", "tiny", "--unlock");
+  const accepted = (await json<ModelDocument>("show", "tiny")).files[0]!;
+  assert.deepEqual([accepted.at, accepted.sha256, accepted.lock], [at, sha256(other), join(root, "models.lock")]);
 });
 
 test("killed in mid-download with SIGKILL, the next pull goes on from there", async (t) => {
@@ -270,6 +310,107 @@ test("add hf: a repository's configuration tells task, preprocessing and licence
   assert.match(evil.stderr, /MODEL_LISTING/);
 });
 
+test("add hf: what was downloaded before an answer was missing is shown, taken up by the next add, and can be removed", async (t) => {
+  const { server, cache, run, json } = await place(t);
+  const [body, half] = [readFileSync(LITE), bytes(5000, 3)];
+  server.put("org/eyes", "model.onnx", body, true);
+  server.put("org/eyes", "model_fp16.onnx", bytes(4000), true);
+  server.put("org/eyes", "config.json", Buffer.from("{}"));
+  const needs = await run("add", "hf:org/eyes");
+  assert.equal(needs.code, 2);
+  assert.match(needs.stderr, /MODEL_ADD_NEEDS[^]*give --task, --preprocess\. .* of it are downloaded and wait for the next `flow models add hf:org\/eyes`; `flow models rm hf:org\/eyes` removes them/);
+  const listed = await json<ModelsPartialDocument>("list", "--partial");
+  assert.deepEqual(listed.partial.map(({ source, bytes: here, paths, next }) => [source, here, paths.length, next]), [["hf:org/eyes", body.length + 2, 2, "flow models add hf:org/eyes"]]);
+  assert.equal(listed.bytes, body.length + 2);
+  assert.match((await run("list", "--partial")).stdout, /hf:org\/eyes .*flow models add hf:org\/eyes/);
+  assert.match((await run("list")).stdout, /1 unfinished download, .*: flow models list --partial/);
+  assert.equal((await run("list", "--partial", "--missing")).code, 2);
+  assert.match((await run("add", "hf:org/eyes", "--dtype", "fp16")).stderr, /MODEL_CORRUPT/);
+  const asked = server.asked.length;
+  const added = await json<ModelsAddDocument>("add", "hf:org/eyes", "--task", "image-embedding", "--preprocess", "imagenet");
+  assert.equal(added.code, 0);
+  assert.deepEqual(server.asked.slice(asked).map(({ path }) => path.split("?")[0]), ["/api/models/org/eyes/revision/main"], "nothing is downloaded twice");
+  assert.deepEqual(readdirSync(join(cache, "models")), ["eyes"]);
+  assert.equal(readdirSync(join(cache, "blobs", "sha256")).length, 2, "the other precision, which nobody took, is gone");
+  assert.deepEqual((await json<ModelsPartialDocument>("list", "--partial")).partial, []);
+  // Another repository, each way to remove it; a file's beginning beside it.
+  server.put("org/more", "model.onnx", body, true);
+  server.put("org/more", "config.json", Buffer.from("[1]"));
+  await json<ModelsRmDocument>("rm", "eyes");
+  for (const removal of ["hf:org/more", "--partial"]) {
+    const failed = await run("add", "hf:org/more");
+    assert.equal(failed.code, 2);
+    assert.match(failed.stderr, /MODEL_CONFIG config\.json of org\/more at c{40} cannot be read: it holds no JSON object\nhint: .*try another revision.*rm hf:org\/more/);
+    writeFileSync(join(cache, "partial", "a".repeat(32)), half);
+    writeFileSync(join(cache, "partial", `${"a".repeat(32)}.json`), JSON.stringify({ source: "huggingface:org/name@main/x.onnx", etag: null, sha256: null, size: 9000 }));
+    const { partial } = await json<ModelsPartialDocument>("list", "--partial");
+    assert.deepEqual(partial.map(({ source, totalBytes }) => [source, totalBytes]), [["hf:org/more", null], ["huggingface:org/name@main/x.onnx", 9000]]);
+    const removed = await json<ModelsRmDocument>("rm", removal);
+    assert.ok(removed.freedBytes >= body.length, `${removal}: ${removed.freedBytes}`);
+    assert.deepEqual((await json<ModelsPartialDocument>("list", "--partial")).partial.length, removal === "--partial" ? 0 : 1);
+    assert.deepEqual(readdirSync(join(cache, "blobs", "sha256")), []);
+  }
+  const none = await run("rm", "hf:org/more");
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /no unfinished add of hf:org\/more/);
+});
+
+test("add: configuration that is no JSON is refused by its name where it is the model's, and left out with a note where it is not", async (t) => {
+  const { root, run, json } = await place(t);
+  const put = (path: string, text: string | Buffer): void => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  const options = ["--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT"];
+  for (const [onnx, config] of [["a/eyes.onnx", "a/config.json"], ["b/onnx/eyes.onnx", "b/preprocessor_config.json"]] as const) {
+    put(onnx, readFileSync(LITE));
+    put(config, "{ not json");
+    const refused = await run("add", onnx, ...options);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, new RegExp(`MODEL_CONFIG ${join(root, config)} cannot be read: it is no JSON \\(.*\nhint: .*put eyes\\.onnx into a folder of its own`));
+  }
+  put("c/models/eyes.onnx", readFileSync(LITE));
+  put("c/config.json", "// of another program");
+  const needs = await run("add", "c/models/eyes.onnx");
+  assert.match(needs.stderr, /MODEL_ADD_NEEDS[^]*c\/config\.json is not read: it is no JSON/, "it may be why there are questions");
+  const added = await json<ModelsAddDocument>("add", "c/models/eyes.onnx", ...options);
+  assert.deepEqual([added.code, added.notes.length, added.next], [0, 1, "flow models show eyes"]);
+  assert.ok(added.notes[0]!.startsWith(`${join(root, "c", "config.json")} is not read: it is no JSON`));
+  put("d/up/eyes.onnx", readFileSync(LITE));
+  put("d/config.json", "null");
+  put("d/my/config.json", "[]");
+  assert.match((await run("add", "d/up/eyes.onnx", "--id", "with", "--with", "d/my/config.json", ...options)).stderr, /MODEL_CONFIG .*d\/my\/config\.json cannot be read: it holds no JSON object/);
+});
+
+test("add --out: the next step that is printed works, graphs' way to it is told, and its files leave the cache by the command that is named", async (t) => {
+  const { root, cache, given, run, json } = await place(t);
+  writeFileSync(join(root, "eyes.onnx"), readFileSync(LITE));
+  const options = ["--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT"];
+  const manifest = join(root, "out", "eyes.yaml");
+  const added = await run("add", "eyes.onnx", ...options, "--out", "out");
+  assert.equal(added.code, 0, added.stderr);
+  const next = /next: flow models (.*)/.exec(added.stdout)![1]!;
+  const remove = /`flow models (rm .*?)`/.exec(added.stdout)![1]!;
+  assert.match(added.stdout, new RegExp(`Graphs find eyes once FLOW_MODELS_DIR names ${join(root, "out")}\\.`));
+  assert.deepEqual([next, remove], [`show ${manifest}`, `rm ${manifest}`]);
+  const shown = await json<ModelDocument>(...next.split(" "));
+  assert.deepEqual([shown.id, shown.state, shown.origin], ["eyes", "installed", manifest]);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "out/eyes.yaml")).ok, true);
+  assert.equal((await json<ModelsPullDocument>("pull", "out/eyes.yaml")).present, 1);
+  assert.equal((await json<ModelsWhereDocument & { id: string }>("where", "out/eyes.yaml")).id, "eyes");
+  const removed = await json<ModelsRmDocument>(...remove.split(" "));
+  assert.deepEqual([removed.removed.map(({ path }) => path), removed.kept.map(({ path }) => path)], [[join(cache, "models", "eyes", "eyes.onnx")], [manifest]]);
+  assert.deepEqual(readdirSync(join(cache, "blobs", "sha256")), []);
+  assert.equal((await json<ModelDocument>("show", "out/eyes.yaml")).state, "missing");
+  assert.match((await run("show", "out/none.yaml")).stderr, /FILE_NOT_FOUND out\/none\.yaml/);
+  // A folder that is searched needs none of this; one whose model another manifest hides says which.
+  const found = await json<ModelsAddDocument>("add", "eyes.onnx", ...options, "--out", given);
+  assert.deepEqual([found.notes, found.next], [[], "flow models show eyes"]);
+  const hidden = await json<ModelsAddDocument>("add", "eyes.onnx", ...options);
+  assert.match(hidden.notes.join(), new RegExp(`Graphs mean ${join(given, "eyes.yaml")} by eyes`));
+  assert.equal(hidden.next, `flow models show ${join(cache, "manifests", "eyes.yaml")}`);
+});
+
 test("add hf: several ONNX files without a config.json are named, one is to be chosen", async (t) => {
   const { server, cache, run } = await place(t);
   server.put("org/name", "left.onnx", readFileSync(LITE));
@@ -316,7 +457,8 @@ test("calibrate: median and threshold are those of the store's unrelated pairs; 
   await json<ModelsCalibrateDocument>("calibrate", "lite-image-v1", "--store", dir, "--false-positives", "0.05", "--write");
   assert.deepEqual([(await manifests()).threshold, (await manifests()).calibration.foreignMedian], [told.threshold, told.foreignMedian]);
   assert.ok(existsSync(join(cache, "calibration.json")));
-  assert.equal((await run("calibrate", "lite-image", "--reset")).code, 0);
+  const reset = await json<ModelsCalibrateResetDocument>("calibrate", "lite-image", "--reset");
+  assert.deepEqual(reset, { space: "lite-image-v1", model: "lite-image", before: { foreignMedian: told.foreignMedian, threshold: told.threshold }, now: told.before, code: 0 });
   assert.equal((await manifests()).threshold, told.before.threshold);
   const none = await run("calibrate", "lite-sound", "--store", dir);
   assert.equal(none.code, 2);

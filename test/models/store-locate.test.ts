@@ -4,6 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
+import type { FlowError } from "../../src/contracts/index.js";
 import { loadModels, manifestOf } from "../../src/models/manifest.js";
 import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { cacheFolder, givenFolders, layout } from "../../src/models/store/folders.js";
@@ -152,7 +153,7 @@ test("a manifest is read when it is asked for: a broken one troubles only those 
   assert.throws(() => [...models.values()], { code: "MODEL_MANIFEST" });
 });
 
-test("a published file without a hash is recognised by the hub's folders, hashed, and locked", () => {
+test("a published file without a hash is recognised by the hub's folders, hashed, and locked", async () => {
   const { given, manifests, root, cache, put, locate } = place();
   const wanted = wire("m", [{ path: "onnx/model.onnx" }], { source: { huggingface: "org/name", revision: "main" } });
   const found = () => manifestOf(wanted, join(manifests, "m.yaml"), locate());
@@ -165,7 +166,31 @@ test("a published file without a hash is recognised by the hub's folders, hashed
   assert.notEqual(before, after.sha256);
   assert.equal(new ModelsLock(cache, root).get({ path: "onnx/model.onnx", source: { kind: "huggingface", repo: "org/name", revision: "main", path: "onnx/model.onnx" } }, "m")?.sha256, sha256("MODEL"));
   // From now on only these bytes are the model.
-  writeFileSync(path, "OTHER-MODEL");
-  assert.equal(found().file, join(cache, "models", "m", "onnx", "model.onnx"));
-  assert.equal(found().sha256, after.sha256);
+  for (const text of ["OTHER-MODEL", "LEDOM"]) {
+    writeFileSync(path, text);
+    assert.equal(found().sha256, after.sha256);
+    await assert.rejects(verifyModelFiles(found()), (error: FlowError) => {
+      assert.equal(error.code, "MODEL_LOCK");
+      for (const part of [path, `${text.length} bytes sha256 ${sha256(text)}`, `5 bytes sha256 ${sha256("MODEL")}`, layout.lock(cache)]) assert.ok(error.message.includes(part), `${part}: ${error.message}`);
+      assert.match(error.hint, /flow models pull m`.*flow models rm m --unlock.*huggingface:org\/name@main\/onnx\/model\.onnx/);
+      return true;
+    });
+  }
+  // The right bytes in the cache go before it.
+  put(layout.blob(cache, sha256("MODEL")), "MODEL");
+  await verifyModelFiles(found());
+  assert.ok(found().file.startsWith(cache));
+});
+
+test("a locked file beside its manifest that has changed is told as such, of whatever size it is", async () => {
+  const { manifests, root, cache, put, locate } = place();
+  const wanted = wire("m", [{ path: "m.onnx" }], { source: { huggingface: "org/name", revision: "main" } });
+  const found = () => manifestOf(wanted, join(manifests, "m.yaml"), locate());
+  new ModelsLock(cache, root).start();
+  const path = put(join(manifests, "m.onnx"), "MODEL");
+  await verifyModelFiles(found());
+  for (const text of ["OTHER-MODEL", "LEDOM"]) {
+    put(path, text);
+    await assert.rejects(verifyModelFiles(found()), (error: FlowError) => error.code === "MODEL_LOCK" && error.message.includes(join(root, "models.lock")));
+  }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -249,6 +249,29 @@ test("a project's models.lock goes before the cache's and is kept up to date", a
   assert.equal(only(result), "MODEL_LOCK");
   writeFileSync(join(root, "models.lock"), "not json");
   assert.throws(() => new ModelsLock(cache, root).get({ path: "config.json", source: null }, "m"), { code: "MODEL_LOCK_UNREADABLE" });
+});
+
+test("a models.lock that is made after the files came has them all; a cache that cannot be written does not keep it from that", async (t) => {
+  const { server, cache, root, pull } = await place(t);
+  server.put("org/name", "config.json", Buffer.from("mine"));
+  const key = "huggingface:org/name@main/config.json";
+  await pull([{ path: "config.json" }]);
+  new ModelsLock(cache, root).start();
+  assert.equal((await pull([{ path: "config.json" }])).present, 1);
+  const written = () => (JSON.parse(readFileSync(join(root, "models.lock"), "utf8")) as { files: Record<string, unknown> }).files;
+  assert.deepEqual(written(), { [key]: { commit: COMMIT, size: 4, sha256: sha256("mine") } });
+  // Bytes that another model brought need no download, and are locked all the same.
+  rmSync(join(root, "models.lock"));
+  rmSync(join(cache, "models"), { recursive: true });
+  new ModelsLock(cache, root).start();
+  await pull([{ path: "config.json" }]);
+  assert.deepEqual(Object.keys(written()), [key]);
+  writeFileSync(join(root, "taken"), "");
+  const source = { kind: "url", url: "https://example.org/x.onnx" } as const;
+  new ModelsLock(join(root, "taken"), root).record({ path: "x.onnx", source }, "x", { commit: null, size: 1, sha256: sha256("x") });
+  assert.deepEqual(Object.keys(written()), ["https://example.org/x.onnx", key]);
+  const alone = new ModelsLock(join(root, "taken"), join(root, "elsewhere"));
+  assert.throws(() => alone.record({ path: "x.onnx", source }, "x", { commit: null, size: 1, sha256: sha256("x") }), { code: "MODEL_LOCK_UNWRITABLE" });
 });
 
 test("all files of a moving revision come from the commit that it stood for at the first of them", async (t) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
@@ -8,10 +8,12 @@ import type { Inference } from "../../models/infer.js";
 import { act, names, withJson, type JsonOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsAddDocument } from "../json.js";
-import { colours, print, printJson } from "../output.js";
+import { installedModels } from "../open-graph.js";
+import { colours, print, printJson, shellWord, size } from "../output.js";
+import { jsonObject, unreadable } from "./models-config.js";
 import { inspectOnnx } from "./models-inspect.js";
 import { chooseHubFiles, fetchHub } from "./models-hub.js";
-import { subcommand } from "./models-shared.js";
+import { subcommand, wordFor } from "./models-shared.js";
 
 export interface AddOptions extends JsonOptions {
   id?: string;
@@ -48,7 +50,8 @@ export function addCommand(): Command {
   const add = subcommand("add", "Write the manifest of an ONNX file or a Hugging Face repository.", {
     description: [
       "Reads names, dimensions and types from the ONNX file, the rest from config.json and preprocessor_config.json beside it or in the repository.",
-      "What none of them tells is asked on a terminal; elsewhere it is an error that lists the options to give (exit 2). The manifest goes to the cache's manifests/.",
+      "What none of them tells is asked on a terminal; elsewhere it is an error that lists the options to give (exit 2); what was downloaded is kept for the next try.",
+      "The manifest goes to the cache's manifests/; graphs find one in another folder (--out) when FLOW_MODELS_DIR names that folder.",
     ].join("\n"),
     examples: [
       ["flow models add hf:Xenova/dinov2-small", "a repository, at the commit that main is now"],
@@ -73,25 +76,64 @@ export function addCommand(): Command {
     .option("--force", "replace a manifest of the same name");
   return act<AddOptions>(withJson(add), async ([word], options) => {
     const wanted = String(word);
-    const candidate = wanted.startsWith("hf:") ? await hubCandidate(wanted.slice(3), options) : await fileCandidate(wanted, options);
-    const document = await write(candidate, options);
+    const ignored: string[] = [];
+    const document = await addOne(wanted, options, ignored).catch(async (thrown: unknown) => {
+      throw thrown instanceof FlowError ? withHints(thrown, [...ignored, ...(await keptOf(wanted))]) : thrown;
+    });
     if (options.json) return printJson(document);
     for (const [field, from] of Object.entries(document.inferred)) print(`${colours.dim("from")} ${from}: ${field}`);
     print(`Written: ${document.manifest}`);
-    print(`${colours.dim("next:")} flow models show ${document.id}`);
+    for (const text of document.notes) print(`${colours.yellow("note:")} ${text}`);
+    print(`${colours.dim("next:")} ${document.next}`);
   });
 }
 
-async function fileCandidate(word: string, options: AddOptions): Promise<Candidate> {
+async function addOne(wanted: string, options: AddOptions, ignored: string[]): Promise<ModelsAddDocument> {
+  const candidate = wanted.startsWith("hf:") ? await hubCandidate(wanted.slice(3), options) : await fileCandidate(wanted, options, ignored);
+  const written = await write(candidate, options);
+  const word = wordFor({ id: written.id, origin: written.manifest }, await installedModels());
+  return { ...written, notes: [...ignored, ...(word === written.id ? [] : [await outOfSight(written)])], next: `flow models show ${word}` };
+}
+
+/** Of a manifest that its id does not lead to: how graphs find it, and what takes its files away again. */
+async function outOfSight({ id, manifest }: Pick<ModelsAddDocument, "id" | "manifest">): Promise<string> {
+  const folder = dirname(manifest);
+  const other = (await installedModels()).get(id)?.origin;
+  const found = other === undefined ? `Graphs find ${id} once FLOW_MODELS_DIR names ${folder}` : `Graphs mean ${other} by ${id}, unless FLOW_MODELS_DIR names ${folder} last`;
+  return `${found}. Its files are in the cache: \`flow models rm ${shellWord(manifest)}\` takes them out.`;
+}
+
+/** What an add that failed has downloaded. */
+async function keptOf(wanted: string): Promise<string[]> {
+  const { cacheFolder, pendingAdds } = await import("../../models/store/index.js");
+  const kept = (await pendingAdds(cacheFolder())).find(({ repo }) => wanted.replace(/@[\w.-]+$/, "") === `hf:${repo}`);
+  return kept ? [`${size(kept.bytes)} of it are downloaded and wait for the next \`flow models add ${wanted}\`; \`flow models rm hf:${kept.repo}\` removes them.`] : [];
+}
+
+function withHints(error: FlowError, more: readonly string[]): FlowError {
+  if (more.length === 0) return error;
+  return new FlowError(error.code, error.message, { hint: [error.hint, ...more].join(" "), exit: error.exit, permanent: error.permanent, cause: error.cause });
+}
+
+async function fileCandidate(word: string, options: AddOptions, ignored: string[]): Promise<Candidate> {
   const path = resolve(word);
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new FlowError("FILE_NOT_FOUND", `There is no file ${word}.`, { hint: "Name an .onnx file, or hf:ORG/NAME.", exit: EXIT.badInput });
   const [{ infer }, { hashFile }, { adopt }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
   const { inputs, outputs } = await inspectOnnx(path);
   const beside = besideFiles(path, options.with ?? []);
   const all = [{ name: basename(path), at: path }, ...beside];
+  const [folder, above] = [dirname(path), dirname(dirname(path))];
   const json = (name: string): Record<string, unknown> | null => {
-    const found = [join(dirname(path), name), join(dirname(path), "..", name)].find((at) => existsSync(at));
-    return found === undefined ? null : (JSON.parse(readFileSync(found, "utf8")) as Record<string, unknown>);
+    const named = all.find((file) => file.name === name)?.at;
+    const found = named ?? [join(folder, name), join(above, name)].find((at) => existsSync(at));
+    if (found === undefined) return null;
+    const read = jsonObject(found);
+    if (typeof read !== "string") return read;
+    // One folder above lies a repository's configuration where its graphs are in onnx/; elsewhere anybody's.
+    const own = named !== undefined || dirname(found) !== above || basename(folder) === "onnx";
+    if (own) throw unreadable(found, read, `It is read as the model's. Correct it; or, if it belongs to something else, put ${basename(path)} into a folder of its own.`);
+    ignored.push(`${found} is not read: ${read}.`);
+    return null;
   };
   const files = await Promise.all(all.map(async ({ name, at }) => ({ path: name, size: statSync(at).size, sha256: await hashFile(at) })));
   const evidence = { inputs, outputs, config: json("config.json"), preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
@@ -128,7 +170,12 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   const files = chosen.files.map(({ path, size, sha256 }) => ({ path, ...(size === null ? {} : { size }), ...(sha256 === null ? {} : { sha256 }) }));
   const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime };
   const { at: here, install } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
-  const json = (name: string): Record<string, unknown> | null => (here.has(name) ? (JSON.parse(readFileSync(here.get(name)!, "utf8")) as Record<string, unknown>) : null);
+  const json = (name: string): Record<string, unknown> | null => {
+    const at = here.get(name);
+    const read = at === undefined ? null : jsonObject(at);
+    if (typeof read === "string") throw unreadable(`${name} of ${repo} at ${listing.commit}`, read, `It is so in the repository: try another revision (hf:${repo}@REVISION), or download the ONNX file alone and add that.`);
+    return read;
+  };
   const config = json("config.json");
   if (chosen.runtime === "onnx") {
     const { inputs, outputs } = await inspectOnnx(here.get(chosen.main)!);
@@ -150,7 +197,7 @@ function checkpoint(given: string | null, known: { task: string; family: string 
 }
 
 /** Options before inference before questions; then the manifest, checked by its schema. */
-async function write(candidate: Candidate, options: AddOptions): Promise<ModelsAddDocument> {
+async function write(candidate: Candidate, options: AddOptions): Promise<Pick<ModelsAddDocument, "id" | "manifest" | "yaml" | "inferred">> {
   const [{ manifestOf }, { IMAGE_PRESETS }, { cacheFolder, layout }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js"), import("../../models/store/folders.js")]);
   const id = options.id ?? candidate.id.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "");
   await using questions = new Questions(id);

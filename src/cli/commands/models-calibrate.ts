@@ -4,7 +4,7 @@ import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { Store } from "../../store/index.js";
 import { act, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
-import type { ModelsCalibrateDocument } from "../json.js";
+import type { ModelsCalibrateDocument, ModelsCalibrateResetDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { withStore } from "../open-store.js";
 import { colours, count, print, printJson, table } from "../output.js";
@@ -45,6 +45,9 @@ export function calibrateCommand(): Command {
     const cache = cacheFolder();
     if (options.reset) {
       writeCalibration(cache, space.name, null);
+      const manifest = spaceOf(model.id, await installedModels()).space!;
+      const document: ModelsCalibrateResetDocument = { ...{ space: space.name, model: model.id }, before: numbersOf(space), now: numbersOf(manifest) };
+      if (options.json) return printJson(document);
       return print(`${space.name}: the manifest's numbers hold again.`);
     }
     return withStore(options.store, async (store) => {
@@ -67,7 +70,7 @@ export function calibrateCommand(): Command {
       const document: ModelsCalibrateDocument = {
         ...{ space: space.name, model: model.id, records: vectors.length, media, pairs, foreignMedian: round(foreignMedian), threshold: Math.min(1, Math.ceil(threshold * 1e4) / 1e4), falsePositives: options.falsePositives },
         neighbours: { pairs: neighbours.length, median: neighbours.length === 0 ? null : round(neighbours[neighbours.length >> 1]!), passing: neighbours.length === 0 ? null : round(neighbours.filter((cosine) => cosine >= threshold).length / neighbours.length) },
-        before: { foreignMedian: space.calibration.foreignMedian, threshold: space.threshold },
+        before: numbersOf(space),
         written: options.write ? calibrationFile(cache) : null,
         notes,
       };
@@ -84,6 +87,8 @@ function spaceOf(word: string, models: ReadonlyMap<string, ModelManifest>): Mode
   if (model.space) return model;
   throw badArguments(`${model.id} has no vector space.`, `Models that have one: ${[...models.values()].filter((each) => each.space).map((each) => each.id).join(", ")}.`);
 }
+
+const numbersOf = ({ calibration, threshold }: NonNullable<ModelManifest["space"]>): ModelsCalibrateResetDocument["now"] => ({ foreignMedian: calibration.foreignMedian, threshold });
 
 interface Vector {
   record: FlowRecord;

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import type { HubListing } from "../../models/store/hub-listing.js";
 
@@ -59,21 +58,22 @@ export interface Fetched {
   install: (id: string) => Promise<void>;
 }
 
-/** Downloads some of a repository's files into the cache, for a model that has no name yet. */
+/** Downloads some of a repository's files into the cache, for a model that has no name yet: what is asked next may end the command, and the next one finds them. */
 export async function fetchHub(repo: string, files: readonly Record<string, unknown>[], source: Record<string, unknown>, paths: readonly string[]): Promise<Fetched> {
-  const [{ manifestOf }, { cacheFolder, createLocate, layout, pull }, { linkModel }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js"), import("../../models/store/install.js")]);
-  const id = `hub-${repo.toLowerCase().replace(/[^a-z0-9._-]+/g, "-")}`;
+  const [{ manifestOf }, { cacheFolder, createLocate, endPending, pendingId, pull, startPending }, { linkModel }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js"), import("../../models/store/install.js")]);
+  const [cache, id] = [cacheFolder(), pendingId(repo)];
   const wanted = files.filter((file) => paths.includes(String(file["path"])));
   const value = { id, task: "none", summary: repo, runtime: "transformers", licence: "not read yet", source, files: wanted, limits: ["a download"] };
+  startPending(cache, repo);
   const { failed } = await pull([manifestOf(value, `/${id}.yaml`, createLocate())]);
   if (failed[0]) throw failed[0].error;
   const found = manifestOf(value, `/${id}.yaml`, createLocate()).files;
-  const cache = cacheFolder();
   return {
     at: new Map(found.map((file) => [file.path, file.at])),
     install: async (named) => {
-      for (const { path, at, sha256 } of found) if (at.startsWith(cache) && sha256 !== null) linkModel(cache, named, path, sha256);
-      await rm(layout.model(cache, id), { recursive: true, force: true });
+      const taken = found.filter(({ at, sha256 }) => at.startsWith(cache) && sha256 !== null);
+      for (const { path, sha256 } of taken) linkModel(cache, named, path, sha256!);
+      await endPending(cache, repo, taken.length);
     },
   };
 }

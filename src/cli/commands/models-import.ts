@@ -24,7 +24,7 @@ export function importCommand(): Command {
     ],
   })
     .argument("<dir>", "a folder, in any layout")
-    .option("--model <ids>", "only these models or the models of these graphs (a,b)", names)
+    .option("--model <ids>", "only these models or manifests, or the models of these graphs (a,b)", names)
     .option("--link", "hard links instead of copies, where both are on one disk");
   return act<Options>(withGraph(command), async ([dir], options) => {
     const [{ importFolder }, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);

@@ -29,7 +29,7 @@ export function pullCommand(): Command {
       ["HF_ENDPOINT=https://hf-mirror.com flow models pull all-minilm-l6-v2", "from a mirror"],
     ],
   })
-    .argument("<graph-or-id...>", "graphs, or models of `flow models list`")
+    .argument("<graph-or-id...>", "graphs, models of `flow models list`, or manifests (.yaml)")
     .option("--parallel <n>", "files at a time", wholeNumber(1), 4)
     .option("--lock", "keep a models.lock in the working folder");
   return act<Options>(withLog(withGraph(pull)), async ([words], options) => {
@@ -57,8 +57,9 @@ export function pullCommand(): Command {
       bytes,
       durationMs: Math.round(performance.now() - started),
       notes: [
+        ...(options.lock && models.every((model) => model.files.every((file) => file.sha256 !== null && file.lock === undefined)) ? ["The manifests state every hash themselves: models.lock needs none of them."] : []),
         ...left.map(({ error }) => `${error.message}; the graph does without it. ${error.hint}`),
-        ...result.damaged.filter(({ model, path }) => result.pulled.some((file) => file.model === model && file.path === path)).map(({ at }) => `${at} is not what its manifest says; it was left there, and the right file in the cache is used instead.`),
+        ...result.damaged.filter(({ model, path }) => result.pulled.some((file) => file.model === model && file.path === path)).map(({ at, lock }) => `${at} is not what ${lock ?? "its manifest"} says; it was left there, and the right file in the cache is used instead.`),
       ],
       ...(first ? { error: first.error.toJSON() } : {}),
     };

@@ -1,12 +1,14 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
+import type { ModelManifest } from "../../contracts/index.js";
+import type { PendingAdd } from "../../models/store/pending.js";
 import { act, withJson, type JsonOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsRmDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, plural, print, printJson, size } from "../output.js";
-import { requireModel, subcommand } from "./models-shared.js";
+import { modelOf, subcommand } from "./models-shared.js";
 
 interface Options extends JsonOptions {
   unlock?: boolean;
@@ -15,14 +17,19 @@ interface Options extends JsonOptions {
 
 export function rmCommand(): Command {
   const rm = subcommand("rm", "Take models out of the cache; what lies beside a manifest or in FLOW_MODELS_DIR stays.", {
-    description: "Bytes that another model shares stay. A manifest that `flow models add` wrote goes with its model.",
+    description: [
+      "Bytes that another model shares stay. A manifest that `flow models add` wrote into the cache goes with its model; one that it wrote elsewhere (--out) stays,",
+      "and naming it takes the model's files out of the cache.",
+    ].join("\n"),
     examples: [
       ["flow models rm yolox-nano", ""],
       ["flow models rm dinov2-small --unlock", "forget its hashes too: the next download is trusted anew"],
+      ["flow models rm ./birds.yaml", "the files of a manifest of your own"],
       ["flow models rm --partial", "unfinished downloads"],
+      ["flow models rm hf:Xenova/dinov2-small", "what an unfinished `flow models add` downloaded"],
     ],
   })
-    .argument("[id...]", "models")
+    .argument("[id...]", "models, manifests, or hf:ORG/NAME of an unfinished add")
     .option("--unlock", "remove their entries from models.lock")
     .option("--partial", "remove unfinished downloads and copies");
   return act<Options>(withJson(rm), async ([ids], options) => {
@@ -32,17 +39,35 @@ export function rmCommand(): Command {
     const cache = store.cacheFolder();
     const lock = new store.ModelsLock(cache);
     const document: ModelsRmDocument = { removed: [], freedBytes: 0, kept: [] };
-    for (const model of wanted.map((id) => requireModel(id, catalogue))) {
+    const pending = await store.pendingAdds(cache);
+    const adds = wanted.filter((word) => word.startsWith("hf:")).map((word) => requirePending(word, pending));
+    const models: ModelManifest[] = [];
+    for (const word of wanted) if (!word.startsWith("hf:")) models.push(await modelOf(word, catalogue));
+    for (const { repo, files } of adds) {
+      document.freedBytes += await store.removePending(cache, repo);
+      document.removed.push(...files.map((path) => ({ model: `hf:${repo}`, path })));
+    }
+    for (const model of models) {
+      // Looked for while they are there: afterwards each has the place where it would lie.
+      const outside = model.files.map(({ at }) => at).filter((at) => !at.startsWith(`${cache}/`) && existsSync(at));
       const { files, freedBytes } = await store.remove(model, { cache, lock, unlock: options.unlock === true });
       const added = dirname(model.origin) === store.layout.manifests(cache);
       if (added) rmSync(model.origin, { force: true });
       document.removed.push(...[...files, ...(added ? [model.origin] : [])].map((path) => ({ model: model.id, path })));
       document.freedBytes += freedBytes;
-      for (const file of model.files) if (!file.at.startsWith(`${cache}/`)) document.kept.push({ model: model.id, path: file.at });
+      const own = !added && catalogue.get(model.id)?.origin !== model.origin;
+      document.kept.push(...[...outside, ...(own ? [model.origin] : [])].map((path) => ({ model: model.id, path })));
     }
     if (options.partial) document.freedBytes += await store.removePartial(cache);
     if (options.json) return printJson(document);
     for (const { path } of document.kept) print(`${colours.dim("stays:")} ${path}`);
     print(`${plural(document.removed.length, "file")} removed, ${size(document.freedBytes)} freed.`);
   });
+}
+
+function requirePending(word: string, pending: readonly PendingAdd[]): PendingAdd {
+  const found = pending.find(({ repo }) => `hf:${repo}` === word);
+  if (found) return found;
+  const hint = pending.length > 0 ? `There is ${pending.map(({ repo }) => `hf:${repo}`).join(", ")}.` : "A model that was added goes by its id: `flow models list`.";
+  throw badArguments(`There is no unfinished add of ${word}.`, hint);
 }

@@ -1,9 +1,10 @@
 /** What the subcommands of `flow models` share. */
+import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
 import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
 import type { GraphOptions } from "../define.js";
 import type { ModelFileDocument, ModelsListDocument } from "../json.js";
-import { size } from "../output.js";
+import { shellWord, size } from "../output.js";
 
 type Catalogue = ReadonlyMap<string, ModelManifest>;
 
@@ -24,6 +25,21 @@ export function requireModel(id: string, models: Catalogue): ModelManifest {
   if (model) return model;
   const near = [...models.keys()].map((known) => ({ known, far: distance(id, known) })).sort((a, b) => a.far - b.far).slice(0, 3).map(({ known }) => known);
   throw new FlowError("MODEL_UNKNOWN", `There is no model ${id}.`, { hint: `Did you mean ${near.join(", ")}? \`flow models list\` shows all.`, exit: EXIT.badInput });
+}
+
+/** The model of that id, or of the manifest in that file, which need not lie where models are searched. Throws MODEL_UNKNOWN with the nearest ids. */
+export async function modelOf(word: string, models: Catalogue): Promise<ModelManifest> {
+  return models.has(word) || !/\.ya?ml$/.test(word) ? requireModel(word, models) : (await import("../open-graph.js")).readModel(word);
+}
+
+/** How a command names a model again: by its id where that is this one, else by its manifest. */
+export const wordFor = ({ id, origin }: Pick<ModelManifest, "id" | "origin">, models: Catalogue): string => (models.has(id) && models.get(id)!.origin === origin ? id : shellWord(origin));
+
+/** A graph says `flow:` at its top; what says neither is left to the graph's own errors. */
+function isManifest(path: string): boolean {
+  if (!/\.ya?ml$/.test(path) || !existsSync(path)) return false;
+  const text = readFileSync(path, "utf8");
+  return /^id:/m.test(text) && /^files:/m.test(text) && !/^flow:/m.test(text);
 }
 
 /** Levenshtein (1966), one row at a time; a contained word is near. */
@@ -47,11 +63,16 @@ export interface Named {
   optional: ReadonlySet<string>;
 }
 
-/** The models that the arguments name: ids, or graphs (with a profile), whose roles' models they are. Each once. */
+/** The models that the arguments name: ids, manifests, or graphs (with a profile), whose roles' models they are. Each once. */
 export async function modelsOf(words: readonly string[], catalogue: Catalogue, graph: GraphChoice): Promise<Named> {
   const found = new Map<string, ModelManifest>();
   const optional = new Set<string>();
   for (const word of words) {
+    if (!catalogue.has(word) && isManifest(word)) {
+      const model = await modelOf(word, catalogue);
+      found.set(model.id, model);
+      continue;
+    }
     const ids = catalogue.has(word) ? { all: [word], optional: [] } : await modelsOfGraph(word, catalogue, graph);
     for (const id of ids.all) found.set(id, catalogue.get(id)!);
     for (const id of ids.optional) optional.add(id);
@@ -85,7 +106,7 @@ export async function stateOf(model: ModelManifest): Promise<{ state: ModelState
   const { missingOf, pageOf, sourceText } = await import("../../models/store/index.js");
   const missing = new Set(await missingOf(model));
   const files = model.files.map((file) => ({
-    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, licence: file.licence },
+    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
     source: file.source === null ? null : sourceText(file.source),
     page: file.source === null ? null : pageOf(file.source),
   }));

@@ -6,7 +6,7 @@ import { act, withJson, type JsonOptions } from "../define.js";
 import type { ModelsVerifyDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, plural, print, printJson, table } from "../output.js";
-import { requireModel, stateOf, subcommand } from "./models-shared.js";
+import { modelOf, stateOf, subcommand, wordFor } from "./models-shared.js";
 
 type Verified = ModelsVerifyDocument["models"][number];
 
@@ -16,13 +16,13 @@ export function verifyCommand(): Command {
       ["flow models verify", "every installed model"],
       ["flow models verify yunet && echo right", "exit 3 when a file is missing or not what it should be"],
     ],
-  }).argument("[id...]", "models; every installed one unless named");
+  }).argument("[id...]", "models or manifests (.yaml); every installed one unless named");
   return act<JsonOptions>(withJson(verify), async ([ids], options) => {
     const catalogue = await installedModels();
     const named = (ids ?? []) as string[];
     const models: ModelManifest[] = [];
-    if (named.length > 0) models.push(...named.map((id) => requireModel(id, catalogue)));
-    else for (const model of catalogue.values()) if ((await stateOf(model)).state === "installed") models.push(model);
+    for (const word of named) models.push(await modelOf(word, catalogue));
+    if (named.length === 0) for (const model of catalogue.values()) if ((await stateOf(model)).state === "installed") models.push(model);
     const verified: Verified[] = [];
     for (const model of models) verified.push(await verifyOne(model));
     const shapes = await verifyShapes(models.filter((model, i) => model.runtime === "onnx" && verified[i]!.ok));
@@ -36,31 +36,36 @@ export function verifyCommand(): Command {
       const rows = verified.flatMap((model) => model.files.map((file) => [file.ok ? colours.green("ok") : colours.red("no"), `${model.id}/${file.path}`, file.problem ?? file.sha256?.slice(0, 12) ?? ""]));
       print(table(rows, { fit: false }));
       for (const model of verified) if (model.problem) print(`${colours.red("no")} ${model.problem}`);
-      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, catalogue));
+      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, new Map(models.map((model) => [model.id, { model, word: wordFor(model, catalogue) }]))));
     }
     return ok ? EXIT.ok : EXIT.environment;
   });
 }
 
 /** Files that are not what the manifest says are fetched again; a manifest that its right files contradict is corrected. */
-function next(verified: readonly Verified[], catalogue: ReadonlyMap<string, ModelManifest>): string {
+function next(verified: readonly Verified[], models: ReadonlyMap<string, { model: ModelManifest; word: string }>): string {
   const wrong = verified.filter((model) => !model.ok);
   const files = wrong.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
-  const manifests = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => catalogue.get(id)?.origin ?? id);
-  const published = (id: string): boolean => catalogue.get(id)?.files.every((file) => file.source !== null) ?? false;
+  const manifests = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => models.get(id)!.model.origin);
+  const published = (id: string): boolean => models.get(id)!.model.files.every((file) => file.source !== null);
+  const words = (ids: readonly string[], between: string): string => ids.map((id) => models.get(id)!.word).join(between);
   const [fetched, local] = [files.filter(published), files.filter((id) => !published(id))];
-  const steps = [...(fetched.length > 0 ? [`flow models pull ${fetched.join(" ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${local.join(",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
+  const steps = [...(fetched.length > 0 ? [`flow models pull ${words(fetched, " ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${words(local, ",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
+  const changed = wrong.filter(({ id, files: read }) => read.some(({ ok, sha256, path }) => !ok && sha256 !== null && models.get(id)!.model.files.find((file) => file.path === path)?.lock !== undefined)).map(({ id }) => id);
+  if (changed.length > 0) steps.push(`flow models rm ${words(changed, " ")} --unlock accepts what has changed`);
   return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
 
 async function verifyOne(model: ModelManifest): Promise<Verified> {
-  const [{ hashFile }, { HashIndex }, { cacheFolder }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js")]);
+  const [{ hashFile }, { HashIndex }, { cacheFolder }, { changeText }] = await Promise.all([import("../../models/verify-model.js"), import("../../models/store/hash-index.js"), import("../../models/store/folders.js"), import("../../models/store/lock-change.js")]);
   const files: Verified["files"] = [];
-  for (const { path, at, sizeBytes, sha256 } of model.files) {
+  for (const file of model.files) {
+    const { path, at, sizeBytes, sha256 } = file;
     const info = await stat(at).catch(() => null);
-    const found = info === null || (sizeBytes !== null && info.size !== sizeBytes) ? null : await hashFile(at);
+    // What a lock file states is told with both hashes: the user is to decide between two files.
+    const found = info === null || (sizeBytes !== null && info.size !== sizeBytes && file.lock === undefined) ? null : await hashFile(at);
     const problem =
-      info === null ? `missing: ${at}` : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
+      info === null ? `missing: ${at}` : file.lock !== undefined && found !== null && found !== sha256 ? changeText(file, { size: info.size, sha256: found }) : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
     // What the disk did to a file without a new time of change, the pull that comes next has to know.
     if (info !== null && found !== null && problem !== null) new HashIndex(cacheFolder()).remember(at, { size: info.size, mtimeMs: info.mtimeMs, sha256: found });
     files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });

@@ -6,7 +6,7 @@ import { modelFolders } from "../environment.js";
 import type { ModelsWhereDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { print, printJson, table } from "../output.js";
-import { requireModel, subcommand } from "./models-shared.js";
+import { modelOf, subcommand } from "./models-shared.js";
 
 export function whereCommand(): Command {
   const where = subcommand("where", "Print where models lie: the cache, the folders, or one model's.", {
@@ -14,12 +14,12 @@ export function whereCommand(): Command {
       ["flow models where", "cache, lock files, folders"],
       ['ls "$(flow models where yunet)"', "one model's folder"],
     ],
-  }).argument("[id]", "a model of `flow models list`");
+  }).argument("[id]", "a model of `flow models list`, or a manifest (.yaml)");
   return act<JsonOptions>(withJson(where), async ([id], options) => {
     const { cacheFolder, givenFolders, layout } = await import("../../models/store/index.js");
     if (typeof id === "string") {
-      const model = requireModel(id, await installedModels());
-      if (options.json) return printJson({ id, dir: model.dir, files: model.files.map(({ path, at }) => ({ path, at })) } satisfies ModelsWhereDocument);
+      const model = await modelOf(id, await installedModels());
+      if (options.json) return printJson({ id: model.id, dir: model.dir, files: model.files.map(({ path, at }) => ({ path, at })) } satisfies ModelsWhereDocument);
       return print(model.dir);
     }
     const cache = cacheFolder();

@@ -1,7 +1,9 @@
 export { cacheFolder, givenFolders, layout } from "./folders.js";
 export { createLocate } from "./locate.js";
-export { ModelsLock, lockKey } from "./lock.js";
+export { ModelsLock } from "./lock.js";
+export { lockKey } from "./lock-key.js";
 export { missingOf, pull, type PullFile, type PullOptions, type PullResult } from "./pull.js";
 export { importFolder, type Imported } from "./import.js";
-export { remove, removePartial, type Removed } from "./remove.js";
+export { remove, type Removed } from "./remove.js";
+export { endPending, partialFiles, pendingAdds, pendingId, removePartial, removePending, startPending } from "./pending.js";
 export { pageOf, sourceText } from "./sources.js";

@@ -21,7 +21,8 @@ export interface StoreOptions {
  * Finds the files of a model: beside its manifest, in the cache, in the folders of FLOW_MODELS_DIR. In those a file of known hash is found
  * under any name (candidates by size, confirmed by SHA-256, hashed once); one without is found where a checkpoint of the hub lies
  * (ORG/NAME/PATH, NAME/PATH, ID/PATH, models--ORG--NAME/snapshots/…/PATH) and locked. Files from several places are brought together
- * as links in the model's folder of the cache. Folders are listed only when a file is looked for there.
+ * as links in the model's folder of the cache. Folders are listed only when a file is looked for there. A locked file that is found nowhere while
+ * another lies in its place is given as that one: whoever reads it tells a change from an absence.
  */
 export function createLocate(options: StoreOptions = {}): Locate {
   const finder = new Finder(options);
@@ -51,7 +52,7 @@ class Finder {
     const home = layout.model(this.cache, id);
     const known = files.map((file): Wanted => {
       const entry = file.sha256 === null ? this.lock.get(file, id) : null;
-      return entry ? { ...file, sha256: entry.sha256, sizeBytes: entry.size } : file;
+      return entry ? { ...file, sha256: entry.sha256, sizeBytes: entry.size, ...this.heldBy(file, id) } : file;
     });
     const found = known.map((file) => this.file(id, file, origin, home));
     // One folder that has them all is used as it is; else links make one.
@@ -61,8 +62,9 @@ class Finder {
       known.map((file, i) => {
         const path = found[i] ?? null;
         const located = path === null ? null : this.firstUse(id, file, path);
-        const facts = { sizeBytes: located?.sizeBytes ?? file.sizeBytes, sha256: located?.sha256 ?? file.sha256 };
-        if (path === null) return [file.path, { at: join(file.source === null ? dirname(origin) : home, file.path), ...facts }];
+        const lock = located?.lock ?? file.lock;
+        const facts = { sizeBytes: located?.sizeBytes ?? file.sizeBytes, sha256: located?.sha256 ?? file.sha256, ...(lock === undefined ? {} : { lock }) };
+        if (path === null) return [file.path, { at: this.changed(id, file, origin) ?? join(file.source === null ? dirname(origin) : home, file.path), ...facts }];
         if (together) return [file.path, { at: path, ...facts }];
         const linked = linkInto(path, join(home, file.path), path.startsWith(this.cache + sep) ? "hard" : "symbolic");
         return [file.path, { at: linked || runtime === "transformers" ? join(home, file.path) : path, ...facts }];
@@ -77,6 +79,13 @@ class Finder {
     const cached = this.inCache(file.sha256, join(home, file.path));
     if (cached !== null) return cached;
     return this.inFolders(id, file);
+  }
+
+  /** Only a locked file's place tells that another one there is a change: what only a manifest knows may never have been there. */
+  private changed(id: string, file: Wanted, origin: string): string | null {
+    if (file.lock === undefined) return null;
+    const beside = join(dirname(origin), file.path);
+    return hasSize(beside, null) ? beside : this.byLayout(id, file);
   }
 
   /** A damaged file beside its manifest is the user's and stays; once the cache has the right bytes (`pull`, `import`), those go before it. Read only where there is this choice. */
@@ -124,17 +133,24 @@ class Finder {
   }
 
   /** A published file whose hash nobody states is locked as it is found the first time; one that is only local may change. */
-  private firstUse(id: string, file: Wanted, path: string): { sizeBytes: number; sha256: string } | null {
+  private firstUse(id: string, file: Wanted, path: string): { sizeBytes: number; sha256: string; lock?: string } | null {
     if (file.sha256 !== null && file.sizeBytes !== null) return null;
     const sha256 = this.hashOf(path);
     if (sha256 === null) return null;
     const entry = { commit: null, size: statSync(path).size, sha256: file.sha256 ?? sha256 };
+    const facts = { sizeBytes: entry.size, sha256: entry.sha256 };
+    if (file.sha256 !== null || file.source === null) return facts;
     try {
-      if (file.sha256 === null && file.source !== null) this.lock.record(file, id, entry);
+      this.lock.record(file, id, entry);
     } catch {
       // A cache that cannot be written keeps no lock; the run's own check has the hash all the same.
     }
-    return { sizeBytes: entry.size, sha256: entry.sha256 };
+    return { ...facts, ...this.heldBy(file, id) };
+  }
+
+  private heldBy(file: Wanted, id: string): { lock?: string } {
+    const lock = this.lock.holder(file, id);
+    return lock === null ? {} : { lock };
   }
 
   private hashOf(path: string): string | null {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelSource } from "../../contracts/index.js";
 import { cacheFolder, layout } from "./folders.js";
 import { readJson, replaceFile } from "./json-file.js";
+import { lockKey } from "./lock-key.js";
 
 const entrySchema = z.strictObject({
   /** What a moving revision (`main`) stood for at first use; null where the source states a commit or has none. */
@@ -24,7 +25,8 @@ type Entries = Record<string, LockEntry>;
 export class ModelsLock {
   private readonly own: string;
   private readonly project: string;
-  private entries: Entries | null = null;
+  /** As read once; the first lock file that knows a file counts. */
+  private known: { path: string; entries: Entries }[] | null = null;
 
   constructor(cache: string = cacheFolder(), folder: string = process.cwd()) {
     this.own = layout.lock(cache);
@@ -33,16 +35,33 @@ export class ModelsLock {
 
   /** What is known of a file, or null before its first use. */
   get(file: { source: ModelSource | null; path: string }, id: string): LockEntry | null {
-    return this.all()[lockKey(file.source, id, file.path)] ?? null;
+    return this.find(lockKey(file.source, id, file.path))?.entry ?? null;
   }
 
-  /** Records a first use. Throws MODEL_LOCK when another content is locked. */
-  record(file: Pick<ModelFile, "path" | "source">, id: string, entry: LockEntry): void {
+  /** The lock file whose entry counts for a file; null before its first use. */
+  holder(file: Pick<ModelFile, "path" | "source">, id: string): string | null {
+    return this.find(lockKey(file.source, id, file.path))?.path ?? null;
+  }
+
+  /** Records a use in every lock file that does not know it yet. Throws MODEL_LOCK when another content is locked. */
+  record(file: Pick<ModelFile, "path" | "source">, id: string, found: LockEntry): void {
     const key = lockKey(file.source, id, file.path);
-    const before = this.all()[key];
-    if (before && before.sha256 !== entry.sha256) throw this.mismatch(key, before, entry);
-    if (before && before.size === entry.size && (before.commit ?? entry.commit) === before.commit) return;
-    this.write({ [key]: { ...entry, commit: entry.commit ?? before?.commit ?? null } });
+    const before = this.find(key)?.entry;
+    if (before && before.sha256 !== found.sha256) throw this.mismatch(key, before, found);
+    const entry = { ...found, commit: found.commit ?? before?.commit ?? null };
+    for (const path of this.paths()) {
+      // Another process may have locked other files since.
+      const entries = read(path);
+      const there = entries[key];
+      if (there?.sha256 === entry.sha256 && there.size === entry.size && there.commit === entry.commit) continue;
+      try {
+        save(path, { ...entries, [key]: entry });
+      } catch (thrown) {
+        // A cache that is read-only is no reason to refuse what the working folder's lock has.
+        if (path === this.project || !existsSync(this.project)) throw thrown;
+      }
+      this.known = null;
+    }
   }
 
   /** Forgets files, so that their next download is a first use again. */
@@ -52,7 +71,7 @@ export class ModelsLock {
       const kept = Object.fromEntries(Object.entries(entries).filter(([key]) => !files.some((file) => lockKey(file.source, id, file.path) === key)));
       if (Object.keys(kept).length < Object.keys(entries).length) save(path, kept);
     }
-    this.entries = null;
+    this.known = null;
   }
 
   /** Makes the working folder's lock file, which is then kept. */
@@ -71,28 +90,10 @@ export class ModelsLock {
     return existsSync(this.project) ? [this.project, this.own] : [this.own];
   }
 
-  private all(): Entries {
-    return (this.entries ??= Object.assign({}, ...this.paths().reverse().map(read)) as Entries);
-  }
-
-  /** Another process may have locked other files since. */
-  private write(entries: Entries): void {
-    for (const path of this.paths()) save(path, { ...read(path), ...entries });
-    this.entries = null;
-  }
-}
-
-/** What a lock entry is filed under: where the file comes from, or the model and path of one that is only local. */
-export function lockKey(source: ModelSource | null, id: string, path: string): string {
-  switch (source?.kind) {
-    case "huggingface":
-      return `huggingface:${source.repo}@${source.revision}/${source.path}`;
-    case "github":
-      return `github:${source.repo}@${source.commit}/${source.path}`;
-    case "url":
-      return source.url;
-    default:
-      return `local:${id}/${path}`;
+  private find(key: string): { path: string; entry: LockEntry } | null {
+    this.known ??= this.paths().map((path) => ({ path, entries: read(path) }));
+    for (const { path, entries } of this.known) if (entries[key]) return { path, entry: entries[key] };
+    return null;
   }
 }
 
@@ -111,5 +112,11 @@ function read(path: string): Entries {
 
 function save(path: string, entries: Entries): void {
   const files = Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
-  replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+  try {
+    replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+  } catch (cause) {
+    // A full disk has a name of its own, which whoever writes more than the lock gives it.
+    if (["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
+    throw new FlowError("MODEL_LOCK_UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { hint: "Correct the permissions of its folder; another cache is named with FLOW_CACHE_DIR.", exit: EXIT.environment, cause });
+  }
 }

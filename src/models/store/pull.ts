@@ -5,10 +5,12 @@ import { EXIT, FlowError, toFlowError, type ModelFile, type ModelManifest, type 
 import { ask, statusError } from "./http.js";
 import { claim } from "./claim.js";
 import { diskFull, download, forget, fromDisk, type Downloaded } from "./download.js";
-import { cacheFolder, layout } from "./folders.js";
+import { cacheFolder, infoOf, layout } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
 import { dropDamaged, exists, install, linkModel } from "./install.js";
-import { lockKey, ModelsLock } from "./lock.js";
+import { ModelsLock } from "./lock.js";
+import { changedFile } from "./lock-change.js";
+import { lockKey } from "./lock-key.js";
 import { addressOf } from "./sources.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,7 +44,7 @@ export interface PullResult {
   /** Files that were there already. */
   present: number;
   /** Files of other bytes than they should have, outside the cache: they stay, and what was pulled goes before them. */
-  damaged: { model: string; path: string; at: string }[];
+  damaged: { model: string; path: string; at: string; /** The lock file that says so; the manifest otherwise. */ lock?: string }[];
   /** One per file that could not be had. */
   failed: { model: string; path: string; error: FlowError }[];
 }
@@ -61,7 +63,7 @@ export async function missingOf(model: ModelManifest): Promise<ModelFile[]> {
 export async function lackingOf(model: ModelManifest, hashes: HashIndex): Promise<{ file: ModelFile; damaged: boolean }[]> {
   const missing = new Set(await missingOf(model));
   return model.files.flatMap((file) => {
-    if (missing.has(file)) return { file, damaged: false };
+    if (missing.has(file)) return { file, damaged: infoOf(file.at)?.isFile() === true };
     return file.sha256 !== null && hashOf(file.at, hashes) !== file.sha256 ? { file, damaged: true } : [];
   });
 }
@@ -82,7 +84,7 @@ function hashOf(path: string, hashes: HashIndex): string | null {
 export async function pull(models: readonly ModelManifest[], options: PullOptions = {}): Promise<PullResult> {
   const { cache = cacheFolder(), lock = new ModelsLock(cache), parallel = 4, signal } = options;
   const result: PullResult = { pulled: [], present: 0, damaged: [], failed: [] };
-  const wanted = await collect(models, result, cache);
+  const wanted = await collect(models, result, cache, lock);
   await enoughRoom(cache, wanted);
   const work = new Work(cache, lock, options, result, wanted);
   const queue = [...wanted];
@@ -96,17 +98,22 @@ export async function pull(models: readonly ModelManifest[], options: PullOption
   return result;
 }
 
-async function collect(models: readonly ModelManifest[], result: PullResult, cache: string): Promise<Wanted[]> {
+async function collect(models: readonly ModelManifest[], result: PullResult, cache: string, lock: ModelsLock): Promise<Wanted[]> {
   const wanted = new Map<string, Wanted>();
   const hashes = new HashIndex(cache);
   for (const model of models) {
     for (const file of model.files) await dropDamaged(cache, hashes, file);
     const lacking = await lackingOf(model, hashes);
     result.present += model.files.length - lacking.length;
+    const absent = new Set(lacking.map(({ file }) => file));
+    // A lock file that was made after they came knows nothing of them.
+    for (const file of model.files) if (file.lock !== undefined && !absent.has(file)) record(lock, model.id, file);
     for (const { file, damaged } of lacking) {
-      if (damaged) result.damaged.push({ model: model.id, path: file.path, at: file.at });
+      if (damaged) result.damaged.push({ model: model.id, path: file.path, at: file.at, ...(file.lock === undefined ? {} : { lock: file.lock }) });
       if (file.source === null) {
-        result.failed.push({ model: model.id, path: file.path, error: unpublished(model, file, damaged) });
+        const size = infoOf(file.at)?.size;
+        const error = damaged && file.lock !== undefined && size !== undefined ? changedFile(model.id, file, { size, sha256: hashes.sha256(file.at) }) : unpublished(model, file, damaged);
+        result.failed.push({ model: model.id, path: file.path, error });
         continue;
       }
       const key = lockKey(file.source, model.id, file.path);
@@ -116,6 +123,14 @@ async function collect(models: readonly ModelManifest[], result: PullResult, cac
     }
   }
   return [...wanted.values()];
+}
+
+function record(lock: ModelsLock, id: string, file: ModelFile): void {
+  try {
+    lock.record(file, id, { commit: null, size: file.sizeBytes!, sha256: file.sha256! });
+  } catch (thrown) {
+    throw fromDisk(thrown, file.lock!);
+  }
 }
 
 class Work {
@@ -165,7 +180,7 @@ class Work {
         },
       }).catch((error: FlowError) => {
         if (error.code === "MODEL_NETWORK" && wanted.bytes === 0) this.down.add(host);
-        throw locked && error.code === "MODEL_CORRUPT" ? changed(error) : error;
+        throw locked && error.code === "MODEL_CORRUPT" ? changed(error, model.id, this.lock.holder(file, model.id)!) : error;
       });
       await this.place(wanted, got, part);
       await forget(part);
@@ -177,7 +192,7 @@ class Work {
   private async place(wanted: Wanted, { sha256, size, commit }: Downloaded, part: string | null): Promise<void> {
     if (part !== null) {
       // Locked before it is installed: what is there has always been agreed to.
-      for (const { model, file } of wanted.for) if (file.sha256 === null) this.lock.record(file, model.id, { commit, size, sha256 });
+      for (const { model, file } of wanted.for) if (file.sha256 === null || file.lock !== undefined) this.lock.record(file, model.id, { commit, size, sha256 });
       const [{ model, file }] = wanted.for as [Wanted["for"][number]];
       await install(this.cache, model.id, file.path, sha256, part, "move");
     }
@@ -245,9 +260,9 @@ function contradicted(model: ModelManifest, file: ModelFile, sha256: string): Fl
 }
 
 /** The expectation came from the lock file. */
-function changed(error: FlowError): FlowError {
-  return new FlowError("MODEL_LOCK", `${error.message} (locked at first use)`, {
-    hint: "The file has changed at its source. To accept it: `flow models rm ID --unlock`, then pull again.",
+function changed(error: FlowError, id: string, lock: string): FlowError {
+  return new FlowError("MODEL_LOCK", `${error.message} (locked at first use, ${lock})`, {
+    hint: `The file has changed at its source. To accept it: \`flow models rm ${id} --unlock\`, then pull again.`,
     exit: EXIT.environment,
     permanent: true,
   });

@@ -1,4 +1,4 @@
-import { lstat, readdir, rm, rmdir, stat } from "node:fs/promises";
+import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ModelManifest } from "../../contracts/index.js";
 import { cacheFolder, layout } from "./folders.js";
@@ -40,18 +40,7 @@ export async function sweep(cache: string): Promise<number> {
   return freed;
 }
 
-async function listFiles(folder: string): Promise<string[]> {
+export async function listFiles(folder: string): Promise<string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return found.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Unfinished downloads and their notes; gives their bytes. */
-export async function removePartial(cache: string): Promise<number> {
-  let freed = 0;
-  for (const path of await listFiles(layout.partial(cache))) {
-    freed += (await stat(path).catch(() => null))?.size ?? 0;
-    await rm(path, { force: true });
-  }
-  await rmdir(layout.partial(cache)).catch(() => undefined);
-  return freed;
 }

@@ -1,5 +1,5 @@
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
-import { lockKey } from "./lock.js";
+import { lockKey } from "./lock-key.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
