@@ -1,8 +1,8 @@
 // The pool on a graphics card (frames in a shared ring → batches → normalising → ONNX Runtime → rows) against a loop that only calls ONNX Runtime on the
 // same provider, each in a process of its own, on a ViT-B/32-shaped model with random weights. Alternating pairs; the ratio is the median of the pairs.
-// Also: how far the device is from the CPU, and where a batch's time goes. BENCH_DEVICE (webgpu), BENCH_BATCHES (16,64), BENCH_SECONDS per side (1),
+// Also: how far the device is from the CPU, where a batch's time goes, and what nvidia-smi says the pool takes. BENCH_DEVICE (webgpu), BENCH_BATCHES (16,64), BENCH_SECONDS per side (1),
 // BENCH_PAIRS (9), BENCH_LAYERS (12). Prints JSON.
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,15 @@ async function peerOf(file: string, batch: number): Promise<ChildProcess> {
   return peer;
 }
 
+/** Video memory in use on the card, by whomever. */
+function videoMB(): number | null {
+  try {
+    return Number(execFileSync('nvidia-smi', ['--query-gpu=memory.used', '--format=csv,noheader,nounits'], { encoding: 'utf8' }).split('\n')[0]);
+  } catch {
+    return null;
+  }
+}
+
 const folder = mkdtempSync(path.join(tmpdir(), 'flow-bench-'));
 const pool = new InferencePool({ workers: 2, intraOpThreads: 1 });
 try {
@@ -51,6 +60,8 @@ try {
       batcher.flush();
       await Promise.all(results);
     };
+    await engine(8);
+    const vramMB = videoMB();
     const peer = await peerOf(image.file, batch);
     const peerRuns = async (calls: number): Promise<void> => {
       peer.send(calls);
@@ -61,7 +72,6 @@ try {
       await work();
       return performance.now() - start;
     };
-    await engine(8);
     await peerRuns(8);
     const calls = Math.max(2, Math.ceil((SECONDS * 1000) / ((await timed(() => peerRuns(4))) / 4)));
     const pairs: { engine: number; peer: number }[] = [];
@@ -84,6 +94,7 @@ try {
     batches.push({
       batch,
       calls,
+      vramMB,
       ratio: spread(pairs.map((p) => p.peer / p.engine)),
       engineItemsPerSecond: perSecond(median(pairs.map((p) => p.engine))),
       onnxruntimeItemsPerSecond: perSecond(median(pairs.map((p) => p.peer))),
