@@ -9,6 +9,16 @@ const WORKER_BYTES = { thread: 70e6, process: 150e6 } as const;
 const SESSION_FACTOR = 1.3;
 /** An arena's pieces are larger than what is put into them: measured 1.00 to 1.05 at powers of two, up to 1.2 between them. */
 const ARENA_FACTOR = 1.1;
+/**
+ * Video memory of a process that uses a device, before its first model; and what a batch takes there: so many times its input, at least. Read off an H200 (WebGPU, 2026-11-28,
+ * bench/gpu.bench.ts): 54 MB; a ViT-B/32 of 350 MB took 442 MB with one row, 511 MB with 16, 713 MB with 64; other models 5 to 10 times their input. Buffers are the
+ * device's, not the session's: models share them.
+ */
+const DEVICE_BYTES = 64e6;
+const DEVICE_RUN_FACTOR = 10;
+const DEVICE_RUN_BYTES = 48e6;
+/** Of a text, in tokens, masks and the like. */
+const TEXT_ROW_BYTES = 16e3;
 /** Rows of a run of operators that cut no batches: more at once are no faster on a CPU (feeds.ts, src/inference). */
 const ROWS_OF_EACH = 16;
 /** A batch's inputs and outputs: once as they are made, once as they go in and come out. */
@@ -26,8 +36,10 @@ interface Resident {
   model: ModelManifest;
   gpu: boolean;
   memory: ModelMemory | undefined;
-  /** Rows that its nodes send at once. */
+  /** Rows that its nodes send at once on the CPU. */
   wanted: number;
+  /** Rows of a batch of its nodes. */
+  batch: number;
 }
 
 const accelerated = (node: PlanNode, role: string): boolean => {
@@ -45,8 +57,9 @@ function modelsOf(nodes: readonly PlanNode[], memories: Memories): Map<string, R
     for (const [role, model] of Object.entries(node.models)) {
       const known = models.get(model.sha256);
       const memory = memories.get(model.sha256);
-      const wanted = Math.min(memory?.atOnce ?? 1, node.op.run.form === "each" ? ROWS_OF_EACH : node.batch.size);
-      models.set(model.sha256, { model, memory, gpu: !memory && (accelerated(node, role) || (known?.gpu ?? false)), wanted: Math.max(wanted, known?.wanted ?? 1) });
+      const batch = node.op.run.form === "each" ? ROWS_OF_EACH : node.batch.size;
+      const wanted = Math.min(memory?.atOnce ?? 1, batch);
+      models.set(model.sha256, { model, memory, gpu: !memory && (accelerated(node, role) || (known?.gpu ?? false)), wanted: Math.max(wanted, known?.wanted ?? 1), batch: Math.max(batch, known?.batch ?? 1) });
     }
   }
   return models;
@@ -62,6 +75,14 @@ const leastRows = ({ memory }: Resident): number => memory?.least ?? 1;
 
 const runBytes = ({ memory }: Resident, rows: number): number => (memory?.rows ? (memory.rows.firstBytes + (rows - 1) * memory.rows.moreBytes) * ARENA_FACTOR : 0);
 
+/** What a batch takes on a device. */
+function deviceRunBytes({ model, batch }: Resident): number {
+  const { preprocess } = model;
+  const row = preprocess.kind === "image" ? preprocess.size[0] * preprocess.size[1] * 12 : preprocess.kind === "audio" ? preprocess.sampleRate * preprocess.windowSeconds * 4 : TEXT_ROW_BYTES;
+  const fixed = model.inputs[0]?.dims[0];
+  return Math.max(DEVICE_RUN_BYTES, row * (typeof fixed === "number" ? fixed : batch) * DEVICE_RUN_FACTOR);
+}
+
 /** What opening it takes for a moment. */
 const openingBytes = ({ model, memory }: Resident): number => (memory ? memory.loadBytes - memory.residentBytes : model.mock ? 0 : model.sizeBytes);
 
@@ -74,7 +95,8 @@ function needWith(nodes: readonly PlanNode[], { workers, mediaInFlight }: Shape,
   const resident = inWorkers.reduce((sum, one) => sum + residentBytes(one.model, one.memory) + runBytes(one, rowsOf(one)), 0);
   // The last one is opened when the others have run.
   const loading = Math.max(0, ...models.map((one) => openingBytes(one) - runBytes(one, rowsOf(one))));
-  const vram = models.filter(({ gpu }) => gpu).reduce((sum, { model, memory }) => sum + residentBytes(model, memory), 0);
+  const onDevice = models.filter(({ gpu, model }) => gpu && !model.mock);
+  const vram = onDevice.length === 0 ? 0 : DEVICE_BYTES + onDevice.reduce((sum, { model, memory }) => sum + residentBytes(model, memory), 0) + Math.max(...onDevice.map(deviceRunBytes));
   const pooled = nodes.filter((node) => ["batch", "eachBatch"].includes(node.op.run.form) || (node.op.run.form === "each" && node.op.run.thread === "pool"));
   const kinds = new Set(pooled.map((node) => node.runtime.isolation));
   const worker = [...kinds].reduce((sum, kind) => sum + WORKER_BYTES[kind], 0);

@@ -1,5 +1,5 @@
 import type { ModelShare, Pass, PlanNode, PlanRuntime, Stated } from "../contracts/index.js";
-import { needOf, passesOf, sharesOf, type Memories } from "./budget.js";
+import { needOf, passesOf, sharesOf, type Memories, type Need } from "./budget.js";
 import { groupDemands } from "./demand.js";
 
 export const DEFAULT_BATCH = 16;
@@ -45,7 +45,7 @@ export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: 
       for (const size of [DEFAULT_BATCH, 8, 4, 1]) shapes.push({ nodes: smaller(size), workers: w, mediaInFlight });
     }
   }
-  let least = Number.POSITIVE_INFINITY;
+  const least: Need = { rss: Number.POSITIVE_INFINITY, vram: Number.POSITIVE_INFINITY };
   const needIn = (group: readonly PlanNode[], shape: Wish) => needOf(group, shape, ringOf(shape.nodes, shape.workers), memories);
   const fits = (group: readonly PlanNode[], shape: Wish): boolean => {
     const need = needIn(group, shape);
@@ -53,7 +53,7 @@ export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: 
   };
   const tried = (shape: Wish, passes: Pass[]): Fitted | null => {
     const resident = passes.map((pass) => shape.nodes.filter((node) => pass.nodes.includes(node.name)));
-    least = Math.min(least, Math.max(...resident.map((group) => needIn(group, shape).rss)));
+    for (const kind of ["rss", "vram"] as const) least[kind] = Math.min(least[kind], Math.max(...resident.map((group) => needIn(group, shape)[kind])));
     if (!resident.every((group) => fits(group, shape))) return null;
     const shares = resident.map((group) => sharesOf(group, shape, ringOf(shape.nodes, shape.workers), memories, rss));
     return { ...shape, passes, shares: Object.assign({}, ...shares) as Record<string, ModelShare> };
@@ -68,15 +68,21 @@ export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: 
   return shortage(wish, limits, stated, memories, least);
 }
 
-function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stated, memories: Memories, least: number): Shortage {
+function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stated, memories: Memories, least: Need): Shortage {
   const stream = stated.schedule === "stream";
-  const shown = (bytes: number | null): string => (bytes === null ? "auto" : `${Math.round(bytes / 1e6)} MB`);
+  const mega = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+  const up = (bytes: number): number => Math.ceil(bytes / 1e6);
   const measured = new Map(nodes.flatMap((node) => Object.values(node.models)).flatMap((model) => (memories.has(model.sha256) ? [[model.id, memories.get(model.sha256)!] as const] : [])));
-  const each = [...measured].map(([id, { loadBytes, rows, least: atLeast }]) => `${id} ${shown(loadBytes)} to open${rows ? ` and ${shown(rows.firstBytes + (atLeast - 1) * rows.moreBytes)} for a run of ${atLeast === 1 ? "one row" : "two rows, its least"}` : ""}`);
+  const each = [...measured].map(([id, { loadBytes, rows, least: atLeast }]) => `${id} ${mega(loadBytes)} to open${rows ? ` and ${mega(rows.firstBytes + (atLeast - 1) * rows.moreBytes)} for a run of ${atLeast === 1 ? "one row" : "two rows, its least"}` : ""}`);
+  // Each limit that is too low; where each alone would do, both.
+  const limits = [{ name: "memory", at: rssBytes, needs: least.rss, option: "rss" }, { name: "video memory", at: vramBytes, needs: least.vram, option: "vram" }].filter(({ at }) => at !== null);
+  const low = limits.filter(({ at, needs }) => needs > at!);
+  const told = low.length > 0 ? low : limits;
+  const { at, needs } = told[0]!;
   return {
-    message: `The plan takes about ${Math.ceil(least / 1e6)} MB at least${stream ? " in one pass" : ""}${each.length > 0 ? ` (measured: ${each.join("; ")})` : ""}, and the limits are ${shown(rssBytes)} of memory and ${shown(vramBytes)} of video memory.`,
-    found: String(rssBytes ?? vramBytes),
-    expected: rssBytes === null ? "a limit that the largest model fits into" : `at least ${Math.ceil(least)}`,
-    hint: `${stream ? "Leave schedule: stream out, raise the limit" : "Raise the limit"}${rssBytes === null ? "" : ` to ${Math.ceil(least / 1e6)}MB`}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
+    message: `The plan takes about ${told.map((one) => `${up(one.needs)} MB of ${one.name}`).join(" and ")} at least${stream ? " in one pass" : ""}${each.length > 0 ? ` (measured: ${each.join("; ")})` : ""}, and ${told.length === 1 ? "the limit is" : "the limits are"} ${told.map((one) => mega(one.at!)).join(" and ")}.`,
+    found: String(at),
+    expected: `at least ${Math.ceil(needs)}`,
+    hint: `${stream ? "Leave schedule: stream out, raise" : "Raise"} ${told.map((one) => `${one.option} to ${up(one.needs)}MB`).join(" and ")}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
   };
 }

@@ -1,4 +1,7 @@
-/** Takes the first device of an order on which a model opens, runs and agrees with the CPU, and says why the others were passed over. */
+/**
+ * Takes the first device of an order on which a model opens, runs and agrees with the CPU, and says why the others were passed over. Of `auto` a device also has to be
+ * faster than the CPU's workers together, which small models are not: beside 16 cores an H200 takes none of those of ego's `small` profile.
+ */
 import { EXIT, FlowError, toFlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
 import { deviceOrder, unavailable } from "./devices.js";
 import type { Prepared } from "./protocol.js";
@@ -11,15 +14,17 @@ export interface DeviceChoice {
   difference: number | null;
 }
 
-/** Asks the worker of that device. May reject: a worker that dies while it opens a device has answered, too. */
-export type Prepare = (manifest: ModelManifest, device: Device, check: number | null, timeoutMs: number | null) => Promise<Prepared>;
+/** Asks the worker of that device; `against`: so many workers of the CPU it has to be faster than. May reject: a worker that dies while it opens a device has answered, too. */
+export type Prepare = (manifest: ModelManifest, device: Device, how: { check: number | null; against: number | null; timeoutMs: number | null }) => Promise<Prepared>;
 
 export class DeviceChooser {
   readonly #prepare: Prepare;
+  readonly #cpuWorkers: number;
   readonly #choices = new Map<string, Promise<DeviceChoice>>();
 
-  constructor(prepare: Prepare) {
+  constructor(prepare: Prepare, cpuWorkers: number) {
     this.#prepare = prepare;
+    this.#cpuWorkers = cpuWorkers;
   }
 
   /** Decided once per model, order and tolerance. @throws FlowError MODEL_DEVICE when no device of the order works. */
@@ -40,7 +45,7 @@ export class DeviceChooser {
         passed.push(`${device}: ${absent}`);
         continue;
       }
-      const prepared = await this.#prepare(manifest, device, check, timeoutMs).catch((thrown: unknown): Prepared => {
+      const prepared = await this.#prepare(manifest, device, { check, against: order === "auto" ? this.#cpuWorkers : null, timeoutMs }).catch((thrown: unknown): Prepared => {
         const error = toFlowError(thrown);
         if (error.code.startsWith("MODEL_") || error.code === "CANCELLED") throw error;
         return { ok: false, reason: error.message };

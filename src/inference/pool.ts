@@ -79,10 +79,7 @@ export class InferencePool implements AsyncDisposable {
   readonly #wires = new WeakMap<ModelManifest, Pick<ModelWire, "key" | "json">>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
-  readonly #chooser = new DeviceChooser(async (model, device, check, timeoutMs) => {
-    const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), check }, "process", device, { timeoutMs });
-    return (results[0] as { value: Prepared }).value;
-  });
+  readonly #chooser: DeviceChooser;
   #warming: Promise<unknown> = Promise.resolve();
   #destroyed: Promise<void> | undefined;
 
@@ -91,6 +88,10 @@ export class InferencePool implements AsyncDisposable {
     this.#options = options;
     this.workers = options.workers ?? availableParallelism();
     this.intraOpThreads = options.intraOpThreads ?? 1;
+    this.#chooser = new DeviceChooser(async (model, device, { timeoutMs, ...how }) => {
+      const { results } = await this.#send({ type: "prepare", model: this.#wire(model, device), ...how }, "process", device, { timeoutMs });
+      return (results[0] as { value: Prepared }).value;
+    }, this.workers);
     Object.assign(this.#stats.limits, options.limits);
     // Threads take a moment to start, and a pool is made when the first call is due; processes start with their first call.
     if (this.#isolation() === "thread") this.#lane("thread", "cpu");

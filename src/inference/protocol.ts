@@ -58,8 +58,11 @@ export type WorkerTask =
   | { type: "verify"; model: ModelWire; release: boolean }
   /** Finds out what a run of so many rows takes, in a process that has done nothing else; the one result is a Trial. */
   | { type: "measure"; model: ModelWire; rows: number }
-  /** Opens the model on its device, runs it once and compares it with the CPU; the one result is a {@link Prepared}. */
-  | { type: "prepare"; model: ModelWire; check: number | null };
+  /**
+   * Opens the model on its device, runs it once and compares it with the CPU; the one result is a {@link Prepared}. `against`: so many workers of the CPU it has to be
+   * faster than; null: no matter.
+   */
+  | { type: "prepare"; model: ModelWire; check: number | null; against: number | null };
 
 /** What `prepare` found out. `reason`: why the device is not used. */
 export type Prepared = { ok: true; difference: number | null; note: string | null } | { ok: false; reason: string };

@@ -25,6 +25,10 @@ export interface SessionOptions {
   limited(model: string, rows: number): void;
 }
 
+/** Rows of a batch that a device is timed with, and how often. */
+const TIMED_ROWS = 16;
+const TIMED_RUNS = 2;
+
 /** Under what a model's limit of rows is remembered. */
 export const limitKey = (manifest: Pick<ModelManifest, "sha256">, device: Device): string => `${manifest.sha256}:${device}`;
 
@@ -124,27 +128,58 @@ export class Sessions {
     }
   }
 
-  /** Opens the model on a device other than the CPU, runs it on made-up values and compares them with the CPU's. `check` null: does not compare. */
-  async prepare(manifest: ModelManifest, device: Device, check: number | null): Promise<Prepared> {
-    try {
-      const session = await this.#session(manifest, device);
-      const feeds = sampleFeeds(manifest, session.inputs.map(info));
-      if (!feeds) return uncompared(manifest, check, "its inputs cannot be made up");
-      const warm = await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => toError(thrown));
-      if (check === null && !(warm instanceof Error)) return { ok: true, difference: null, note: "not compared with the CPU" };
-      const expected = await this.#borrow(manifest, true, (reference) => this.#run(reference, manifest, "cpu", feeds)).catch((thrown: unknown) => toError(thrown));
-      // Values that the CPU refuses, too, say nothing of the device.
-      if (expected instanceof Error) return uncompared(manifest, check, `it refuses made-up inputs (${firstLine(expected.message)})`);
-      if (warm instanceof Error) throw warm;
-      if (check === null) return { ok: true, difference: null, note: "not compared with the CPU" };
-      const found = difference(expected, warm);
-      if (!(found <= check)) return { ok: false, reason: `${manifest.id} differs from the CPU by ${found.toExponential(1)}, allowed are ${check.toExponential(0)}` };
-      return { ok: true, difference: found, note: null };
-    } catch (thrown) {
+  /**
+   * Opens the model on a device other than the CPU, runs it on made-up values and compares them with the CPU's. `check` null: does not compare. `against`: so many
+   * workers of the CPU it has to be faster than. A device that is not to be used keeps nothing of the model.
+   */
+  async prepare(manifest: ModelManifest, device: Device, check: number | null, against: number | null = null): Promise<Prepared> {
+    const found = await this.#tried(manifest, device, check, against).catch((thrown: unknown): Prepared => {
       // Another provider's refusal is a reason to take the next device; the model itself being missing is not.
       if (thrown instanceof FlowError && (thrown.code === "MODEL_MISSING" || thrown.code === "CANCELLED")) throw thrown;
       return { ok: false, reason: firstLine(messageOf(thrown)) };
+    });
+    if (!found.ok) {
+      const key = sessionKey(manifest, device);
+      const session = await this.#sessions.get(key)?.catch(() => undefined);
+      this.#sessions.delete(key);
+      await session?.release();
     }
+    return found;
+  }
+
+  async #tried(manifest: ModelManifest, device: Device, check: number | null, against: number | null): Promise<Prepared> {
+    const session = await this.#session(manifest, device);
+    const feeds = sampleFeeds(manifest, session.inputs.map(info));
+    if (!feeds) return uncompared(manifest, check, "its inputs cannot be made up");
+    const warm = await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => toError(thrown));
+    const working = { ok: true, difference: null, note: "not compared with the CPU" } as const;
+    if (check === null && against === null && !(warm instanceof Error)) return working;
+    let cpuMs = 0;
+    const expected = await this.#borrow(manifest, true, async (reference) => {
+      const fetched = await this.#run(reference, manifest, "cpu", feeds);
+      if (against !== null) cpuMs = await this.#rowMs(reference, manifest, "cpu", feeds);
+      return fetched;
+    }).catch((thrown: unknown) => toError(thrown));
+    // Values that the CPU refuses, too, say nothing of the device.
+    if (expected instanceof Error) return uncompared(manifest, check, `it refuses made-up inputs (${firstLine(expected.message)})`);
+    if (warm instanceof Error) throw warm;
+    const apart = check === null ? null : difference(expected, warm);
+    if (apart !== null && !(apart <= check!)) return { ok: false, reason: `${manifest.id} differs from the CPU by ${apart.toExponential(1)}, allowed are ${check!.toExponential(0)}` };
+    const batch = against === null ? null : sampleFeeds(manifest, session.inputs.map(info), TIMED_ROWS);
+    if (batch && cpuMs / against! < (await this.#rowMs(session, manifest, device, batch))) return { ok: false, reason: against === 1 ? "the CPU is faster" : `${against} workers of the CPU are faster` };
+    return apart === null ? working : { ok: true, difference: apart, note: null };
+  }
+
+  /** The shortest of a few runs by its rows, after one that compiles what the device needs for this shape. */
+  async #rowMs(session: Session, manifest: ModelManifest, device: Device, feeds: Feeds): Promise<number> {
+    if (device !== "cpu") await this.#run(session, manifest, device, feeds);
+    let least = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < TIMED_RUNS; run++) {
+      const startedMs = performance.now();
+      await this.#run(session, manifest, device, feeds);
+      least = Math.min(least, performance.now() - startedMs);
+    }
+    return least / (freeRows(session.inputs, feeds)?.rows ?? 1);
   }
 
   #session(manifest: ModelManifest, device: Device, share: number | null = null): Promise<Session> {

@@ -78,7 +78,7 @@ export class TaskRunner {
       }
       case "prepare": {
         this.#checkStop();
-        const value: Prepared = await this.#sessions.prepare(this.#manifestOf(task.model), task.model.device, task.check);
+        const value: Prepared = await this.#sessions.prepare(this.#manifestOf(task.model), task.model.device, task.check, task.against);
         return [{ ok: true, value }];
       }
       case "measure":

@@ -80,6 +80,6 @@ test("a model with large activations stays under limits.rss with the same digest
 
     const little = await flow<{ error: { code: string; message: string; hint: string } }>(["run", "little.yaml", CLIP, "--force", "frames"], dir);
     assert.deepEqual([little.code, little.document.error.code], [2, "MEMORY_LIMIT"]);
-    assert.match(little.document.error.message, /at least \(measured: wide \d+ MB to open and \d+ MB for a run of one row\), and the limits are 300 MB/);
-    assert.match(little.document.error.hint, /^Raise the limit to \d+MB, or lower .*, or give the role a smaller model\.$/);
+    assert.match(little.document.error.message, /at least \(measured: wide \d+ MB to open and \d+ MB for a run of one row\), and the limit is 300 MB/);
+    assert.match(little.document.error.hint, /^Raise rss to \d+MB, or lower .*, or give the role a smaller model\.$/);
   }));

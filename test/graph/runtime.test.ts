@@ -16,9 +16,10 @@ const THREE = `${FRAMES}
   j: { op: join, by: scene, in: { video: pooled, sound: mean, text: text } }`;
 const OUT = "outputs: { scene: { from: j } }";
 
-/** The same with models of a size. */
-function planned(nodes: string, rest: string, megabytes: Record<string, number>, options: LoadOptions = {}): { plan: Plan | null; problems: Problem[] } {
-  const sized = new Map([...models].map(([id, model]) => [id, Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(model), sizeBytes: { value: (megabytes[id] ?? 1) * 1e6, enumerable: true } }) as ModelManifest]));
+/** The same with models of a size, and pictures of a side. */
+function planned(nodes: string, rest: string, megabytes: Record<string, number>, options: LoadOptions = {}, side = 64): { plan: Plan | null; problems: Problem[] } {
+  const preprocess = ({ preprocess: own }: ModelManifest): ModelManifest["preprocess"] => (own.kind === "image" ? { ...own, size: [side, side] } : own);
+  const sized = new Map([...models].map(([id, model]) => [id, Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(model), sizeBytes: { value: (megabytes[id] ?? 1) * 1e6, enumerable: true }, preprocess: { value: preprocess(model), enumerable: true } }) as ModelManifest]));
   return loadGraph({ path: "test.yaml", text: graph(nodes, rest) }, { catalogue, models: sized, environment: {}, standIn: mockManifest }, options);
 }
 
@@ -73,7 +74,9 @@ test("one pass unless the graph or its limits ask for more", () => {
   assert.deepEqual(passes("runtime: { limits: { rss: 8GB } }", big), [["lite-image", "lite-sound", "lite-text"]]);
   // Sound and text fit together into what the image model needs alone.
   assert.deepEqual(passes("runtime: { workers: 1, limits: { rss: 2800MB } }", big), [["lite-image"], ["lite-sound", "lite-text"]]);
-  assert.deepEqual(passes("runtime: { device: cuda, limits: { vram: 1400MB } }", big), [["lite-image"], ["lite-sound", "lite-text"]]);
+  assert.deepEqual(passes("runtime: { device: cuda, limits: { vram: 1450MB } }", big), [["lite-image"], ["lite-sound", "lite-text"]]);
+  const batch = (vram: string): number => nodeOf(planned(THREE, `runtime: { device: cuda, limits: { vram: ${vram} } }\n${OUT}`, big, {}, 256).plan!, "frames").batch.size;
+  assert.deepEqual([batch("1500MB"), batch("1450MB")], [16, 8], "a smaller batch takes less video memory");
 });
 
 test("passes: each node once, a model's nodes in one, those that read it not before it; the last one ends in the records", () => {
@@ -101,6 +104,10 @@ test("a limit that nothing fits into: what it would take is said, and it is enou
   assert.deepEqual(problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
   const needed = Number(/at least (\d+)/.exec(problems[0]!.expected!)![1]);
   assert.ok(planned(THREE, `runtime: { limits: { rss: ${needed} } }\n${OUT}`, { "lite-image": 1000 }).plan);
+  const [video] = planned(THREE, `runtime: { device: cuda, limits: { rss: 8GB, vram: 1GB } }\n${OUT}`, { "lite-image": 1000 }).problems;
+  assert.match(video!.message, /^The plan takes about 14\d\d MB of video memory at least, and the limit is 1000 MB\.$/);
+  const enough = Number(/at least (\d+)/.exec(video!.expected!)![1]);
+  assert.ok(planned(THREE, `runtime: { device: cuda, limits: { vram: ${enough} } }\n${OUT}`, { "lite-image": 1000 }).plan);
   assert.deepEqual(planned(THREE, `runtime: { schedule: stream, workers: 1, limits: { rss: 1900MB } }\n${OUT}`, { "lite-image": 1000, "lite-sound": 900 }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
 });
 

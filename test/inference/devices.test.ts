@@ -6,11 +6,16 @@ import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { InferencePool, type PoolCall, type PoolResult } from "../../src/inference/index.js";
+import { setTimeout as pause } from "node:timers/promises";
 import { DeviceChooser } from "../../src/inference/device-chooser.js";
 import { difference, sampleFeeds } from "../../src/inference/agreement.js";
 import type { GridItem, ModelManifest } from "../../src/contracts/index.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
-import { frameRing, greedyModel, testModel, tinyModel } from "./fixtures.js";
+import { OnnxRuntime, type Runtime, type Session, type SessionRequest } from "../../src/inference/onnx.js";
+import type { Prepared } from "../../src/inference/protocol.js";
+import { Sessions } from "../../src/inference/sessions.js";
+import { loadModels } from "../../src/models/manifest.js";
+import { frameRing, greedyModel, modelsDir, pickyModel, testModel, tinyModel } from "./fixtures.js";
 
 const pool = new InferencePool({ workers: 1 });
 after(() => pool.destroy());
@@ -24,24 +29,71 @@ const vectors = (results: PoolResult[]): number[][] => results.map((r) => (r.ok 
 
 test("the first device that works is taken, and the reasons of those before it are told", async () => {
   const asked: string[] = [];
-  const chooser = new DeviceChooser(async (_manifest, device, check) => {
-    asked.push(`${device} ${check}`);
+  const chooser = new DeviceChooser(async (_manifest, device, { check, against }) => {
+    asked.push(`${device} ${check} ${against}`);
     if (device === "webgpu") return { ok: true, difference: 2e-6, note: null };
     throw new Error("the worker process was ended by SIGSEGV");
-  });
+  }, 4);
   const model = tinyModel({ name: "chosen" });
   const choice = await chooser.choose(model, ["coreml", "webgpu", "cpu"], 1e-3);
   assert.deepEqual({ ...choice, reason: null }, { device: "webgpu", reason: null, difference: 2e-6 });
   assert.match(choice.reason ?? "", process.platform === "darwin" ? /^coreml: the worker process was ended by SIGSEGV$/ : /^coreml: coreml exists on darwin only$/);
   await chooser.choose(model, ["coreml", "webgpu", "cpu"], 1e-3);
-  assert.equal(asked.filter((one) => one.startsWith("webgpu")).length, 1, "decided once");
+  assert.deepEqual(asked.filter((one) => one.startsWith("webgpu")), ["webgpu 0.001 null"], "decided once, whoever is faster");
 });
 
 test("a device that disagrees or dies is passed over; an order without the CPU can end in an error", async () => {
   const model = tinyModel({ name: "passed" });
-  const differs = new DeviceChooser(async () => ({ ok: false, reason: "passed differs from the CPU by 2.0e-1, allowed are 1e-3" }));
+  const differs = new DeviceChooser(async () => ({ ok: false, reason: "passed differs from the CPU by 2.0e-1, allowed are 1e-3" }), 4);
   assert.deepEqual(await differs.choose(model, ["webgpu", "cpu"], 1e-3), { device: "cpu", reason: "webgpu: passed differs from the CPU by 2.0e-1, allowed are 1e-3", difference: null });
   await assert.rejects(differs.choose(model, ["webgpu"], 1e-3), { code: "MODEL_DEVICE", exit: 3 });
+});
+
+/** ONNX Runtime on the CPU under another name, with what a device may do differently. */
+class Stand implements Runtime {
+  readonly opened = new Set<string>();
+  readonly #cpu = new OnnxRuntime(1);
+  constructor(readonly wrong = 0, readonly slow: { cpu?: number; webgpu?: number } = {}) {}
+
+  async open(request: SessionRequest): Promise<Session> {
+    const { device } = request;
+    const real = await this.#cpu.open({ ...request, device: "cpu" });
+    this.opened.add(device);
+    return {
+      ...real,
+      run: async (feeds) => {
+        await pause(this.slow[device as "cpu" | "webgpu"] ?? 0);
+        const fetched = await real.run(feeds);
+        if (device !== "cpu") for (const { data } of Object.values(fetched)) data[0]! += this.wrong;
+        return fetched;
+      },
+      release: async () => {
+        this.opened.delete(device);
+        await real.release();
+      },
+    };
+  }
+}
+
+test("a device keeps a model only if it computes what the CPU does, and for auto only if it is faster than the workers there", async () => {
+  const model = tinyModel({ name: "tried" });
+  const tried = async (stand: Stand, check: number | null, against: number | null, of = model): Promise<[Prepared, string[]]> => {
+    const sessions = new Sessions({ runtime: stand, checkStop: () => undefined, counted: () => undefined, loaded: () => undefined, limited: () => undefined });
+    return [await sessions.prepare(of, "webgpu", check, against), [...stand.opened]];
+  };
+  assert.deepEqual(await tried(new Stand(), 1e-3, null), [{ ok: true, difference: 0, note: null }, ["webgpu"]], "the CPU's session is closed again");
+  assert.deepEqual(await tried(new Stand(0.5), 1e-3, null), [{ ok: false, reason: "tried differs from the CPU by 5.0e-1, allowed are 1e-3" }, []]);
+  assert.deepEqual(await tried(new Stand(0.5), null, null), [{ ok: true, difference: null, note: "not compared with the CPU" }, ["webgpu"]]);
+  // 16 rows in 200 ms, and one worker's two in less than a ninth of that; the other way round.
+  assert.deepEqual(await tried(new Stand(0, { webgpu: 200 }), 1e-3, 9), [{ ok: false, reason: "9 workers of the CPU are faster" }, []]);
+  assert.deepEqual(await tried(new Stand(0, { cpu: 200 }), 1e-3, 9), [{ ok: true, difference: 0, note: null }, ["webgpu"]]);
+  assert.deepEqual(await tried(new Stand(0, { webgpu: 200 }), 1e-3, null), [{ ok: true, difference: 0, note: null }, ["webgpu"]], "who asks for a device gets it");
+  // This one refuses indices of 0 and 1: nobody can say what is right.
+  const [refused, kept] = await tried(new Stand(), 1e-3, null, pickyModel());
+  assert.match(refused.ok ? "" : refused.reason, /^picky cannot be compared with the CPU: it refuses made-up inputs \(.+\); `check: off` uses it all the same$/);
+  assert.deepEqual(kept, []);
+  const [used] = await tried(new Stand(), null, null, pickyModel());
+  assert.match(used.ok ? (used.note ?? "") : "", /^not compared with the CPU: it refuses made-up inputs/);
 });
 
 test("differences are relative to large values, and a NaN, a gap or another length is infinite", () => {
@@ -60,6 +112,14 @@ test("values for the comparison have the file's sizes, and those of the preproce
   const feeds = sampleFeeds(model, [{ name: "pixels", type: "float32", dims: ["n", 3, "h", "w"] }, { name: "ids", type: "int64", dims: [1, "tokens"] }]);
   assert.deepEqual(feeds && Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims])), { pixels: [2, 3, 4, 4], ids: [1, 16] });
   assert.equal(sampleFeeds(model, [{ name: "x", type: "string", dims: [1] }]), null);
+});
+
+test("sizes that the file leaves free are those of the manifest, and a model of sound is told its rate", () => {
+  const silero = loadModels(modelsDir).get("silero-vad")!;
+  const free = (dims: (string | number)[]): (string | number)[] => dims.map((_, i) => `free${i}`);
+  const feeds = sampleFeeds(silero, [{ name: "input", type: "float32", dims: free([1, 1]) }, { name: "state", type: "float32", dims: [2, "b", 128] }, { name: "sr", type: "int64", dims: [] }], 3);
+  assert.deepEqual(feeds && Object.values(feeds).map(({ dims }) => dims), [[3, 576], [2, 3, 128], []]);
+  assert.deepEqual(feeds?.["sr"]?.data, BigInt64Array.of(16_000n));
 });
 
 test("this machine's other devices: a call runs wherever one works, and says where", async () => {

@@ -195,6 +195,26 @@ export function greedyModel(name = "greedy"): ModelManifest {
   );
 }
 
+/** [n] indices of 2…5 → [n] numbers; refuses all others. */
+export function pickyModel(name = "picky"): ModelManifest {
+  const graph = new OnnxGraph(name, "for tests");
+  const index = graph.op("Sub", [graph.input("i", "int64", ["n"]), graph.ints(4)]);
+  graph.output(graph.op("Gather", [graph.constant([2], Float32Array.of(5, 7)), index]), "y", "float32", ["n"]);
+  const bytes = graph.encode();
+  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
+  writeFileSync(file, bytes);
+  return manifestOf(
+    {
+      id: name, task: "test", summary: "Refuses indices.", licence: "MIT",
+      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      inputs: [{ name: "i", type: "int64", dims: ["n"] }],
+      outputs: [{ name: "y", dims: ["n"] }],
+      limits: [],
+    },
+    join(dirname(file), `${name}.yaml`),
+  );
+}
+
 const throughModel: BatchFunction = async (items, _config, { models }) => {
   const rows = items.length;
   const { vector } = await models["model"]!.run({ x: { data: Float32Array.from(items, (i) => i.ptsUs), dims: [rows, 1] } });

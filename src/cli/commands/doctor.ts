@@ -3,6 +3,7 @@ import { arch, availableParallelism, cpus, freemem, platform, totalmem } from "n
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT, toFlowError } from "../../contracts/errors.js";
+import type { Device } from "../../contracts/index.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { packageRoot } from "../environment.js";
 import { installedModels } from "../open-graph.js";
@@ -142,14 +143,16 @@ async function models(): Promise<Check[]> {
 
 /** Each device is tried with a small model in a process of its own: a driver that crashes is an answer, too. */
 async function devices(): Promise<Check[]> {
-  const { devicesHere, InferencePool, CUDA_COMMAND } = await import("../../inference/index.js");
+  const { deviceOrder, devicesHere, InferencePool, unavailable, CUDA_COMMAND } = await import("../../inference/index.js");
   const model = (await installedModels()).get("lite-text");
   if (!model) return [];
   await using pool = new InferencePool({ workers: 1, isolation: "process" });
   const checks: Check[] = [];
+  const working = new Set<Device>();
   for (const device of devicesHere()) {
     try {
       const { difference } = await pool.device(model, [device]);
+      working.add(device);
       checks.push({ name: `device ${device}`, ok: true, value: `works; differs from the CPU by ${difference?.toExponential(1) ?? "an unknown amount"}` });
     } catch (thrown) {
       const missing = device === "cuda" && !existsSync(join(dirname(packageFile("onnxruntime-node")), "bin", "napi-v6", platform(), arch(), "libonnxruntime_providers_shared.so"));
@@ -157,8 +160,8 @@ async function devices(): Promise<Check[]> {
       checks.push({ name: `device ${device}`, ok: true, value: `not usable: ${reason}`, ...(missing ? { hint: `with an NVIDIA GPU and a network, one command adds it: ${CUDA_COMMAND}` } : {}) });
     }
   }
-  const { device } = await pool.device(model, "auto");
-  return [...checks, { name: "device auto", ok: true, value: `takes ${device}` }];
+  const first = deviceOrder("auto").find((device) => working.has(device) && unavailable(device, true) === null);
+  return [...checks, { name: "device auto", ok: true, value: first ? `takes ${first} for models that it runs faster than all workers of the CPU together` : "takes cpu" }];
 }
 
 const packageFile = (name: string): string => join(packageRoot(), "node_modules", name, "package.json");
