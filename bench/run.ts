@@ -27,6 +27,8 @@ const CASES: Record<string, Case> = {
   whole: { module: "whole.bench.js", quick: ["--minutes", "5", "--rounds", "3"] },
   inference: { module: "inference.bench.js" },
   pipeline: { module: "pipeline.bench.js", quick: ["--seconds", "20", "--rounds", "3"] },
+  gpu: { module: "gpu.bench.js" },
+  "pipeline-gpu": { module: "pipeline.bench.js", args: ["--device", "webgpu"], quick: ["--seconds", "20", "--rounds", "1"] },
   fill: { module: "fill.bench.js" },
   isolation: { module: "isolation.bench.js", quick: ["--rounds", "20"] },
   budget: { module: "budget.bench.js", quick: ["--seconds", "20"] },
@@ -50,7 +52,14 @@ refuseTelemetry();
 const results = fileURLToPath(new URL("../../bench/results/", import.meta.url));
 mkdirSync(results, { recursive: true });
 const version = (name: string): string => (JSON.parse(readFileSync(fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url)), "utf8")) as { version: string }).version;
+/** The card, where nvidia-smi tells. */
+function gpuName(): string | undefined {
+  const { status, stdout } = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version", "--format=csv,noheader"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim().split("\n")[0]!.replace(", ", ", driver ") : undefined;
+}
+const gpu = gpuName();
 const machine = {
+  ...(gpu === undefined ? {} : { gpu }),
   cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryGB: Math.round(totalmem() / 1e9), kernel: release(), node: process.version,
   versions: { ffmpeg: (await abilities()).version, "onnxruntime-node": version("onnxruntime-node"), "@huggingface/transformers": version("@huggingface/transformers"), piscina: version("piscina"), lmdb: version("lmdb") },
 };
@@ -68,9 +77,14 @@ for (const name of names.length > 0 ? names : Object.keys(CASES)) {
     broken += 1;
     continue;
   }
+  const printed = JSON.parse(line) as Record<string, unknown>;
+  if (printed["skipped"] !== undefined) {
+    console.log(`skipped ${name}: ${String(printed["skipped"])}`);
+    continue;
+  }
   const result: CaseResult = {
     name, command: ["node", `dist/bench/${module}`, ...all].join(" "), date: started.toISOString(), seconds: Math.round((Date.now() - started.getTime()) / 1000), quick, machine,
-    load: { before: loadBefore.map((v) => Math.round(v * 10) / 10), after: loadavg().map((v) => Math.round(v * 10) / 10) }, result: JSON.parse(line) as Record<string, unknown>,
+    load: { before: loadBefore.map((v) => Math.round(v * 10) / 10), after: loadavg().map((v) => Math.round(v * 10) / 10) }, result: printed,
   };
   writeFileSync(`${results}${name}.json`, `${JSON.stringify(result, null, 1)}\n`);
   for (const figure of figuresOf(result)) {

@@ -5,7 +5,7 @@ export interface CaseResult {
   date: string;
   seconds: number;
   quick: boolean;
-  machine: { cpu: string; cores: number; memoryGB: number; kernel: string; node: string; versions: Record<string, string> };
+  machine: { gpu?: string; cpu: string; cores: number; memoryGB: number; kernel: string; node: string; versions: Record<string, string> };
   load: { before: number[]; after: number[] };
   // The cases print what they like; the figures below say what counts.
   result: Record<string, any>;
@@ -41,6 +41,11 @@ const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
     atLeast("the same run against the floor of its stages", r["ofFloor"].median, 0.85, `${range(r["ofFloor"])}, ${r["seconds"]} s of video`),
     told("the model alone / the whole of flow, wall time", String(r["ofModel"])),
   ],
+  gpu: (r) =>
+    r["batches"].map((one: Record<string, any>) =>
+      atLeast(`pool with a ViT-B/32-shaped model on ${r["device"]} against an onnxruntime-only loop there, batches of ${one["batch"]}`, one["ratio"].median, 0.95, `${range(one["ratio"])}; ${one["engineItemsPerSecond"]} items/s, ${one["vramMB"] ?? "?"} MB of video memory, ${r["difference"].toExponential(1)} from the CPU`),
+    ),
+  "pipeline-gpu": (r) => [atLeast(`image embedding from a ${r["size"]} video, both on ${r["device"]}, times as fast as ffmpeg to JPEG + a transformers.js pipeline`, r["ratio"].median, 3, `${range(r["ratio"])}; ${r["seconds"]} s of video in ${r["flowMs"].median / 1000} s`)],
   fill: (r) => [atLeast(`${r["media"]} media at once: how full the batches are`, r["fill"], 0.9)],
   isolation: (r) => [
     atMost(`load, run, unload ${r["rounds"]} times with isolation: process: growth over the last half, MB`, r["growthMB"], 2, `${r["growthMB"]} (${r["lastMB"]} MB at the end, ${r["loadedMB"]} with the model)`),
@@ -67,26 +72,25 @@ const FIGURES: Record<string, (r: CaseResult["result"]) => Figure[]> = {
 
 export const figuresOf = ({ name, result }: CaseResult): Figure[] => FIGURES[name]?.(result) ?? [];
 
-/** One page of Markdown. */
+const machineOf = ({ machine }: CaseResult): string =>
+  `${machine.gpu === undefined ? "" : `${machine.gpu}; `}${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, kernel ${machine.kernel}, Node ${machine.node}, ffmpeg ${machine.versions["ffmpeg"]}, onnxruntime-node ${machine.versions["onnxruntime-node"]}, piscina ${machine.versions["piscina"]}, lmdb ${machine.versions["lmdb"]}.`;
+
+/** One page of Markdown, a table a machine. */
 export function summary(results: readonly CaseResult[]): string {
-  const [first] = results;
-  if (!first) return "# Benchmarks\n\nNo results yet: `npm run bench`.\n";
-  const { machine } = first;
-  const rows = results.flatMap((result) =>
-    figuresOf(result).map(({ figure, value, budget, ok }) => `| ${result.name} | ${figure} | ${value} | ${budget} | ${budget === "–" ? "" : ok ? "holds" : "**does not hold**"} | ${result.load.before[0]} |`),
-  );
+  if (results.length === 0) return "# Benchmarks\n\nNo results yet: `npm run bench`.\n";
+  const tables = [...new Set(results.map(machineOf))].map((machine) => {
+    const rows = results
+      .filter((result) => machineOf(result) === machine)
+      .flatMap((result) => figuresOf(result).map(({ figure, value, budget, ok }) => `| ${result.name} | ${figure} | ${value} | ${budget} | ${budget === "–" ? "" : ok ? "holds" : "**does not hold**"} | ${result.load.before[0]} |`));
+    return `${machine}\n\n| case | figure | measured: median (range) | budget | | load |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n`;
+  });
   const commands = results.map(({ name, command, date, quick, seconds }) => `- ${name}: \`${command}\`${quick ? " (quick)" : ""}, ${date.slice(0, 16).replace("T", " ")} UTC, ${seconds} s`);
   return `# Benchmarks
 
 Written by \`npm run bench\`; the numbers behind each line are in the JSON beside this page. Ratios are taken within one run; the load column is the machine's
 load average when the case began: above 0 the machine was shared, and wall times say less than CPU times.
 
-${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, kernel ${machine.kernel}, Node ${machine.node}, ffmpeg ${machine.versions["ffmpeg"]}, onnxruntime-node ${machine.versions["onnxruntime-node"]}, piscina ${machine.versions["piscina"]}, lmdb ${machine.versions["lmdb"]}.
-
-| case | figure | measured: median (range) | budget | | load |
-|---|---|---|---|---|---|
-${rows.join("\n")}
-
+${tables.join("\n")}
 ## Commands
 
 ${commands.join("\n")}
