@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { DEVICES, EXIT, FlowError, toFlowError, type ModelManifest, type FlowErrorData, type GridItem, type Interval, type MediumInfo, type OutputValues, type Plan, type PlanNode, type Skip } from "../contracts/index.js";
 import { compileExpression, outputVariable } from "../graph/index.js";
 import { Batcher } from "../inference/batcher.js";
+import { onCpu } from "../inference/devices.js";
 import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult } from "../inference/index.js";
 import type { Store } from "../store/index.js";
 import { INTERRUPTED, interruptedError, NodePolicy } from "./retry.js";
@@ -246,9 +247,19 @@ export class Services {
       if (!this.store.getMemo(key)) unknown.push({ model, key });
     }
     if (unknown.length === 0) return [];
-    const errors = await (await this.pool()).verify(unknown.map(({ model }) => model));
+    const pool = await this.pool();
+    const errors = await pool.verify(unknown.map(({ model }) => model), (model) => this.opensOnDevice(pool, model));
     if (errors.length === 0) for (const { key } of unknown) void this.store.putMemo(key, { kind: "done", value: true });
     return errors;
+  }
+
+  /** Whether every node that uses the model gets a device for it. What keeps it from one is told when the node asks. In passes a device holds the models of one only. */
+  private opensOnDevice(pool: InferencePool, { sha256 }: ModelManifest): Promise<boolean> | false {
+    const uses = this.plan.nodes.flatMap(({ models, runtime }) =>
+      Object.entries(models).filter(([, model]) => model.sha256 === sha256).map(([role, model]) => ({ model, order: runtime.devices[role] ?? (["cpu"] as const), runtime })),
+    );
+    if (this.plan.passes.length > 1 || uses.some(({ model, order }) => model.mock || onCpu(order))) return false;
+    return Promise.all(uses.map(({ model, order, runtime }) => pool.device(model, order, runtime.check, runtime.timeoutMs).catch(() => null))).then((choices) => choices.every((choice) => choice !== null && choice.device !== "cpu"));
   }
 
   /** What was asked of the pool, node by node. */

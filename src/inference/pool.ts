@@ -133,8 +133,11 @@ export class InferencePool implements AsyncDisposable {
     for (const reply of await this.#lane(this.#isolation(), "cpu").everywhere(task, { timeoutMs: this.#timeoutMs })) this.#unwrap(task, reply);
   }
 
-  /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. */
-  async verify(models: readonly ModelManifest[]): Promise<FlowError[]> {
+  /**
+   * Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. `opened`: whether a device opens this model, which
+   * compares its names and shapes: then the CPU does not hold it too.
+   */
+  async verify(models: readonly ModelManifest[], opened: (model: ModelManifest) => Promise<boolean> | false = () => false): Promise<FlowError[]> {
     this.#open();
     const real = models.filter((m) => !m.mock);
     // What is not there at all is told together, with one command for all of it.
@@ -143,8 +146,14 @@ export class InferencePool implements AsyncDisposable {
     const there = distinct(real.filter((_, i) => absent[i] === null));
     const release = this.#options.releaseVerified ?? false;
     // A thread keeps part of what a session took; where memory counts, one process looks at one model after the other.
-    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
-    const checks: PromiseSettledResult<Ok>[] = [];
+    const read = (m: ModelManifest, shape: boolean): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), shape, release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
+    const check = async (m: ModelManifest): Promise<void> => {
+      const opening = opened(m);
+      const bytes = read(m, opening === false);
+      if (opening === false) await bytes;
+      else if ((await Promise.all([opening, bytes]))[0] === false) await read(m, true);
+    };
+    const checks: PromiseSettledResult<void>[] = [];
     if (release) for (const model of there) checks.push(...(await Promise.allSettled([check(model)])));
     else checks.push(...(await Promise.allSettled(there.map(check))));
     return [...(missing ? [missing] : []), ...checks.filter((c) => c.status === "rejected").map((c) => c.reason as FlowError)];

@@ -7,6 +7,7 @@ import type { InferenceSession } from "onnxruntime-node";
 import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
+import { verifyModelShape } from "../models/verify-model.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, withoutFixed, type Feeds, type Fetched } from "./feeds.js";
 import { largestFeeds, tryRows, type Trial, type Tried } from "./measure.js";
@@ -135,7 +136,7 @@ export class Sessions {
   async prepare(manifest: ModelManifest, device: Device, check: number | null, against: number | null = null): Promise<Prepared> {
     const found = await this.#tried(manifest, device, check, against).catch((thrown: unknown): Prepared => {
       // Another provider's refusal is a reason to take the next device; the model itself being missing is not.
-      if (thrown instanceof FlowError && (thrown.code === "MODEL_MISSING" || thrown.code === "CANCELLED")) throw thrown;
+      if (thrown instanceof FlowError && ["MODEL_MISSING", "MODEL_SHAPE", "CANCELLED"].includes(thrown.code)) throw thrown;
       return { ok: false, reason: firstLine(messageOf(thrown)) };
     });
     if (!found.ok) {
@@ -149,6 +150,7 @@ export class Sessions {
 
   async #tried(manifest: ModelManifest, device: Device, check: number | null, against: number | null): Promise<Prepared> {
     const session = await this.#session(manifest, device);
+    verifyModelShape(manifest, session.inputs.map(info), session.outputs.map(info));
     const feeds = sampleFeeds(manifest, session.inputs.map(info));
     if (!feeds) return uncompared(manifest, check, "its inputs cannot be made up");
     const warm = await this.#run(session, manifest, device, feeds).catch((thrown: unknown) => toError(thrown));

@@ -71,7 +71,7 @@ export class TaskRunner {
       case "verify": {
         const manifest = this.#manifestOf(task.model);
         await verifyModelFiles(manifest);
-        if (manifest.runtime === "transformers") return [];
+        if (!task.shape || manifest.runtime === "transformers") return [];
         const { inputs, outputs } = await this.#sessions.describe(manifest, task.release);
         verifyModelShape(manifest, inputs, outputs);
         return [];

@@ -6,6 +6,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { InferencePool, Batcher, type PoolCall, type PoolResult } from "../../src/inference/index.js";
 import { EXIT, type GridItem, type ModelManifest, type OperatorDefinition } from "../../src/contracts/index.js";
+import { OnnxRuntime } from "../../src/inference/onnx.js";
+import { Sessions } from "../../src/inference/sessions.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
 import { frameRing, interval, medium, testEach, testSums, tinyModel } from "./fixtures.js";
 
@@ -124,6 +126,18 @@ test("pre-flight reports every model: missing, truncated, altered, of another sh
   const message = errors[3]!.message;
   assert.match(message, /found pixels: float32\[n, 3, 4, 4\], expected pixels: float32\[n, 3, 8, 8\]/);
   assert.match(message, /found vector: float32\[n, 3\], expected vector: float32\[…, 512\]/);
+});
+
+test("pre-flight leaves a model that a device opens to that device, but for its bytes; where none does the CPU looks at it", async () => {
+  await using own = new InferencePool({ workers: 1 });
+  const [there, here, altered] = ["there", "here", "altered-there"].map((name) => tinyModel({ name })) as [ModelManifest, ModelManifest, ModelManifest];
+  altered.files[0]!.sha256 = "0".repeat(64);
+  here.inputs[0]!.dims = ["n", 3, 8, 8];
+  const errors = await own.verify([there, here, altered], (model) => Promise.resolve(model.id !== "here"));
+  assert.deepEqual(errors.map((e) => e.code), ["MODEL_SHAPE", "MODEL_CORRUPT"]);
+  assert.deepEqual(own.stats().loads, { here: 1 });
+  const sessions = new Sessions({ runtime: new OnnxRuntime(1), checkStop: () => undefined, counted: () => undefined, loaded: () => undefined, limited: () => undefined });
+  await assert.rejects(sessions.prepare(here, "cpu", 1e-3), { code: "MODEL_SHAPE" });
 });
 
 test("a damaged file that was not verified is still an error of the call, and the next call retries", async () => {
