@@ -17,6 +17,9 @@ const ARENA_FACTOR = 1.1;
 const DEVICE_BYTES = 64e6;
 const DEVICE_RUN_FACTOR = 10;
 const DEVICE_RUN_BYTES = 48e6;
+/** Of that process in the machine's memory, and of each model in it, by the size of its file: 985 MB with one of 350 MB, 2044 MB with three (the same H200). */
+const DEVICE_PROCESS_BYTES = 350e6;
+const DEVICE_RESIDENT_FACTOR = 1.8;
 /** Of a text, in tokens, masks and the like. */
 const TEXT_ROW_BYTES = 16e3;
 /** Rows of a run of operators that cut no batches: more at once are no faster on a CPU (feeds.ts, src/inference). */
@@ -94,14 +97,15 @@ function needWith(nodes: readonly PlanNode[], { workers, mediaInFlight }: Shape,
   const inWorkers = models.filter(({ gpu }) => !gpu);
   const resident = inWorkers.reduce((sum, one) => sum + residentBytes(one.model, one.memory) + runBytes(one, rowsOf(one)), 0);
   // The last one is opened when the others have run.
-  const loading = Math.max(0, ...models.map((one) => openingBytes(one) - runBytes(one, rowsOf(one))));
+  const loading = Math.max(0, ...inWorkers.map((one) => openingBytes(one) - runBytes(one, rowsOf(one))));
   const onDevice = models.filter(({ gpu, model }) => gpu && !model.mock);
   const vram = onDevice.length === 0 ? 0 : DEVICE_BYTES + onDevice.reduce((sum, { model, memory }) => sum + residentBytes(model, memory), 0) + Math.max(...onDevice.map(deviceRunBytes));
   const pooled = nodes.filter((node) => ["batch", "eachBatch"].includes(node.op.run.form) || (node.op.run.form === "each" && node.op.run.thread === "pool"));
   const kinds = new Set(pooled.map((node) => node.runtime.isolation));
   const worker = [...kinds].reduce((sum, kind) => sum + WORKER_BYTES[kind], 0);
   const batch = Math.max(0, ...nodes.map((node) => node.batch.size * BATCH_COPIES * Object.values(node.models).reduce((sum, model) => sum + (memories.get(model.sha256)?.ioBytes ?? 0), 0)));
-  return { rss: BASE_BYTES + ringBytes * mediaInFlight + (pooled.length > 0 ? workers * (worker + resident + loading + batch) : 0), vram };
+  const device = onDevice.length === 0 ? 0 : DEVICE_PROCESS_BYTES + DEVICE_RESIDENT_FACTOR * onDevice.reduce((sum, { model }) => sum + model.sizeBytes, 0);
+  return { rss: BASE_BYTES + ringBytes * mediaInFlight + device + (pooled.length > 0 ? workers * (worker + resident + loading + batch) : 0), vram };
 }
 
 /** Rows that each measured model of these nodes may run at once, when the least of all fits: all that are wanted, as far as there is room; the heaviest gives way first. */
