@@ -203,6 +203,8 @@ export interface HitDocument {
   /** Where it was found: rank counts from 1. */
   spaces: { name: string; rank: number; score: number }[];
   why: string;
+  /** As in a record: models that stand-ins played for it. */
+  mocked?: string[];
 }
 
 /** `flow search`. No evidence: no hits and the reason. */
@@ -224,6 +226,8 @@ export interface ExportDocument {
   format: string;
   files: WrittenDocument[];
   records: number;
+  /** Models that stand-ins played for what was written; absent: none. */
+  mocked?: string[];
 }
 /** `flow clip`. */
 export interface ClipDocument extends WrittenDocument {
@@ -241,8 +245,8 @@ export interface ErrorsDocument {
 
 /** `flow runs`. */
 export interface RunsDocument {
-  /** `args`: what `flow run` repeats it with, in the folder `cwd` (null: made by an older version). */
-  runs: { id: string; at: string; graph: string; args: string[]; cwd: string | null; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
+  /** `args`: what `flow run` repeats it with, in the folder `cwd` (null: made by an older version); `mocked`: models that stand-ins played. */
+  runs: { id: string; at: string; graph: string; args: string[]; cwd: string | null; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number; mocked: string[] }[];
 }
 
 /** `flow gc`. */

@@ -98,11 +98,13 @@ describe("--mock-models", () => {
       assert.match(first.notes[0] ?? "", /^STAND-INS ran instead of lite-image, lite-sound, lite-text/);
       const other = await bench.run(three("").replaceAll("model: lite-image", "model: lite-image, batch: { size: 3 }"), { operators, mockModels: true, store: `${bench.store}-other` });
       assert.deepEqual([other.digest, other.digestNumbers], [first.digest, first.digestNumbers]);
-      const real = await bench.run(three(""), { operators });
+      await assert.rejects(bench.run(three(""), { operators }), { code: "STORE_OF_STAND_INS" });
+      const real = await bench.run(three(""), { operators, store: `${bench.store}-real` });
       assert.notEqual(real.digestNumbers, first.digestNumbers);
-      assert.deepEqual([real.mocked, real.nodes["frames"]!.cached, real.nodes["text"]!.cached], [[], 0, 0]);
+      assert.deepEqual(real.mocked, []);
+      await assert.rejects(bench.run(three(""), { operators, mockModels: ["lite-sound"], store: `${bench.store}-real` }), { code: "STORE_REAL" });
       const some = await bench.run(three(""), { operators, mockModels: ["lite-sound"] });
-      assert.deepEqual([some.mocked, some.loads], [["lite-sound"], {}], "the others were computed by the run before");
+      assert.deepEqual([some.mocked, some.loads, some.nodes["sound"]!.done], [["lite-sound"], { "lite-image": 1, "lite-text": 1 }, 0], "no result of a stand-in is taken for a model's");
     }));
 });
 

@@ -42,8 +42,9 @@ export function command(): Command {
     const { plan: estimated, problems } = await requirePlan(typed, request);
     if (options.resolved) return printResolved(estimated, options.json === true);
 
-    const [{ explainPlan, measuredPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
+    const [{ checkStandIns, explainPlan, measuredPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
     const explain = async (store: Store | null) => {
+      if (store) checkStandIns(store, options.mockModels !== undefined);
       const measured = measuredPlan(estimated, store);
       return { ...measured, media: await explainPlan(measured.plan, store, estimated.inputs) };
     };
