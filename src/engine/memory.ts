@@ -30,8 +30,14 @@ export function measuredPlan(plan: Plan, store: Store | null): { plan: Plan; unm
   return { plan: refitPlan(plan, memories), unmeasured };
 }
 
+/** The plan by what all its models take, and the ids of those that had to be measured for that. Throws MEMORY_LIMIT. */
+export async function measureAndFit(plan: Plan, store: Store, stop: AbortSignal): Promise<{ fitted: Plan; measured: string[] }> {
+  const measured = await measureModels(plan, store, stop);
+  return { fitted: measuredPlan(plan, store).plan, measured };
+}
+
 /** Measures what has not been, one model after the other, and remembers it; the ids of those. Throws MEMORY_LIMIT when this machine has no room for one run. `stop` ends it where it is. */
-export async function measureModels(plan: Plan, store: Store, stop: AbortSignal): Promise<string[]> {
+async function measureModels(plan: Plan, store: Store, stop: AbortSignal): Promise<string[]> {
   const { unmeasured } = measuredPlan(plan, store);
   if (unmeasured.length === 0) return [];
   const { InferencePool } = await import("../inference/pool.js");

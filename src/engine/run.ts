@@ -9,7 +9,7 @@ import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MEDIA_CHANGED, MediumRun } from "./medium-run.js";
-import { measuredPlan, measureModels } from "./memory.js";
+import { measureAndFit } from "./memory.js";
 import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
 import { InferenceTotals, Services, type BatchCounts, type InferenceReport } from "./services.js";
@@ -93,13 +93,14 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   const totals = new InferenceTotals();
   try {
     checkStandIns(store, mock);
-    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch((thrown: unknown) => {
+    const refused = (thrown: unknown): never => {
       store.leaveNothing();
       throw thrown;
-    });
+    };
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch(refused);
     if (limited) await services.close();
-    const measured = await measureModels(plan, store, stop);
-    ({ plan } = measuredPlan(plan, store));
+    const { measured, fitted } = await measureAndFit(plan, store, stop).catch(refused);
+    plan = fitted;
     passes = passPlans(plan);
     // Not waited for: they are committed before what follows them.
     if (mock) void store.putStandIns(mocked);
