@@ -168,7 +168,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         framesDecoded += result.framesDecoded;
         const before = byMedium.get(result.medium);
         const earlier = new Set(passes.slice(0, i).flatMap(({ own }) => [...own]));
-        byMedium.set(result.medium, before ? { ...result, counts: mergeCounts(before.counts, earlier, result.counts) } : result);
+        byMedium.set(result.medium, before ? { ...result, counts: mergeCounts(before.counts, earlier, result.counts, plan.nodes) } : result);
       }
       totals.add(services);
     }
