@@ -51,7 +51,7 @@ export interface RunDocument {
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded to their end. */
   failures: { uri: string; code: string; message: string; hint: string }[];
-  /** What was left out or stands in for a better model, and which command adds it; media that are damaged, and what is missing of them. */
+  /** What was left out or stands in for a better model, and which command adds it; workers that ended and were replaced; media that are damaged, and what is missing of them. */
   notes: string[];
   /** Only when not one medium could be run: the first of `failures`, as in ErrorDocument. */
   error?: FlowErrorData;

@@ -99,7 +99,8 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
     };
     const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch(refused);
     if (limited) await services.close();
-    const { measured, fitted } = await measureAndFit(plan, store, stop).catch(refused);
+    const { measured, fitted, ended } = await measureAndFit(plan, store, stop).catch(refused);
+    totals.addEnded(ended);
     plan = fitted;
     passes = passPlans(plan);
     // Not waited for: they are committed before what follows them.
@@ -159,6 +160,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       if (stop.aborted || lacking) break;
       if (passes.length > 1 || limited) {
         await services.close();
+        if (i === 0) totals.addEnded(services.inferenceReport().ended);
         services = servicesOf(pass.plan, new Set([...force].filter((name) => pass.own.has(name))));
       }
       passIndex = i;
@@ -202,7 +204,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked,
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...damageNotes(results), ...outputNotes(plan)],
+      notes: [...mockNotes(plan), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {

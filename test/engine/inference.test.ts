@@ -13,6 +13,18 @@ const abortGraph = (config: string, runtime: string): string =>
   `${HEAD}${SCENES}  frames: { op: test.abort, in: { frames: { from: media.frames, fps: 1 } }, batch: { size: 8 }, with: { ${config} }, on_error: { retry: 1, backoff: 10ms..20ms } }\n` +
   `  note: { op: test.note, in: { scenes: scenes, vectors: frames } }\n${OUTPUT}runtime: { workers: 2, ${runtime} }\n`;
 
+/** The first worker process that starts meanwhile ends itself before it has read a task. */
+async function firstChildDies<T>(bench: Workbench, work: () => Promise<T>): Promise<T> {
+  const set = { NODE_OPTIONS: `--import ${new URL("../inference/signal-at-start.js", import.meta.url).href}`, FLOW_TEST_SIGNAL: "SIGSEGV", FLOW_TEST_LOG: join(bench.dir, "ended"), FLOW_TEST_TIMES: "1" };
+  const before = Object.fromEntries(Object.keys(set).map((name) => [name, process.env[name]]));
+  Object.assign(process.env, set);
+  try {
+    return await work();
+  } finally {
+    for (const [name, value] of Object.entries(before)) value === undefined ? delete process.env[name] : (process.env[name] = value);
+  }
+}
+
 describe("isolation: process", () => {
   test("an abort is one dead letter, all other frames and every scene have their results; without the cause a rerun makes it whole", () =>
     Workbench.with(async (bench) => {
@@ -23,6 +35,7 @@ describe("isolation: process", () => {
       assert.deepEqual([first.status, first.nodes["frames"]!.failed, first.records["scene"]], ["failed-items", 1, threads.records["scene"]]);
       const failures = await bench.read((store) => [...store.failures()].map((f) => [f.node, f.startUs, f.error.code]));
       assert.deepEqual(failures, [["frames", 5_000_000, "WORKER_DIED"]]);
+      assert.match(first.notes.join("\n"), /^frames: a worker process was ended by SIGABRT, \d+ times; another took its place and went on$/m);
       const whole = await bench.run(abortGraph("", isolated), { operators });
       balanced(whole);
       assert.equal(whole.status, "done");
@@ -36,6 +49,21 @@ describe("isolation: process", () => {
       assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["failed-items", 1]);
       const failures = await bench.read((store) => [...store.failures()].map((f) => [f.startUs, f.error.code]));
       assert.deepEqual(failures, [[3_000_000, "WORKER_TIMEOUT"]]);
+      assert.match(summary.notes.join("\n"), /^frames: a worker process gave no answer for 1 s and was ended, \d+ times;/m);
+    }));
+
+  test("a crash that a second try healed is no failure, and the summary tells of it", () =>
+    Workbench.with(async (bench) => {
+      const summary = await firstChildDies(bench, () => bench.run(abortGraph("", "pools: { inference: { isolation: process } }"), { operators }));
+      assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["done", 0]);
+      assert.deepEqual(summary.notes.filter((text) => text.includes("worker")), ["frames: a worker process was ended by SIGSEGV; another took its place and went on"]);
+    }));
+
+  test("so is the crash of one that opens a model before the run", () =>
+    Workbench.with(async (bench) => {
+      const summary = await firstChildDies(bench, () => bench.run(three(", limits: { rss: 2GB }"), { operators }));
+      assert.equal(summary.status, "done");
+      assert.match(summary.notes.join("\n"), /^model lite-\w+: a worker process was ended by SIGSEGV; another took its place and went on$/m);
     }));
 });
 
