@@ -54,6 +54,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
     notes: modelNotes(problems),
     ...(options.inputs && options.inputs.length > 0 ? { inputs: options.inputs } : {}),
     ...(options.force ? { force: options.force } : {}),
+    ...(options.mockModels ? { mock: true } : {}),
     ...(options.stop ? { stop: options.stop } : {}),
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   });

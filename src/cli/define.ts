@@ -78,7 +78,7 @@ const DEFAULT_STORE = "./.flow";
 
 /** `--mock-models`, `--mock-models a,b`. */
 export const withMocks = (command: Command): Command =>
-  command.option("--mock-models [roles]", "stand-ins instead of models, all or these roles (a,b): any graph runs without weights, in a store of its own (./.flow-mock)", (text: string, before: true | string[] | undefined) => names(text, Array.isArray(before) ? before : []));
+  command.option("--mock-models [roles]", "stand-ins instead of models, all or these roles (a,b): any graph runs without weights, in a store of its own (./.flow-mock; one of real results is refused)", (text: string, before: true | string[] | undefined) => names(text, Array.isArray(before) ? before : []));
 
 /** Where results go: those of stand-ins never beside real ones, unless the user says so. */
 export const storeFor = ({ mockModels, store }: MockOptions & StoreOptions): string => (mockModels !== undefined && store === DEFAULT_STORE ? "./.flow-mock" : store);

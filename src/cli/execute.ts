@@ -53,7 +53,7 @@ export async function runGraphFile(graph: string, inputs: string[], options: Exe
     const startedMs = Date.now();
     using interrupts = new Interrupts({ log, before: () => bar.clear() });
     log.event("start", { graph: file, inputs: plan.inputs, store: store.dir }, null);
-    const summary = await runPlan({ plan, store, notes: modelNotes(problems), force: options.force ?? [], stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
+    const summary = await runPlan({ plan, store, notes: modelNotes(problems), force: options.force ?? [], mock: options.mockModels !== undefined, stop: interrupts.signal, onProgress: (progress) => bar.update(progress) }).finally(() => bar.clear());
     await store.putRun({ id: startedMs.toString(36), graph: file, args: repeatArguments(absolute(file), inputs.map(absolute), options), cwd: process.cwd(), startedMs, durationMs: summary.durationMs, status: summary.status, summary });
     log.event("end", { ...summary }, null);
     return { summary, plan, sourceUs: bar.sourceUs, retryable: [...store.failures()].some((failure) => !failure.permanent) };

@@ -51,7 +51,7 @@ export interface RunDocument {
   nodes: Record<string, NodeCounts>;
   /** Media that could not be opened or decoded to their end. */
   failures: { uri: string; code: string; message: string; hint: string }[];
-  /** What was left out or stands in for a better model, and which command adds it; media that are damaged, and what is missing of them. */
+  /** What was left out or stands in for a better model, and which command adds it; workers that ended and were replaced; media that are damaged, and what is missing of them. */
   notes: string[];
   /** Only when not one medium could be run: the first of `failures`, as in ErrorDocument. */
   error?: FlowErrorData;
@@ -203,6 +203,8 @@ export interface HitDocument {
   /** Where it was found: rank counts from 1. */
   spaces: { name: string; rank: number; score: number }[];
   why: string;
+  /** As in a record: models that stand-ins played for it. */
+  mocked?: string[];
 }
 
 /** `flow search`. No evidence: no hits and the reason. */
@@ -224,6 +226,8 @@ export interface ExportDocument {
   format: string;
   files: WrittenDocument[];
   records: number;
+  /** Models that stand-ins played for what was written; absent: none. */
+  mocked?: string[];
 }
 /** `flow clip`. */
 export interface ClipDocument extends WrittenDocument {
@@ -241,8 +245,8 @@ export interface ErrorsDocument {
 
 /** `flow runs`. */
 export interface RunsDocument {
-  /** `args`: what `flow run` repeats it with, in the folder `cwd` (null: made by an older version). */
-  runs: { id: string; at: string; graph: string; args: string[]; cwd: string | null; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number }[];
+  /** `args`: what `flow run` repeats it with, in the folder `cwd` (null: made by an older version); `mocked`: models that stand-ins played. */
+  runs: { id: string; at: string; graph: string; args: string[]; cwd: string | null; status: string; durationMs: number; media: number; digest: string; inferences: number; framesDecoded: number; mocked: string[] }[];
 }
 
 /** `flow gc`. */

@@ -16,4 +16,6 @@ export interface FlowRecord {
   fields: Record<string, unknown>;
   vectors: Record<string, VectorRef>;
   outcome: "done" | "failed" | "partial";
+  /** Models that stand-ins played for it (`--mock-models`): what they said means nothing. Absent: none. */
+  mocked?: string[];
 }

@@ -5,6 +5,7 @@
 import { FlowError, toFlowError, type ModelManifest, type ModelMemory, type Plan } from "../contracts/index.js";
 import { refitPlan } from "../graph/index.js";
 import { onCpu, runtimeVersion } from "../inference/devices.js";
+import type { PoolStats } from "../inference/index.js";
 import type { Store } from "../store/index.js";
 
 /** A session has one thread. `model/` keys belong to the machine, not to a medium. */
@@ -30,10 +31,16 @@ export function measuredPlan(plan: Plan, store: Store | null): { plan: Plan; unm
   return { plan: refitPlan(plan, memories), unmeasured };
 }
 
+/** The plan by what all its models take, and the ids of those that had to be measured for that. Throws MEMORY_LIMIT. */
+export async function measureAndFit(plan: Plan, store: Store, stop: AbortSignal): Promise<{ fitted: Plan; measured: string[]; ended: PoolStats["ended"] }> {
+  const { measured, ended } = await measureModels(plan, store, stop);
+  return { fitted: measuredPlan(plan, store).plan, measured, ended };
+}
+
 /** Measures what has not been, one model after the other, and remembers it; the ids of those. Throws MEMORY_LIMIT when this machine has no room for one run. `stop` ends it where it is. */
-export async function measureModels(plan: Plan, store: Store, stop: AbortSignal): Promise<string[]> {
+async function measureModels(plan: Plan, store: Store, stop: AbortSignal): Promise<{ measured: string[]; ended: PoolStats["ended"] }> {
   const { unmeasured } = measuredPlan(plan, store);
-  if (unmeasured.length === 0) return [];
+  if (unmeasured.length === 0) return { measured: [], ended: {} };
   const { InferencePool } = await import("../inference/pool.js");
   await using pool = new InferencePool({ workers: 1, isolation: "process", timeoutMs: plan.runtime.timeoutMs, interrupted: stop });
   const measured: string[] = [];
@@ -49,5 +56,5 @@ export async function measureModels(plan: Plan, store: Store, stop: AbortSignal)
     await store.putMemo(memoryKey(model), { kind: "done", value: memory });
     measured.push(model.id);
   }
-  return measured;
+  return { measured, ended: pool.stats().ended };
 }

@@ -2,7 +2,7 @@
  * A run in passes (`schedule: stages`): each keeps its own models in memory and goes over all media; what it computes waits in the store, frames
  * are decoded again. The last pass is the whole plan, which finds the rest computed and makes the records.
  */
-import type { NodeCounts, Plan } from "../contracts/index.js";
+import type { NodeCounts, Plan, PlanNode } from "../contracts/index.js";
 import { upstream } from "../graph/index.js";
 
 export interface PassPlan {
@@ -23,12 +23,18 @@ export function passPlans(plan: Plan): PassPlan[] {
 }
 
 /** What a pass left undone of its own, or a medium that it skipped, shows in a later one; all else of a later one is only read again. */
-export function mergeCounts(earlier: Readonly<Record<string, NodeCounts>>, own: ReadonlySet<string>, later: Readonly<Record<string, NodeCounts>>): Record<string, NodeCounts> {
+export function mergeCounts(earlier: Readonly<Record<string, NodeCounts>>, own: ReadonlySet<string>, later: Readonly<Record<string, NodeCounts>>, nodes: readonly PlanNode[]): Record<string, NodeCounts> {
   const merged = { ...later };
   for (const [node, counts] of Object.entries(earlier)) {
     const again = later[node];
     if (!own.has(node) || counts.in === 0 || (again && again.done + again.failed > 0)) continue;
     merged[node] = counts;
+  }
+  // A cut is cached where its rows were stored before it began; if a pass of this run stored them, it is this run's work.
+  for (const { name, op, inputs } of nodes) {
+    const counts = merged[name];
+    if (op.run.form !== "cut" || !counts || !Object.values(inputs).some(({ node }) => (merged[node]?.done ?? 0) > 0)) continue;
+    merged[name] = { ...counts, done: counts.done + counts.cached, cached: 0 };
   }
   return merged;
 }

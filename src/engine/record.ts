@@ -32,6 +32,7 @@ export function buildRecord(
   joined: Record<string, unknown>,
   spaces: Record<string, string>,
   partial: boolean,
+  mocked: string[] = [],
 ): BuiltRecord {
   const fields: Record<string, unknown> = {};
   const vectors: Record<string, Float32Array> = {};
@@ -66,6 +67,7 @@ export function buildRecord(
     fields,
     vectors: refs,
     outcome: partial ? "partial" : "done",
+    ...(mocked.length > 0 ? { mocked } : {}),
   };
   return { record, vectors, blobs };
 }

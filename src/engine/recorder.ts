@@ -5,6 +5,7 @@ import type { Evaluated } from "./evaluate.js";
 import type { GridStream } from "./grid.js";
 import type { MediumContext } from "./medium-context.js";
 import { buildRecord, vectorSpaces } from "./record.js";
+import { mockedModels } from "./stand-ins.js";
 
 /** Makes the records of one medium, writes those that changed, and keeps the run's digests. */
 export class Recorder {
@@ -12,6 +13,7 @@ export class Recorder {
   readonly scenes = new Set<string>();
   private readonly digest = new DigestBuilder();
   private readonly nodes: ReadonlyMap<string, PlanNode>;
+  private readonly mocked = new Map<string, string[]>();
   /** Nodes that no record of this plan is made of: there are none unless --only, --until or --from leave records out, or the graph makes none. */
   private readonly loose: readonly PlanNode[];
 
@@ -28,7 +30,7 @@ export class Recorder {
     if (whole) return;
     const { joined, spaces } = this.valuesOf(from, done);
     const partial = [...done.values()].some(({ outcome }) => outcome.kind === "failed") || this.lacksFrames(interval);
-    const built = buildRecord(kind, info, interval, joined, spaces, partial);
+    const built = buildRecord(kind, info, interval, joined, spaces, partial, this.mockedBehind(from));
     Object.assign(built.record.fields, more);
     if (kind === "scene") this.scenes.add(built.record.id);
     this.digest.addRecord(built.record, built.vectors);
@@ -55,6 +57,14 @@ export class Recorder {
       const { record, vectors } = buildRecord(kind, info, interval, joined, spaces, done.get(name)?.outcome.kind === "failed");
       this.digest.addRecord({ ...record, id: `${record.id}/${name}` }, vectors);
     }
+  }
+
+  /** Models behind these nodes that stand-ins play. */
+  private mockedBehind(names: readonly string[]): string[] {
+    const key = names.join();
+    let mocked = this.mocked.get(key);
+    if (!mocked) this.mocked.set(key, (mocked = mockedModels(upstream(names.map((name) => this.nodes.get(name)!), this.context.plan.nodes))));
+    return mocked;
   }
 
   /** What these nodes gave, by port; of a join by entry. */

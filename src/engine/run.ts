@@ -9,10 +9,11 @@ import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MEDIA_CHANGED, MediumRun } from "./medium-run.js";
-import { measuredPlan, measureModels } from "./memory.js";
+import { measureAndFit } from "./memory.js";
 import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
 import { InferenceTotals, Services, type BatchCounts, type InferenceReport } from "./services.js";
+import { checkStandIns, mockedModels, mockNotes } from "./stand-ins.js";
 
 export interface RunSummary {
   status: "done" | "failed-items" | "interrupted";
@@ -66,6 +67,8 @@ export interface RunOptions {
   /** Overrides the plan's inputs. */
   inputs?: string[];
   force?: readonly string[];
+  /** Stand-ins were asked for, though the plan may have no model that one plays. Default: whether it has. */
+  mock?: boolean;
   /** Aborted by the first Ctrl-C: drain, commit what is whole. */
   stop?: AbortSignal;
   onProgress?: (progress: RunProgress) => void;
@@ -83,19 +86,25 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
   setMaxListeners(0, stop);
   let passes = passPlans(plan);
   const limited = plan.runtime.rssBytes !== null;
+  const mocked = mockedModels(plan.nodes);
+  const mock = options.mock ?? mocked.length > 0;
   // What checks the models has them in memory: with passes or a limit it is gone before the first one begins.
   let services = servicesOf(plan, passes.length > 1 || limited ? new Set() : force);
   const totals = new InferenceTotals();
   try {
-    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch((thrown: unknown) => {
+    checkStandIns(store, mock);
+    const refused = (thrown: unknown): never => {
       store.leaveNothing();
       throw thrown;
-    });
+    };
+    const { sources, failures, notes } = await preflight(plan, options.inputs ?? plan.inputs, store, services, stop).catch(refused);
     if (limited) await services.close();
-    const measured = await measureModels(plan, store, stop);
-    ({ plan } = measuredPlan(plan, store));
+    const { measured, fitted, ended } = await measureAndFit(plan, store, stop).catch(refused);
+    totals.addEnded(ended);
+    plan = fitted;
     passes = passPlans(plan);
     // Not waited for: they are committed before what follows them.
+    if (mock) void store.putStandIns(mocked);
     void store.putPlan(plan.hash, { nodes: plan.nodes.map((node) => ({ key: node.key, blockKey: blockKey(node, plan.runtime.blockUs), level: node.level })) });
     const total = new Ledger(plan.nodes.map((node) => node.name));
     // What could not be opened was an item all the same.
@@ -151,6 +160,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       if (stop.aborted || lacking) break;
       if (passes.length > 1 || limited) {
         await services.close();
+        if (i === 0) totals.addEnded(services.inferenceReport().ended);
         services = servicesOf(pass.plan, new Set([...force].filter((name) => pass.own.has(name))));
       }
       passIndex = i;
@@ -160,7 +170,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
         framesDecoded += result.framesDecoded;
         const before = byMedium.get(result.medium);
         const earlier = new Set(passes.slice(0, i).flatMap(({ own }) => [...own]));
-        byMedium.set(result.medium, before ? { ...result, counts: mergeCounts(before.counts, earlier, result.counts) } : result);
+        byMedium.set(result.medium, before ? { ...result, counts: mergeCounts(before.counts, earlier, result.counts, plan.nodes) } : result);
       }
       totals.add(services);
     }
@@ -191,23 +201,16 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       devices: totals.devices,
       passes: passes.length,
       measured,
-      mocked: mockedModels(plan),
+      mocked,
       nodes: counts,
       failures,
-      notes: [...mockNotes(plan), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...damageNotes(results), ...outputNotes(plan)],
+      notes: [...mockNotes(plan), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {
     await services.close();
     await store.flushed();
   }
-}
-
-const mockedModels = (plan: Plan): string[] => [...new Set(plan.nodes.flatMap((node) => Object.values(node.models).flatMap((model) => (model.mock ? [model.id] : []))))].sort();
-
-function mockNotes(plan: Plan): string[] {
-  const mocked = mockedModels(plan);
-  return mocked.length > 0 ? [`STAND-INS ran instead of ${mocked.join(", ")}: what they say means nothing`] : [];
 }
 
 /** `stood`: of each medium that was finished, whether it had records before. */

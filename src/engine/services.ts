@@ -5,7 +5,7 @@ import { DEVICES, EXIT, FlowError, toFlowError, type ModelManifest, type FlowErr
 import { compileExpression, outputVariable } from "../graph/index.js";
 import { Batcher } from "../inference/batcher.js";
 import { onCpu } from "../inference/devices.js";
-import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult } from "../inference/index.js";
+import type { DeviceChoice, EachItem, InferencePool, PoolCall, PoolResult, PoolStats } from "../inference/index.js";
 import type { Store } from "../store/index.js";
 import { INTERRUPTED, interruptedError, NodePolicy } from "./retry.js";
 
@@ -27,6 +27,7 @@ export interface InferenceReport {
   loads: Record<string, number>;
   devices: Record<string, DeviceChoice>;
   notes: string[];
+  ended: PoolStats["ended"];
 }
 
 /** The same over all passes. */
@@ -36,9 +37,11 @@ export class InferenceTotals implements InferenceReport {
   readonly loads: Record<string, number> = {};
   readonly devices: Record<string, DeviceChoice> = {};
   notes: string[] = [];
+  readonly ended: PoolStats["ended"] = {};
 
   add(services: Services): void {
-    const { loads, devices, notes } = services.inferenceReport();
+    const { loads, devices, notes, ended } = services.inferenceReport();
+    this.addEnded(ended);
     this.inferences += services.inferences;
     for (const [model, n] of Object.entries(loads)) this.loads[model] = (this.loads[model] ?? 0) + n;
     Object.assign(this.devices, devices);
@@ -48,6 +51,19 @@ export class InferenceTotals implements InferenceReport {
       sum.calls += calls;
       sum.items += items;
     }
+  }
+
+  /** Also of pools that are counted nowhere else: those that checked or measured models. */
+  addEnded(ended: PoolStats["ended"]): void {
+    for (const [of, endings] of Object.entries(ended)) {
+      const sum = (this.ended[of] ??= {});
+      for (const [how, n] of Object.entries(endings)) sum[how] = (sum[how] ?? 0) + n;
+    }
+  }
+
+  /** A run that got through all the same may not get through the next time. */
+  endedNotes(): string[] {
+    return Object.entries(this.ended).flatMap(([of, endings]) => Object.entries(endings).map(([how, n]) => `${of}: ${how}${n > 1 ? `, ${n} times` : ""}; another took its place and went on`));
   }
 }
 
@@ -113,7 +129,7 @@ export class Services {
   /** Nothing when the pool never started. */
   inferenceReport(): InferenceReport {
     const stats = this.poolInstance?.stats();
-    if (!stats) return { loads: {}, devices: {}, notes: [] };
+    if (!stats) return { loads: {}, devices: {}, notes: [], ended: {} };
     // What keeps one model from a device keeps most of them.
     const byReason = new Map<string, string[]>();
     for (const [id, { device, reason }] of Object.entries(stats.devices)) if (reason !== null) byReason.set(`${device}: ${reason}`, [...(byReason.get(`${device}: ${reason}`) ?? []), id]);
@@ -123,7 +139,7 @@ export class Services {
       const [sha256 = "", device = ""] = key.split(":");
       if (ids.has(sha256)) notes.push(`${ids.get(sha256)!} runs at most ${rows} rows at once on ${device}: more did not fit into memory`);
     }
-    return { loads: stats.loads, devices: stats.devices, notes };
+    return { loads: stats.loads, devices: stats.devices, notes, ended: stats.ended };
   }
 
   /** Rows sent to models by this run. */

@@ -5,6 +5,10 @@ import { groupDemands } from "./demand.js";
 export const DEFAULT_BATCH = 16;
 export const DEFAULT_MEDIA = 2;
 
+/** One model measured twice differs by 1 to 2 MB in 50, and a new store measures anew: what is said to be enough has to be enough there too. */
+const JITTER_FACTOR = 1.04;
+const ROUND_BYTES = 10e6;
+
 export type Limits = Pick<PlanRuntime, "rssBytes" | "vramBytes">;
 
 /** What runs at once. */
@@ -72,6 +76,7 @@ function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stat
   const stream = stated.schedule === "stream";
   const mega = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
   const up = (bytes: number): number => Math.ceil(bytes / 1e6);
+  const enough = (bytes: number): number => Math.ceil((bytes * JITTER_FACTOR) / ROUND_BYTES) * (ROUND_BYTES / 1e6);
   const measured = new Map(nodes.flatMap((node) => Object.values(node.models)).flatMap((model) => (memories.has(model.sha256) ? [[model.id, memories.get(model.sha256)!] as const] : [])));
   const each = [...measured].map(([id, { loadBytes, rows, least: atLeast }]) => `${id} ${mega(loadBytes)} to open${rows ? ` and ${mega(rows.firstBytes + (atLeast - 1) * rows.moreBytes)} for a run of ${atLeast === 1 ? "one row" : "two rows, its least"}` : ""}`);
   // Each limit that is too low; where each alone would do, both.
@@ -79,10 +84,12 @@ function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stat
   const low = limits.filter(({ at, needs }) => needs > at!);
   const told = low.length > 0 ? low : limits;
   const { at, needs } = told[0]!;
+  const estimated = measured.size === 0 && told.some(({ option }) => option === "rss") && nodes.some((node) => Object.values(node.models).some((model) => !model.mock));
+  const basis = each.length > 0 ? ` (measured: ${each.join("; ")})` : estimated ? " (estimated by the files of its models; a run measures them, which may give more)" : "";
   return {
-    message: `The plan takes about ${told.map((one) => `${up(one.needs)} MB of ${one.name}`).join(" and ")} at least${stream ? " in one pass" : ""}${each.length > 0 ? ` (measured: ${each.join("; ")})` : ""}, and ${told.length === 1 ? "the limit is" : "the limits are"} ${told.map((one) => mega(one.at!)).join(" and ")}.`,
+    message: `The plan takes about ${told.map((one) => `${up(one.needs)} MB of ${one.name}`).join(" and ")} at least${stream ? " in one pass" : ""}${basis}, and ${told.length === 1 ? "the limit is" : "the limits are"} ${told.map((one) => mega(one.at!)).join(" and ")}.`,
     found: String(at),
     expected: `at least ${Math.ceil(needs)}`,
-    hint: `${stream ? "Leave schedule: stream out, raise" : "Raise"} ${told.map((one) => `${one.option} to ${up(one.needs)}MB`).join(" and ")}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
+    hint: `${stream ? "Leave schedule: stream out, raise" : "Raise"} ${told.map((one) => `${one.option} to about ${enough(one.needs)}MB`).join(" and ")}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
   };
 }

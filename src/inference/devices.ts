@@ -44,6 +44,15 @@ export function unavailable(device: Device, auto: boolean): string | null {
   return null;
 }
 
+/** What `auto` tries first of the devices that work here, and, where that is the CPU, why none of the others. */
+export function autoDevice(working: ReadonlySet<Device>): { device: Device; reason: string | null } {
+  const others = deviceOrder("auto").filter((device) => device !== "cpu" && working.has(device));
+  const device = others.find((one) => unavailable(one, true) === null);
+  if (device) return { device, reason: null };
+  const passed = others.map((one) => `${one} works on a software driver, which is slower and not taken for a GPU (${unavailable(one, true)})`);
+  return { device: "cpu", reason: passed.join("; ") || "no other device works here" };
+}
+
 /** Whether no other device of the order is worth a try here. */
 export const onCpu = (order: DeviceOrder): boolean => deviceOrder(order).find((device) => device === "cpu" || unavailable(device, order === "auto") === null) === "cpu";
 

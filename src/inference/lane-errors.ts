@@ -70,6 +70,9 @@ function undone(task: OpeningTask): string {
   }
 }
 
+/** Whom a task is for, as the run's notes name it. */
+export const taskOwner = (task: WorkerTask, node: string | undefined): string => (task.type === "call" ? (node ?? task.call.node) : modelsOf(task).map((id) => `model ${id}`).join(", "));
+
 const modelsOf = (task: OpeningTask): string[] => (task.type === "warm" ? task.models : [task.model]).map(({ json }: ModelWire) => (JSON.parse(json) as ModelManifest).id);
 
 /** No process could be made: out of descriptors, of processes, of memory. */

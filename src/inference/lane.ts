@@ -19,6 +19,9 @@ export interface Lane {
   close(): Promise<void>;
 }
 
+/** A worker ended in the middle of its work. `of`: the node whose call it had, or the models it was opening. */
+export type Ended = (of: string, how: string) => void;
+
 export interface LaneOptions {
   workers: number;
   /** Calls at once in one worker, where workers are processes: with more than one, one runs on the device while the others prepare theirs. Default 1. */
@@ -28,4 +31,6 @@ export interface LaneOptions {
   stop: Int32Array;
   /** Aborted: processes that have no item's call are killed, their tasks end as CANCELLED. A thread cannot be: it finishes. */
   interrupted: AbortSignal | undefined;
+  /** Told of each worker that ended and another took the place of, or the run would not say how it fared. */
+  ended: Ended;
 }

@@ -14,7 +14,7 @@ import { EXIT, FlowError, type Device, type DeviceOrder, type ModelManifest, typ
 import { refuseTelemetry } from "../models/telemetry.js";
 import { missingModels } from "../models/verify-model.js";
 import { DeviceChooser, type DeviceChoice } from "./device-chooser.js";
-import type { Lane, LaneOptions, Terms } from "./lane.js";
+import type { Ended, Lane, LaneOptions, Terms } from "./lane.js";
 import type { Trial } from "./measure.js";
 import { ProcessLane } from "./process-lane.js";
 import { DEFAULT_CHECK, type CallRuntime, type ModelWire, type PoolCall, type PoolResult, type Prepared, type WorkerReply, type WorkerTask } from "./protocol.js";
@@ -56,6 +56,8 @@ export interface PoolStats {
   limits: Record<string, number>;
   /** What models run on that asked for more than the CPU, by model id. */
   devices: Record<string, DeviceChoice>;
+  /** Workers that ended in the middle of their work and were replaced: node, or models that were opened → how → how often. */
+  ended: Record<string, Record<string, number>>;
   calls: number;
   failedCalls: number;
   busyMs: number;
@@ -78,7 +80,11 @@ export class InferencePool implements AsyncDisposable {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #wires = new WeakMap<ModelManifest, Pick<ModelWire, "key" | "json">>();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
+  readonly #stats: PoolStats = { inferences: {}, loads: {}, limits: {}, devices: {}, ended: {}, calls: 0, failedCalls: 0, busyMs: 0, workers: {} };
+  readonly #ended: Ended = (of, how) => {
+    const endings = (this.#stats.ended[of] ??= {});
+    endings[how] = (endings[how] ?? 0) + 1;
+  };
   readonly #chooser: DeviceChooser;
   #warming: Promise<unknown> = Promise.resolve();
   #destroyed: Promise<void> | undefined;
@@ -169,7 +175,7 @@ export class InferencePool implements AsyncDisposable {
 
   async #tryRows(manifest: ModelManifest, rows: number): Promise<Trial> {
     this.#open();
-    const lane = new ProcessLane({ workers: 1, intraOpThreads: this.intraOpThreads, maxQueue: 1, stop: this.#stop, interrupted: this.#options.interrupted });
+    const lane = new ProcessLane({ workers: 1, intraOpThreads: this.intraOpThreads, maxQueue: 1, stop: this.#stop, interrupted: this.#options.interrupted, ended: this.#ended });
     try {
       const task = { type: "measure", model: this.#wire(manifest), rows } as const;
       const { results } = this.#unwrap(task, await lane.run(task, { timeoutMs: this.#timeoutMs }));
@@ -234,7 +240,7 @@ export class InferencePool implements AsyncDisposable {
     let lane = this.#lanes.get(key);
     if (!lane) {
       const workers = device === "cpu" ? this.workers : 1;
-      const options: LaneOptions = { workers, ...(device === "cpu" ? {} : { seats: SEATS }), intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop, interrupted: this.#options.interrupted };
+      const options: LaneOptions = { workers, ...(device === "cpu" ? {} : { seats: SEATS }), intraOpThreads: this.intraOpThreads, maxQueue: this.#options.maxQueue ?? 64 * this.workers, stop: this.#stop, interrupted: this.#options.interrupted, ended: this.#ended };
       lane = isolation === "thread" ? new ThreadLane(options) : new ProcessLane(options);
       this.#lanes.set(key, lane);
     }

@@ -8,7 +8,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { FlowError } from "../contracts/index.js";
 import type { Lane, LaneOptions, Terms } from "./lane.js";
-import { callEnded, notCloneable, notStarted, openingCancelled, openingEnded, poolFull, WorkerEnded, type CallTask, type OpeningTask } from "./lane-errors.js";
+import { callEnded, notCloneable, notStarted, openingCancelled, openingEnded, poolFull, taskOwner, WorkerEnded, type CallTask, type OpeningTask } from "./lane-errors.js";
 import { closePixels, GUARD_FD, openPixels, pack, type SentTask } from "./pixels.js";
 import type { WorkerReply, WorkerTask } from "./protocol.js";
 
@@ -32,6 +32,8 @@ export class ProcessLane implements Lane {
   /** Calls that are done again with nothing beside them, one after the other; nothing else begins meanwhile. */
   #alone = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Of calls that one child took along the first tells of it. */
+  readonly #told = new WeakSet<WorkerEnded>();
   #stopped = false;
 
   constructor(options: LaneOptions) {
@@ -64,6 +66,7 @@ export class ProcessLane implements Lane {
           return await attempt;
         } catch (thrown) {
           if (!(thrown instanceof WorkerEnded)) throw thrown;
+          this.#tell(thrown, task, terms);
           if (!thrown.because.shared || this.#stopped) throw callEnded(thrown, terms);
           attempt = this.#inTurn(again);
         }
@@ -71,6 +74,12 @@ export class ProcessLane implements Lane {
     } finally {
       this.#give(seat);
     }
+  }
+
+  #tell(ending: WorkerEnded, task: WorkerTask, { node }: Terms): void {
+    if (this.#told.has(ending)) return;
+    this.#told.add(ending);
+    this.#options.ended(taskOwner(task, node), `a worker process ${ending.how}`);
   }
 
   async #inTurn(work: () => Promise<WorkerReply>): Promise<WorkerReply> {
@@ -96,7 +105,10 @@ export class ProcessLane implements Lane {
       for (;;) {
         if (interrupted?.aborted) throw openingCancelled(task);
         try {
-          return await seat.run(task, terms);
+          const reply = await seat.run(task, terms);
+          // Where none takes its place, its end is the error, or the reason why a device was passed over.
+          for (const ending of endings) this.#tell(ending, task, terms);
+          return reply;
         } catch (thrown) {
           if (!(thrown instanceof WorkerEnded)) throw thrown;
           if (interrupted?.aborted) throw openingCancelled(task);

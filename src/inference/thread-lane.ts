@@ -2,8 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { Piscina, queueOptionsSymbol } from "piscina";
 import { FlowError } from "../contracts/index.js";
-import type { Lane, LaneOptions, Terms } from "./lane.js";
-import { notCloneable, openingEnded, poolFull, WorkerEnded } from "./lane-errors.js";
+import type { Ended, Lane, LaneOptions, Terms } from "./lane.js";
+import { notCloneable, openingEnded, poolFull, taskOwner, WorkerEnded } from "./lane-errors.js";
 import type { WorkerReply, WorkerSetup, WorkerTask } from "./protocol.js";
 
 /** What the balancer knows of a task. */
@@ -15,14 +15,16 @@ const IDLE_TIMEOUT_MS = 3_600_000;
 
 export class ThreadLane implements Lane {
   readonly #workers: number;
+  readonly #ended: Ended;
   readonly #pool: Piscina<WorkerTask, WorkerReply>;
   /** Of tasks that have no reply yet. */
   readonly #rejections = new Set<(cause: Error) => void>();
   /** A thread that starts does not keep the event loop turning: without this the process could end in the middle of a task. */
   readonly #awake = setInterval(() => undefined, 2 ** 30).unref();
 
-  constructor({ workers, intraOpThreads, maxQueue, stop }: LaneOptions) {
+  constructor({ workers, intraOpThreads, maxQueue, stop, ended }: LaneOptions) {
     this.#workers = workers;
+    this.#ended = ended;
     const setup: WorkerSetup = { stop, intraOpThreads };
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL("./worker-entry.cjs", import.meta.url)),
@@ -55,7 +57,9 @@ export class ThreadLane implements Lane {
     try {
       return await this.#answered(this.#pool.run(told));
     } catch (cause) {
-      throw outside(cause, task, node);
+      const error = outside(cause, task, node);
+      if (task.type === "call" && error.code === "WORKER_DIED") this.#ended(taskOwner(task, node), "a worker thread ended");
+      throw error;
     }
   }
 

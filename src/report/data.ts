@@ -67,6 +67,8 @@ export interface RunReport {
 }
 
 export interface ReportData {
+  /** Models that stand-ins played for what the store holds. */
+  mocked: readonly string[];
   store: { name: string; argument: string; bytes: number; media: number; durationUs: number; records: Record<string, number>; vectors: VectorSummary[] };
   media: MediumReport[];
   shownScenes: number;
@@ -105,6 +107,7 @@ export function reportData(store: Store, options: ReportOptions = {}): ReportDat
   const runs = [...store.runs()];
   const operators = Object.assign({}, ...rows.map((row) => row.nodes ?? {})) as NonNullable<MediumRow["nodes"]>;
   return {
+    mocked: store.standIns ?? [],
     store: {
       name: basename(store.dir),
       argument: options.storeArgument ?? store.dir,

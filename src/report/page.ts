@@ -30,6 +30,7 @@ export function renderPage(data: ReportData): string {
 <header class="top">
 <p class="kicker">flow report</p>
 <h1 class="name">${title}</h1>
+${data.mocked.length > 0 && html`<p class="mocked" role="alert"><strong>Stand-ins</strong> played ${data.mocked.join(", ")} (<code>--mock-models</code>): nothing that they say is real.</p>`}
 ${tiles(data)}
 </header>
 ${toolbar(data)}

@@ -43,6 +43,7 @@ input[type=search]{font:inherit;font-size:.92rem;width:240px;padding:6px 12px;bo
 .medium>.hidden+.facts-line{margin-top:0;font-size:1rem}.facts-line{display:flex;flex-wrap:wrap;gap:2px 16px;margin-top:4px}
 .uri{font-size:.82rem;margin-top:2px}
 .tag{display:inline-block;padding:0 8px;border-radius:9px;font-size:.76rem;line-height:1.55;font-weight:600;background:var(--accent-soft);color:var(--accent);vertical-align:middle}
+.mocked{background:var(--warn-soft);color:var(--warn);border-radius:8px;padding:10px 14px;margin:12px 0}
 .tag.warn{background:var(--warn-soft);color:var(--warn)}.tag.same{background:var(--good-soft);color:var(--good)}
 .timeline{margin-top:18px}
 .readout{display:flex;flex-wrap:wrap;gap:0 14px;min-height:1.6em;font-size:.85rem;color:var(--muted);margin:0 0 6px 132px}

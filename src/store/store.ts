@@ -247,6 +247,27 @@ export class Store implements AsyncDisposable {
     }
   }
 
+  // -- stand-ins ------------------------------------------------------------------------------------------------------------
+
+  /** Models that stand-ins played for what is in here, over all runs; null: a store of real results, or of none yet. */
+  get standIns(): readonly string[] | null {
+    return this.read<string[]>(this.marks, STAND_INS) ?? null;
+  }
+
+  /** From now on this is a store of stand-ins. */
+  putStandIns(models: readonly string[]): Promise<void> {
+    const before = this.standIns;
+    const all = [...new Set([...(before ?? []), ...models])].sort();
+    return before?.length === all.length ? Promise.resolve() : this.putNow(this.marks, STAND_INS, pack(all));
+  }
+
+  /** Whether a run has begun on any medium. */
+  get holdsResults(): boolean {
+    for (const _ of this.media.getKeys({ limit: 1 })) return true;
+    for (const _ of this.marks.getKeys({ start: [STARTED], end: [STARTED, AFTER as unknown as string], limit: 1 })) return true;
+    return false;
+  }
+
   // -- media ----------------------------------------------------------------------------------------------------------------
 
   getMedium(id: string): MediumRow | undefined {
@@ -376,7 +397,7 @@ export class Store implements AsyncDisposable {
 
   /** The plan that was begun last on a medium. */
   putStarted(medium: string, planHash: string): Promise<void> {
-    return this.read<string>(this.marks, ["started", medium]) === planHash ? Promise.resolve() : this.putLater(this.marks, ["started", medium], pack(planHash));
+    return this.read<string>(this.marks, [STARTED, medium]) === planHash ? Promise.resolve() : this.putLater(this.marks, [STARTED, medium], pack(planHash));
   }
 
   // -- memo -----------------------------------------------------------------------------------------------------------------
@@ -680,6 +701,8 @@ const endsOf = (medium: string, nodeKey: string): { start: string[]; end: string
 
 const NONE: ReadonlyMap<string, string> = new Map();
 const SUPERSEDED = "superseded";
+const STARTED = "started";
+const STAND_INS = ["stand-ins"];
 
 /** Failures of media without a content id lie under their address. */
 const unopenedKey = (uri: string): string => `uri ${createHash("sha256").update(uri).digest("hex").slice(0, 32)}`;

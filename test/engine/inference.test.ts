@@ -13,6 +13,18 @@ const abortGraph = (config: string, runtime: string): string =>
   `${HEAD}${SCENES}  frames: { op: test.abort, in: { frames: { from: media.frames, fps: 1 } }, batch: { size: 8 }, with: { ${config} }, on_error: { retry: 1, backoff: 10ms..20ms } }\n` +
   `  note: { op: test.note, in: { scenes: scenes, vectors: frames } }\n${OUTPUT}runtime: { workers: 2, ${runtime} }\n`;
 
+/** The first worker process that starts meanwhile ends itself before it has read a task. */
+async function firstChildDies<T>(bench: Workbench, work: () => Promise<T>): Promise<T> {
+  const set = { NODE_OPTIONS: `--import ${new URL("../inference/signal-at-start.js", import.meta.url).href}`, FLOW_TEST_SIGNAL: "SIGSEGV", FLOW_TEST_LOG: join(bench.dir, "ended"), FLOW_TEST_TIMES: "1" };
+  const before = Object.fromEntries(Object.keys(set).map((name) => [name, process.env[name]]));
+  Object.assign(process.env, set);
+  try {
+    return await work();
+  } finally {
+    for (const [name, value] of Object.entries(before)) value === undefined ? delete process.env[name] : (process.env[name] = value);
+  }
+}
+
 describe("isolation: process", () => {
   test("an abort is one dead letter, all other frames and every scene have their results; without the cause a rerun makes it whole", () =>
     Workbench.with(async (bench) => {
@@ -23,6 +35,7 @@ describe("isolation: process", () => {
       assert.deepEqual([first.status, first.nodes["frames"]!.failed, first.records["scene"]], ["failed-items", 1, threads.records["scene"]]);
       const failures = await bench.read((store) => [...store.failures()].map((f) => [f.node, f.startUs, f.error.code]));
       assert.deepEqual(failures, [["frames", 5_000_000, "WORKER_DIED"]]);
+      assert.match(first.notes.join("\n"), /^frames: a worker process was ended by SIGABRT, \d+ times; another took its place and went on$/m);
       const whole = await bench.run(abortGraph("", isolated), { operators });
       balanced(whole);
       assert.equal(whole.status, "done");
@@ -36,6 +49,21 @@ describe("isolation: process", () => {
       assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["failed-items", 1]);
       const failures = await bench.read((store) => [...store.failures()].map((f) => [f.startUs, f.error.code]));
       assert.deepEqual(failures, [[3_000_000, "WORKER_TIMEOUT"]]);
+      assert.match(summary.notes.join("\n"), /^frames: a worker process gave no answer for 1 s and was ended, \d+ times;/m);
+    }));
+
+  test("a crash that a second try healed is no failure, and the summary tells of it", () =>
+    Workbench.with(async (bench) => {
+      const summary = await firstChildDies(bench, () => bench.run(abortGraph("", "pools: { inference: { isolation: process } }"), { operators }));
+      assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["done", 0]);
+      assert.deepEqual(summary.notes.filter((text) => text.includes("worker")), ["frames: a worker process was ended by SIGSEGV; another took its place and went on"]);
+    }));
+
+  test("so is the crash of one that opens a model before the run", () =>
+    Workbench.with(async (bench) => {
+      const summary = await firstChildDies(bench, () => bench.run(three(", limits: { rss: 2GB }"), { operators }));
+      assert.equal(summary.status, "done");
+      assert.match(summary.notes.join("\n"), /^model lite-\w+: a worker process was ended by SIGSEGV; another took its place and went on$/m);
     }));
 });
 
@@ -65,12 +93,9 @@ describe("schedule: stages", () => {
       assert.deepEqual(stages.loads, { "lite-image": 1, "lite-sound": 1, "lite-text": 1 });
       assert.deepEqual([stages.passes, [...passes]], [3, ["1 of 3", "2 of 3", "3 of 3"]]);
       assert.deepEqual([stages.digest, stages.digestNumbers, stages.inferences], [stream.digest, stream.digestNumbers, stream.inferences]);
-      // The last pass cuts scenes from the first one's rows.
-      const { scenes, ...nodes } = stages.nodes;
-      assert.deepEqual(nodes, (({ scenes: _, ...rest }) => rest)(stream.nodes));
-      assert.equal(scenes!.cached, stages.records["scene"]);
+      assert.deepEqual(stages.nodes, stream.nodes, "what an earlier pass computed is done, whoever reads it again");
       const again = await bench.run(three(", schedule: stages"), { operators });
-      assert.deepEqual([again.digest, again.framesDecoded, again.inferences, again.loads], [stages.digest, 0, 0, {}]);
+      assert.deepEqual([again.digest, again.framesDecoded, again.inferences, again.loads, again.nodes["scenes"]!.done], [stages.digest, 0, 0, {}, 0]);
       const forced = await bench.run(three(", schedule: stages"), { operators, force: ["sound"] });
       assert.deepEqual([forced.digest, forced.loads], [stages.digest, { "lite-sound": 1 }]);
       balanced(forced);
@@ -98,11 +123,13 @@ describe("--mock-models", () => {
       assert.match(first.notes[0] ?? "", /^STAND-INS ran instead of lite-image, lite-sound, lite-text/);
       const other = await bench.run(three("").replaceAll("model: lite-image", "model: lite-image, batch: { size: 3 }"), { operators, mockModels: true, store: `${bench.store}-other` });
       assert.deepEqual([other.digest, other.digestNumbers], [first.digest, first.digestNumbers]);
-      const real = await bench.run(three(""), { operators });
+      await assert.rejects(bench.run(three(""), { operators }), { code: "STORE_OF_STAND_INS" });
+      const real = await bench.run(three(""), { operators, store: `${bench.store}-real` });
       assert.notEqual(real.digestNumbers, first.digestNumbers);
-      assert.deepEqual([real.mocked, real.nodes["frames"]!.cached, real.nodes["text"]!.cached], [[], 0, 0]);
+      assert.deepEqual(real.mocked, []);
+      await assert.rejects(bench.run(three(""), { operators, mockModels: ["lite-sound"], store: `${bench.store}-real` }), { code: "STORE_REAL" });
       const some = await bench.run(three(""), { operators, mockModels: ["lite-sound"] });
-      assert.deepEqual([some.mocked, some.loads], [["lite-sound"], {}], "the others were computed by the run before");
+      assert.deepEqual([some.mocked, some.loads, some.nodes["sound"]!.done], [["lite-sound"], { "lite-image": 1, "lite-text": 1 }, 0], "no result of a stand-in is taken for a model's");
     }));
 });
 

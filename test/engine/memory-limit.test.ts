@@ -1,7 +1,7 @@
 /** `limits: { rss }` holds for a model whose file says nothing of what it computes with: 14 kB of weights, 17 MB of activations a row. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stringify } from "yaml";
@@ -22,9 +22,9 @@ interface Finished<T> {
 }
 
 /** The real program, and what it and its children hold at most. */
-function flow<T>(args: readonly string[], dir: string): Promise<Finished<T>> {
+function flow<T>(args: readonly string[], dir: string, store = "store"): Promise<Finished<T>> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args, "--store", join(dir, "store"), "--json"], { cwd: dir, env: { ...process.env, FLOW_MODELS_DIR: join(dir, "models"), FLOW_CACHE_DIR: join(dir, "cache") }, stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(process.execPath, [MAIN, ...args, "--store", join(dir, store), "--json"], { cwd: dir, env: { ...process.env, FLOW_MODELS_DIR: join(dir, "models"), FLOW_CACHE_DIR: join(dir, "cache") }, stdio: ["ignore", "pipe", "ignore"] });
     let stdout = "";
     let peakBytes = 0;
     const timer = setInterval(() => (peakBytes = Math.max(peakBytes, sampleTree(child.pid!).bytes)), 5);
@@ -63,6 +63,8 @@ test("a model with large activations stays under limits.rss with the same digest
 
     const before = await flow<PlanDocument>(["plan", "limited.yaml", CLIP], dir);
     assert.deepEqual(before.document.memory, { measured: [], unmeasured: ["wide"] });
+    const planText = (): string => spawnSync(process.execPath, [MAIN, "plan", "limited.yaml", CLIP, "--store", "store"], { cwd: dir, env: { ...process.env, FLOW_MODELS_DIR: join(dir, "models") }, encoding: "utf8" }).stdout;
+    assert.match(planText(), /limit 400 MB; an estimate: 1 worker[\s\S]*1 model not measured in this store yet: the first run does that/);
     const limited = await flow<RunDocument>(["run", "limited.yaml", CLIP, "--force", "frames"], dir);
     assert.deepEqual([limited.code, limited.document.measured, limited.document.inferences], [0, ["wide"], free.document.inferences]);
     assert.ok(limited.peakBytes <= LIMIT_MB * 1e6, `${Math.round(limited.peakBytes / 1e6)} MB of ${LIMIT_MB}`);
@@ -72,6 +74,7 @@ test("a model with large activations stays under limits.rss with the same digest
     assert.deepEqual([again.document.measured, again.document.inferences, again.document.digestNumbers], [[], free.document.inferences, free.document.digestNumbers]);
     assert.ok(again.peakBytes <= LIMIT_MB * 1e6, `${Math.round(again.peakBytes / 1e6)} MB of ${LIMIT_MB}`);
 
+    assert.match(planText(), /memory {2}at most 400 MB: 1 worker/);
     const { memory } = (await flow<PlanDocument>(["plan", "limited.yaml", CLIP], dir)).document;
     const [share] = memory!.measured;
     assert.deepEqual([memory!.unmeasured, share!.model], [[], "wide"]);
@@ -81,5 +84,14 @@ test("a model with large activations stays under limits.rss with the same digest
     const little = await flow<{ error: { code: string; message: string; hint: string } }>(["run", "little.yaml", CLIP, "--force", "frames"], dir);
     assert.deepEqual([little.code, little.document.error.code], [2, "MEMORY_LIMIT"]);
     assert.match(little.document.error.message, /at least \(measured: wide \d+ MB to open and \d+ MB for a run of one row\), and the limit is 300 MB/);
-    assert.match(little.document.error.hint, /^Raise rss to \d+MB, or lower .*, or give the role a smaller model\.$/);
+    assert.match(little.document.error.hint, /^Raise rss to about \d+MB, or lower .*, or give the role a smaller model\.$/);
+    // A new store measures anew: what the hint says is enough there, and what was refused leaves none.
+    const fresh = await flow<{ error: { message: string; hint: string } }>(["run", "little.yaml", CLIP], dir, "fresh");
+    assert.deepEqual([fresh.code, existsSync(join(dir, "fresh"))], [2, false]);
+    const least = Number(/about (\d+) MB of memory/.exec(fresh.document.error.message)?.[1]);
+    const told = Number(/Raise rss to about (\d+)MB/.exec(fresh.document.error.hint)?.[1]);
+    assert.ok(told >= least * 1.03 && told <= least * 1.1, `${told} for ${least}`);
+    writeFileSync(join(dir, "raised.yaml"), graph(`, limits: { rss: ${told}MB }`));
+    const raised = await flow<RunDocument>(["run", "raised.yaml", CLIP], dir, "fresh");
+    assert.deepEqual([raised.code, raised.document.digest], [0, free.document.digest]);
   }));

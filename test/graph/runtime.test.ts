@@ -102,6 +102,7 @@ test("limits: batches and media in flight shrink before workers, workers before 
 test("a limit that nothing fits into: what it would take is said, and it is enough", () => {
   const { problems } = planned(THREE, `runtime: { limits: { rss: 500MB } }\n${OUT}`, { "lite-image": 1000 });
   assert.deepEqual(problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+  assert.match(problems[0]!.message, /at least \(estimated by the files of its models; a run measures them, which may give more\), and the limit is 500 MB/);
   const needed = Number(/at least (\d+)/.exec(problems[0]!.expected!)![1]);
   assert.ok(planned(THREE, `runtime: { limits: { rss: ${needed} } }\n${OUT}`, { "lite-image": 1000 }).plan);
   const [video] = planned(THREE, `runtime: { device: cuda, limits: { rss: 8GB, vram: 1GB } }\n${OUT}`, { "lite-image": 1000 }).problems;

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { InferencePool, type PoolCall, type PoolResult } from "../../src/inference/index.js";
 import { setTimeout as pause } from "node:timers/promises";
 import { DeviceChooser } from "../../src/inference/device-chooser.js";
+import { autoDevice, deviceOrder, unavailable } from "../../src/inference/devices.js";
 import { difference, sampleFeeds } from "../../src/inference/agreement.js";
 import type { GridItem, ModelManifest } from "../../src/contracts/index.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
@@ -26,6 +27,14 @@ const MODELS = process.env["FLOW_MODELS_DIR"];
 const missing = !existsSync(ICD) ? `${ICD} (Debian's chromium) is not installed` : !MODELS ? "FLOW_MODELS_DIR is not set" : false;
 
 const vectors = (results: PoolResult[]): number[][] => results.map((r) => (r.ok ? [...(r.value as Float32Array)] : []));
+
+test("auto: what does not work here is not named, and a software driver is said to be no GPU", () => {
+  assert.deepEqual(autoDevice(new Set()), { device: "cpu", reason: "no other device works here" });
+  const { device, reason } = autoDevice(new Set(["webgpu"]));
+  if (!deviceOrder("auto").includes("webgpu") || unavailable("webgpu", true) === null) return assert.notEqual(device, "cpu");
+  assert.equal(device, "cpu");
+  assert.match(reason ?? "", /^webgpu works on a software driver, which is slower and not taken for a GPU \(no GPU: neither /);
+});
 
 test("the first device that works is taken, and the reasons of those before it are told", async () => {
   const asked: string[] = [];

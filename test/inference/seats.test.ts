@@ -18,7 +18,7 @@ const lanes: ProcessLane[] = [];
 after(() => Promise.all(lanes.map((lane) => lane.close())));
 
 function lane(): ProcessLane {
-  const made = new ProcessLane({ workers: 1, seats: SEATS, intraOpThreads: 1, maxQueue: 64, stop: new Int32Array(new SharedArrayBuffer(4)), interrupted: undefined });
+  const made = new ProcessLane({ workers: 1, seats: SEATS, intraOpThreads: 1, maxQueue: 64, stop: new Int32Array(new SharedArrayBuffer(4)), interrupted: undefined, ended: () => undefined });
   lanes.push(made);
   return made;
 }

@@ -143,7 +143,7 @@ async function models(): Promise<Check[]> {
 
 /** Each device is tried with a small model in a process of its own: a driver that crashes is an answer, too. */
 async function devices(): Promise<Check[]> {
-  const { deviceOrder, devicesHere, InferencePool, unavailable, CUDA_COMMAND } = await import("../../inference/index.js");
+  const { autoDevice, devicesHere, InferencePool, CUDA_COMMAND } = await import("../../inference/index.js");
   const model = (await installedModels()).get("lite-text");
   if (!model) return [];
   await using pool = new InferencePool({ workers: 1, isolation: "process" });
@@ -160,8 +160,8 @@ async function devices(): Promise<Check[]> {
       checks.push({ name: `device ${device}`, ok: true, value: `not usable: ${reason}`, ...(missing ? { hint: `with an NVIDIA GPU and a network, one command adds it: ${CUDA_COMMAND}` } : {}) });
     }
   }
-  const first = deviceOrder("auto").find((device) => working.has(device) && unavailable(device, true) === null);
-  return [...checks, { name: "device auto", ok: true, value: first ? `takes ${first} for models that it runs faster than all workers of the CPU together` : "takes cpu" }];
+  const { device, reason } = autoDevice(working);
+  return [...checks, { name: "device auto", ok: true, value: reason === null ? `takes ${device} for models that it runs faster than all workers of the CPU together` : `takes cpu: ${reason}` }];
 }
 
 const packageFile = (name: string): string => join(packageRoot(), "node_modules", name, "package.json");

@@ -4,8 +4,8 @@ import type { ExportFormat, ExportOptions, Store } from "../../store/index.js";
 import { act, define, names, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ExportDocument } from "../json.js";
-import { withStore } from "../open-store.js";
-import { plural, print, printJson, size, table } from "../output.js";
+import { standInsText, withStore } from "../open-store.js";
+import { colours, plural, print, printJson, size, table } from "../output.js";
 import { checkOutput } from "../output-file.js";
 import { findMedia, kindOption } from "../records.js";
 import { whereFilter } from "../where.js";
@@ -64,6 +64,7 @@ export function command(): Command {
       const result: ExportDocument = await exportStore(store, request);
       if (options.json) return printJson(result);
       print(table(result.files.map(({ path, bytes }) => [path, size(bytes)]), { right: [1], indent: 0 }));
+      if (result.mocked) print(colours.red(standInsText(result.mocked)));
       print(`${plural(result.records, "record")}. Python:`);
       for (const line of PYTHON[format](result.files[0]?.path ?? request.out)) print(`  ${line}`);
     }),

@@ -51,6 +51,7 @@ export function calibrateCommand(): Command {
       return print(`${space.name}: the manifest's numbers hold again.`);
     }
     return withStore(options.store, async (store) => {
+      if (store.standIns !== null) throw new FlowError("STORE_OF_STAND_INS", `${options.store} was filled with --mock-models: vectors of stand-ins say nothing about a space.`, { hint: "Name a store of real results with --store.", exit: EXIT.badInput });
       const vectors = readVectors(store, space.name);
       const media = new Set(vectors.map(({ record }) => record.media)).size;
       const cosines = foreignCosines(vectors);

@@ -42,8 +42,9 @@ export function command(): Command {
     const { plan: estimated, problems } = await requirePlan(typed, request);
     if (options.resolved) return printResolved(estimated, options.json === true);
 
-    const [{ explainPlan, measuredPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
+    const [{ checkStandIns, explainPlan, measuredPlan }, { decodesOf }] = await Promise.all([import("../../engine/index.js"), import("../../graph/index.js")]);
     const explain = async (store: Store | null) => {
+      if (store) checkStandIns(store, options.mockModels !== undefined);
       const measured = measuredPlan(estimated, store);
       return { ...measured, media: await explainPlan(measured.plan, store, estimated.inputs) };
     };
@@ -154,13 +155,15 @@ function sharesOf({ nodes, shares }: Plan): NonNullable<PlanDocument["memory"]>[
 function printMemory(plan: Plan, unmeasured: readonly string[]): void {
   const { rssBytes, workers, mediaInFlight } = plan.runtime;
   if (rssBytes === null) return;
-  print(colours.bold("memory") + colours.dim(`  at most ${size(rssBytes)}: ${plural(workers, "worker")}, ${mediaInFlight} media at once`));
+  const shape = `${plural(workers, "worker")}, ${mediaInFlight} media at once`;
+  print(colours.bold("memory") + colours.dim(unmeasured.length === 0 ? `  at most ${size(rssBytes)}: ${shape}` : `  limit ${size(rssBytes)}; an estimate: ${shape}`));
   print(table([
     ...sharesOf(plan).map(({ model, residentBytes, firstRowBytes, moreRowBytes, rows }) => [
       model, `${size(residentBytes)} a worker`, firstRowBytes === null ? colours.dim("its runs could not be measured") : `${size(firstRowBytes)} for a row, ${size(moreRowBytes ?? 0)} for each more`, colours.dim(rows === null ? "measured" : `measured; at most ${plural(rows, "row")} at once`),
     ]),
-    ...unmeasured.map((model) => [model, "", "", colours.dim("estimated by its file; the first run measures it")]),
+    ...unmeasured.map((model) => [model, "", "", colours.dim("estimated by its file")]),
   ]));
+  if (unmeasured.length > 0) print(colours.yellow(`  ${plural(unmeasured.length, "model")} not measured in this store yet: the first run does that, fits the plan again, and ends before the first frame where the limit is too low`));
   print();
 }
 

@@ -105,8 +105,8 @@ function listed(store: Store, { where, media, fromUs, toUs, superseded = media !
   const hits: SearchResult["hits"] = [];
   for (const record of store.records({ superseded, ...(fromUs === undefined ? {} : { fromUs }), ...(toUs === undefined ? {} : { toUs }) })) {
     if (record.kind === "media" || (media && !media.includes(record.media)) || !where!(record)) continue;
-    const { id, kind, startUs, endUs } = record;
-    if (hits.length < top) hits.push({ id, kind, media: record.media, uri: store.getMedium(record.media)?.info.uri ?? "", startUs, endUs, score: 1, spaces: [], why: source });
+    const { id, kind, startUs, endUs, mocked } = record;
+    if (hits.length < top) hits.push({ id, kind, media: record.media, uri: store.getMedium(record.media)?.info.uri ?? "", startUs, endUs, score: 1, spaces: [], why: source, ...(mocked && { mocked }) });
   }
   return hits.length > 0 ? { hits, notUnderstood: [] } : { hits, notUnderstood: [], reason: `${source} is true of no record${media || fromUs !== undefined || toUs !== undefined ? " that the other filters let through" : ""}.` };
 }
@@ -192,7 +192,7 @@ function printHits(store: Store, { hits, notUnderstood, reason }: SearchResult, 
   const several = new Set(hits.map((hit) => hit.media)).size > 1;
   const rows = hits.map((hit, i) => {
     const record = store.getRecord(hit.id);
-    const text = hit.why || fieldText(record?.fields["caption"]);
+    const text = (hit.mocked ? `${colours.red("stand-ins")} ` : "") + (hit.why || fieldText(record?.fields["caption"]));
     return [String(i + 1), colours.cyan(hit.id.slice(0, 8)), `${clock(hit.startUs)} – ${clock(hit.endUs)}`, ...(several ? [store.getMedium(hit.media)?.info.name ?? ""] : []), hit.score.toFixed(4), text];
   });
   if (rows.length > 0) print(table(rows, { right: [0], head: ["#", "id", "time", ...(several ? ["medium"] : []), "score", "why"] }));

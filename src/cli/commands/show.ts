@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { FlowRecord } from "../../contracts/index.js";
 import { act, define, wholeNumber, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
 import type { ShowDocument } from "../json.js";
-import { withStore } from "../open-store.js";
+import { standInsText, withStore } from "../open-store.js";
 import { clock, colours, count, plural, print, printJson, table } from "../output.js";
 import { fieldText, findMedia, findRecord, isAttributes, kindOption, shownRecords } from "../records.js";
 
@@ -59,7 +59,8 @@ function printList(records: readonly FlowRecord[], whole: boolean): void {
         fields["hasAudio"] === false ? "no audio" : "", whole ? plural(others.filter((record) => record.kind === "scene").length, "scene") : "",
       ].filter(Boolean);
       const state = fields["supersededBy"] !== undefined ? `  ${colours.yellow("superseded: its file holds other content now")}` : fields["complete"] === false ? `  ${colours.yellow("incomplete")}` : "";
-      print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}`);
+      const mark = medium.mocked ? `  ${colours.red("stand-ins")}` : "";
+      print(`${colours.bold(String(fields["uri"]))}  ${colours.dim(medium.id.slice(0, 8))}  ${facts.join(", ")}${state}${mark}`);
     }
     if (!medium && media.length > 1) print(colours.bold(id.slice(0, 16)));
     if (others.length > 0) print(table(others.map(row)));
@@ -70,12 +71,13 @@ function row(record: FlowRecord): string[] {
   const { fields } = record;
   const quote = fieldText(fields["transcript"]);
   const words = [fieldText(fields["caption"]), quote ? `“${quote}”` : ""].filter(Boolean).join("  ");
-  const mark = record.outcome === "done" ? "" : `${colours.yellow(record.outcome)} `;
+  const mark = (record.outcome === "done" ? "" : `${colours.yellow(record.outcome)} `) + (record.mocked ? `${colours.red("stand-ins")} ` : "");
   return [colours.dim(record.id.slice(0, 8)), record.kind, `${clock(record.startUs)} – ${clock(record.endUs)}`, mark + words];
 }
 
 function printRecord(record: FlowRecord): void {
   print(`${colours.bold(record.kind)} ${record.id}  ${clock(record.startUs, 3)} – ${clock(record.endUs, 3)}  ${record.outcome}`);
+  if (record.mocked) print(colours.red(standInsText(record.mocked)));
   const rows = Object.entries(record.fields).flatMap(([name, value]) => fieldRows(name, value));
   print(table([["medium", record.media.slice(0, 16)], ...(record.parent ? [["parent", record.parent]] : []), ...rows].map(([name, value]) => [colours.cyan(name ?? ""), value ?? ""]), { fit: false }));
   const vectors = Object.entries(record.vectors);

@@ -33,17 +33,21 @@ export interface ExportResult {
   files: WrittenFile[];
   /** Records that are in them. */
   records: number;
+  /** Models that stand-ins played for what the store holds; absent: none. */
+  mocked?: string[];
 }
 
 /**
- * Writes records and vectors of a store for other programs; memory does not grow with the vectors. Throws EXPORT_EMPTY (nothing selected), EXPORT_DIMS
+ * Writes records and vectors of a store for other programs; memory does not grow with the vectors. Every format but npz says in the file which models were
+ * stand-ins. Throws EXPORT_EMPTY (nothing selected), EXPORT_DIMS
  * (vectors of one name differ in length: npz, safetensors), OUTPUT_UNWRITABLE, EXPORT_CHANGED (written to meanwhile).
  */
 export async function exportStore(store: Store, { format, out, kind, media, superseded, where, vectors, text }: ExportOptions): Promise<ExportResult> {
   const selection: Selection = { kind: kind ?? (format === "jsonl" ? undefined : "scene"), media, superseded, where, vectors: vectors ?? format !== "jsonl" };
-  if (format === "webvtt") return { format, ...(await exportWebvtt(store, out, selection, text ?? "transcript")) };
+  const mocked = store.standIns?.length ? { mocked: [...store.standIns] } : {};
+  if (format === "webvtt") return { format, ...mocked, ...(await exportWebvtt(store, out, selection, text ?? "transcript")) };
   // Its library is fifty modules that a run would load for nothing.
   const write = format === "parquet" ? (await import("./parquet.js")).exportParquet : { jsonl: exportJsonl, npz: exportNpz, safetensors: exportSafetensors }[format];
   const { file, records } = await write(store, out, selection);
-  return { format, files: [file], records };
+  return { format, files: [file], records, ...mocked };
 }

@@ -19,7 +19,7 @@ interface Column {
 
 /**
  * A row per record: id, kind, parent, media, startUs, endUs, outcome; the fields as columns (strings, booleans, numbers; anything else as JSON text);
- * vectors as list<float>. A field named like one of the first is called `field_NAME`, a vector named like a field `NAME_vector`.
+ * vectors as list<float>; in a store of stand-ins also `mocked`, the models they played. A field named like one of the first is called `field_NAME`, a vector named like a field `NAME_vector`.
  */
 export async function exportParquet(store: Store, out: string, selection: Selection): Promise<{ file: WrittenFile; records: number }> {
   const columns = columnsOf(store, selection);
@@ -67,6 +67,10 @@ function columnsOf(store: Store, selection: Selection): Column[] {
     return { name, schema: [scalar(name, type, name !== "parent")], value: (record) => cell(record[name], type) };
   });
   const taken = new Set<string>(FIXED);
+  if (store.standIns?.length) {
+    taken.add("mocked");
+    columns.push({ name: "mocked", schema: [scalar("mocked", "string")], value: ({ mocked }) => mocked?.join(",") ?? null });
+  }
   for (const [field, type] of types) {
     const name = taken.has(field) ? `field_${field}` : field;
     taken.add(name);

@@ -26,7 +26,7 @@ export async function exportSafetensors(store: Store, out: string, selection: Se
       }),
     ),
   ];
-  const header: Record<string, unknown> = { __metadata__: { format: "flow", times: "microseconds", strings: "ASCII, a row each, padded with zeros" } };
+  const header: Record<string, unknown> = { __metadata__: { format: "flow", times: "microseconds", strings: "ASCII, a row each, padded with zeros", ...(store.standIns?.length ? { mocked: store.standIns.join(",") } : {}) } };
   let end = 0;
   for (const { name, dtype, shape, bytes } of tensors) header[name] = { dtype, shape, data_offsets: [end, (end += bytes)] };
   const json = Buffer.from(JSON.stringify(header));

@@ -11,6 +11,8 @@ import { nothingSelected, selected, type Selection } from "./selection.js";
 export async function exportWebvtt(store: Store, out: string, selection: Selection, field: string): Promise<{ files: WrittenFile[]; records: number }> {
   const media = [...new Set([...cueRecords(store, selection, field)].map(({ record }) => record.media))];
   if (media.length === 0) throw nothingSelected(`no record has a text “${field}”`);
+  const mocked = store.standIns ?? [];
+  const standIns = mocked.length > 0 ? `\nNOTE stand-ins (--mock-models) instead of ${mocked.join(", ")}: nothing that they say is real\n` : "";
   const files: WrittenFile[] = [];
   let records = 0;
   for (const [index, medium] of media.entries()) {
@@ -18,7 +20,7 @@ export async function exportWebvtt(store: Store, out: string, selection: Selecti
     const path = media.length === 1 ? out : numbered(out, index + 1, info?.name ?? medium.slice(0, 8));
     files.push(
       await writeAtomically(path, async (output) => {
-        await output.write(`WEBVTT\n\nNOTE ${oneLine(info?.name ?? medium).replaceAll("-->", "->")} (${field})\n`);
+        await output.write(`WEBVTT\n\nNOTE ${oneLine(info?.name ?? medium).replaceAll("-->", "->")} (${field})\n${standIns}`);
         for (const { record, cues } of cueRecords(store, { ...selection, media: [medium] }, field)) {
           records++;
           for (const [i, cue] of cues.entries()) await output.write(`\n${record.id}${cues.length > 1 ? `-${i + 1}` : ""}\n${time(cue.startUs)} --> ${time(Math.max(cue.endUs, cue.startUs + 1000))}\n${payload(cue.text)}\n`);

@@ -51,6 +51,8 @@ export interface SearchHit {
   /** `score` here: BM25, or a calibrated similarity (0 = typical foreign pair, 1 = identical). */
   spaces: { name: string; rank: number; score: number }[];
   why: string;
+  /** As in the record: models that stand-ins played for it. */
+  mocked?: string[];
 }
 
 export interface SearchResult {
@@ -170,8 +172,8 @@ function fuse(lists: readonly Ranked[], k: number): Fused[] {
 
 function describe(store: Store, { record, score, spaces, terms }: Fused, fulltext: ReadonlySet<string> | undefined): SearchHit {
   const parts = spaces.map((space) => (space.name === WORDS_SPACE ? wordEvidence(record, terms, fulltext) : `${space.name} ${Math.round(space.score * 100)} % alike`));
-  const { id, kind, media, startUs, endUs } = record;
-  return { id, kind, media, uri: store.getMedium(media)?.info.uri ?? "", startUs, endUs, score, spaces, why: parts.filter((part) => part !== "").join(" · ") };
+  const { id, kind, media, startUs, endUs, mocked } = record;
+  return { id, kind, media, uri: store.getMedium(media)?.info.uri ?? "", startUs, endUs, score, spaces, why: parts.filter((part) => part !== "").join(" · "), ...(mocked && { mocked }) };
 }
 
 function wordsReason(text: string, terms: readonly Term[], stopWords: readonly string[], missing: readonly string[], found: number): string {
