@@ -194,6 +194,30 @@ test("a graph's models: nothing to pull for the default profile", async (t) => {
   assert.equal(server.asked.length, 0);
 });
 
+test("a graph whose input has no default: its models are pulled and imported without one; what else is missing is told", async (t) => {
+  const { root, server, manifest, run, json } = await place(t);
+  const readme = /^```yaml\n(flow: 1\nname: cuts\n[^]*?)^```/m.exec(readFileSync(join(ROOT, "README.md"), "utf8"))![1]!;
+  const body = readFileSync(LITE);
+  server.put("org/name", "eyes.onnx", body, true);
+  manifest("eyes", [{ path: "eyes.onnx", size: body.length, sha256: sha256(body) }], {
+    ...{ runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] } },
+    output: { name: "image_embeds", dims: 512, normalised: "unit" },
+  });
+  writeFileSync(join(root, "cuts.yaml"), readme);
+  writeFileSync(join(root, "eyes.yaml"), readme.replace("image: lite-image", "image: eyes"));
+  writeFileSync(join(root, "level.yaml"), readme.replace("default: 27", "min: 1"));
+  mkdirSync(join(root, "stick"));
+  writeFileSync(join(root, "stick", "x.bin"), body);
+  const cuts = await json<ModelsPullDocument>("pull", "cuts.yaml");
+  assert.deepEqual([cuts.code, cuts.models], [0, ["lite-image"]]);
+  const imported = await json<ModelsImportDocument>("import", "stick", "--model", "eyes.yaml");
+  assert.deepEqual([imported.code, imported.imported.map(({ model, path }) => `${model}/${path}`)], [0, ["eyes/eyes.onnx"]]);
+  await json<ModelsRmDocument>("rm", "eyes");
+  assert.deepEqual((await json<ModelsPullDocument>("pull", "eyes.yaml")).pulled.map(({ path }) => path), ["eyes.onnx"]);
+  const level = await run("pull", "level.yaml");
+  assert.deepEqual([level.code, /PARAM_MISSING.*threshold/.test(level.stderr)], [2, true], level.stderr);
+});
+
 test("import takes known files from a folder", async (t) => {
   const { root, manifest, json } = await place(t);
   const body = bytes(4000);

@@ -83,18 +83,18 @@ export async function modelsOf(words: readonly string[], catalogue: Catalogue, g
 
 /** Planned with stand-ins, so that every role has the model that it wants; planned as it is, to see what the graph can do without. */
 async function modelsOfGraph(word: string, catalogue: Catalogue, { profile, param: params }: GraphChoice): Promise<{ all: string[]; optional: string[] }> {
-  const { loadPlan } = await import("../open-graph.js");
+  const { loadWithoutInput } = await import("../checked-graph.js");
   const { GraphError } = await import("../failure.js");
-  let whole: Awaited<ReturnType<typeof loadPlan>>;
+  let whole: Awaited<ReturnType<typeof loadWithoutInput>>;
   try {
-    whole = await loadPlan(word, { profile, params, mock: true });
+    whole = await loadWithoutInput(word, { profile, params, mock: true });
   } catch (thrown) {
     // Neither a model nor a graph: a word that looks like no path was meant as an id.
     if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, catalogue);
     throw thrown;
   }
   if (!whole.plan) throw new GraphError(whole.file, whole.problems);
-  const { problems } = await loadPlan(word, { profile, params });
+  const { problems } = await loadWithoutInput(word, { profile, params });
   const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT" || problem.code === "MODEL_ELSE").map((problem) => problem.expected ?? "");
   return { all: whole.plan.nodes.flatMap((node) => Object.values(node.models).map((model) => model.id)), optional: left };
 }
