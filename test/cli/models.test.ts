@@ -9,6 +9,7 @@ import test from "node:test";
 import { stringify } from "yaml";
 import { OnnxGraph } from "../../models/build/onnx-writer.js";
 import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsCalibrateResetDocument, ModelsImportDocument, ModelsListDocument, ModelsPartialDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
+import { writeCalibration } from "../../src/models/store/calibration.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -603,4 +604,39 @@ test("add hf: a checkpoint of several graphs is one model for @huggingface/trans
   assert.equal((await run("add", "hf:org/ears", "--dtype", "q4")).code, 2);
   assert.equal((await run("add", "hf:org/none")).code, 3);
   assert.equal((await run("add", "hf:not a repo")).code, 2);
+});
+
+test("add, add hf: and calibrate where the cache cannot be written: exit 3 with the cache's own errors, and no model without a manifest", async (t) => {
+  const { root, cache, server, env } = await place(t);
+  writeFileSync(join(root, "eyes.onnx"), readFileSync(LITE));
+  server.put("org/eyes", "onnx/model.onnx", readFileSync(LITE), true);
+  const answers = ["--id", "eyes", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT"];
+  const refused = async (args: readonly string[], folder: string, code = "MODEL_CACHE"): Promise<void> => {
+    const { code: exit, stdout, stderr } = await flow(["models", ...args, "--json"], { cwd: root, env: { ...env, FLOW_CACHE_DIR: folder } });
+    assert.equal(exit, 3, stdout + stderr);
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint: string } };
+    assert.deepEqual([error.code, /FLOW_CACHE_DIR|--out/.test(error.hint)], [code, true], JSON.stringify(error));
+  };
+  // A file where the cache should be: ENOTDIR for all of it.
+  writeFileSync(join(root, "file"), "");
+  await refused(["add", "eyes.onnx", ...answers], join(root, "file", "cache"));
+  await refused(["add", "hf:org/eyes", ...answers], join(root, "file", "cache"));
+  // Only the manifest cannot be written: nothing of the model stays, what came over the network waits for the next try.
+  mkdirSync(cache);
+  writeFileSync(join(cache, "manifests"), "");
+  await refused(["add", "eyes.onnx", ...answers], cache);
+  await refused(["add", "eyes.onnx", ...answers, "--out", join(root, "file")], cache, "OUTPUT_UNWRITABLE");
+  assert.equal(existsSync(join(cache, "models", "eyes")), false);
+  mkdirSync(join(root, "out", "eyes.yaml"), { recursive: true });
+  await refused(["add", "eyes.onnx", ...answers, "--out", join(root, "out"), "--force"], cache, "OUTPUT_UNWRITABLE");
+  assert.equal(existsSync(join(cache, "models", "eyes")), false);
+  assert.deepEqual(readdirSync(join(cache, "blobs", "sha256")), []);
+  await refused(["add", "hf:org/eyes", ...answers, "--out", join(root, "out"), "--force"], cache, "OUTPUT_UNWRITABLE");
+  assert.deepEqual(readdirSync(join(cache, "models")), ["hub-org-eyes"]);
+});
+
+test("a calibration that cannot be written is an error of the cache", async (t) => {
+  const { cache } = await place(t);
+  mkdirSync(join(cache, "calibration.json"), { recursive: true });
+  assert.throws(() => writeCalibration(cache, "space", null), { code: "MODEL_CACHE", exit: 3 });
 });

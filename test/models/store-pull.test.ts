@@ -7,6 +7,7 @@ import test from "node:test";
 import { manifestOf } from "../../src/models/manifest.js";
 import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { createLocate, importFolder, layout, lockKey, ModelsLock, pull as fetchAll, remove, type PullOptions, type PullResult } from "../../src/models/store/index.js";
+import { onDisk } from "../../src/models/store/disk.js";
 import { listHub } from "../../src/models/store/hub-listing.js";
 import { bytes, COMMIT, HubServer, truncated } from "./hub-server.js";
 
@@ -351,6 +352,13 @@ test("a disk that is full when the lock file is written is MODEL_DISK_FULL", asy
   const [failed] = (await pull([{ path: "model.onnx" }], { lock: new FullLock(cache, root) })).failed;
   assert.equal(failed?.error.code, "MODEL_DISK_FULL");
   assert.match(failed.error.hint ?? "", /rm --partial/);
+});
+
+test("what the disk refuses has the cache's codes, whoever writes; other errors stay what they are", async () => {
+  const fails = (code: string) => () => Promise.reject(Object.assign(new Error(`${code}: no`), { code, syscall: "mkdir" }));
+  for (const code of ["ENOSPC", "EDQUOT"]) await assert.rejects(onDisk("/cache/x", fails(code)), { code: "MODEL_DISK_FULL", exit: 3, message: "/cache is full" });
+  for (const code of ["EROFS", "ENOENT", "ENOTDIR", "EACCES"]) await assert.rejects(onDisk("/cache/x", fails(code)), { code: "MODEL_CACHE", exit: 3, message: `/cache/x cannot be written: ${code}: no` });
+  await assert.rejects(onDisk("/cache/x", () => Promise.reject(new TypeError("ours"))), TypeError);
 });
 
 test("a redirect that goes in a circle, or to no address, ends", async (t) => {

@@ -4,6 +4,7 @@ import { mkdir, open, rm, stat, writeFile, readFile, type FileHandle } from "nod
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
+import { fromDisk } from "./disk.js";
 import { ask, statusError, Transient, unreachable, type Answer } from "./http.js";
 import { addressOf, lfsPointer, mediaAddressOf, sourceText } from "./sources.js";
 
@@ -286,15 +287,4 @@ function interrupted(): FlowError {
 
 function ignoreUnsupported(cause: unknown): void {
   if (!["EINVAL", "ENOTSUP", "EROFS"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
-}
-
-export function fromDisk(thrown: unknown, part: string): FlowError {
-  if (thrown instanceof FlowError) return thrown;
-  const { code, message } = thrown as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(`${dirname(part)} is full`, thrown);
-  return new FlowError("MODEL_CACHE", `${part} cannot be written: ${message}`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment, cause: thrown });
-}
-
-export function diskFull(message: string, cause?: unknown): FlowError {
-  return new FlowError("MODEL_DISK_FULL", message, { hint: "Make room (`flow models rm ID`; `flow models rm --partial` for unfinished downloads), or name a cache on another disk with FLOW_CACHE_DIR; then pull again.", exit: EXIT.environment, cause });
 }
