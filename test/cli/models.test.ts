@@ -640,3 +640,20 @@ test("a calibration that cannot be written is an error of the cache", async (t) 
   mkdirSync(join(cache, "calibration.json"), { recursive: true });
   assert.throws(() => writeCalibration(cache, "space", null), { code: "MODEL_CACHE", exit: 3 });
 });
+
+test("verify: a model that does not open and whose hash was only learned is unlocked and pulled again, not its manifest corrected", async (t) => {
+  const { server, manifest, run, json } = await place(t);
+  const eyes = { runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] }, output: { name: "image_embeds", dims: 512, normalised: "unit" } };
+  const file = server.put("org/name", "model.onnx", bytes(500), true);
+  manifest("tiny", [{ path: "model.onnx" }], eyes);
+  assert.equal((await json<ModelsPullDocument>("pull", "tiny")).code, 0);
+  const broken = await run("verify", "tiny");
+  assert.equal(broken.code, 3);
+  assert.match(broken.stdout, /does not open/);
+  assert.match(broken.stdout, /next: flow models rm tiny --unlock && flow models pull tiny \(/);
+  assert.doesNotMatch(broken.stdout, /correct /);
+  file.body = readFileSync(LITE);
+  assert.equal((await run("rm", "tiny", "--unlock")).code, 0);
+  assert.equal((await run("pull", "tiny")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+});

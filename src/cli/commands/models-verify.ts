@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { stat } from "node:fs/promises";
-import { EXIT } from "../../contracts/errors.js";
+import { EXIT, type FlowError } from "../../contracts/errors.js";
 import type { ModelManifest } from "../../contracts/index.js";
 import { act, withJson, type JsonOptions } from "../define.js";
 import type { ModelsVerifyDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
+import { canRelearn, relearn } from "../../models/store/lock-change.js";
 import { colours, plural, print, printJson, table } from "../output.js";
 import { modelOf, stateOf, subcommand, wordFor } from "./models-shared.js";
 
@@ -28,7 +29,7 @@ export function verifyCommand(): Command {
     const shapes = await verifyShapes(models.filter((model, i) => model.runtime === "onnx" && verified[i]!.ok));
     for (const row of verified) {
       const problem = shapes.get(row.id);
-      if (problem !== undefined) Object.assign(row, { ok: false, problem });
+      if (problem !== undefined) Object.assign(row, { ok: false, problem: problem.message });
     }
     const ok = verified.every((model) => model.ok);
     if (options.json) printJson({ ok, models: verified } satisfies ModelsVerifyDocument);
@@ -36,22 +37,25 @@ export function verifyCommand(): Command {
       const rows = verified.flatMap((model) => model.files.map((file) => [file.ok ? colours.green("ok") : colours.red("no"), `${model.id}/${file.path}`, file.problem ?? file.sha256?.slice(0, 12) ?? ""]));
       print(table(rows, { fit: false }));
       for (const model of verified) if (model.problem) print(`${colours.red("no")} ${model.problem}`);
-      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, new Map(models.map((model) => [model.id, { model, word: wordFor(model, catalogue) }]))));
+      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, new Map(models.map((model) => [model.id, { model, word: wordFor(model, catalogue) }])), new Set([...shapes].filter(([, { code }]) => code === "MODEL_CORRUPT").map(([id]) => id))));
     }
     return ok ? EXIT.ok : EXIT.environment;
   });
 }
 
-/** Files that are not what the manifest says are fetched again; a manifest that its right files contradict is corrected. */
-function next(verified: readonly Verified[], models: ReadonlyMap<string, { model: ModelManifest; word: string }>): string {
+/** Files that are not what the manifest says are fetched again, as are those that do not open and whose hash was only learned; a manifest that its right files contradict is corrected. */
+function next(verified: readonly Verified[], models: ReadonlyMap<string, { model: ModelManifest; word: string }>, unopened: ReadonlySet<string>): string {
   const wrong = verified.filter((model) => !model.ok);
   const files = wrong.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
-  const manifests = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => models.get(id)!.model.origin);
+  const others = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => models.get(id)!);
+  const learned = others.filter(({ model }) => unopened.has(model.id) && canRelearn(model));
+  const manifests = others.filter((each) => !learned.includes(each)).map(({ model }) => model.origin);
   const published = (id: string): boolean => models.get(id)!.model.files.every((file) => file.source !== null);
   const words = (ids: readonly string[], between: string): string => ids.map((id) => models.get(id)!.word).join(between);
   const [fetched, local] = [files.filter(published), files.filter((id) => !published(id))];
   const steps = [...(fetched.length > 0 ? [`flow models pull ${words(fetched, " ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${words(local, ",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
   const changed = wrong.filter(({ id, files: read }) => read.some(({ ok, sha256, path }) => !ok && sha256 !== null && models.get(id)!.model.files.find((file) => file.path === path)?.lock !== undefined)).map(({ id }) => id);
+  steps.push(...learned.map(({ word }) => `${relearn(word)} (what came first was trusted, and is no model)`));
   if (changed.length > 0) steps.push(`flow models rm ${words(changed, " ")} --unlock accepts what has changed`);
   return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
@@ -74,11 +78,11 @@ async function verifyOne(model: ModelManifest): Promise<Verified> {
 }
 
 /** Names, dimensions and types of the ONNX files against their manifests, in a process: a file that ends it is a problem to tell. */
-async function verifyShapes(models: readonly ModelManifest[]): Promise<Map<string, string>> {
-  const problems = new Map<string, string>();
+async function verifyShapes(models: readonly ModelManifest[]): Promise<Map<string, FlowError>> {
+  const problems = new Map<string, FlowError>();
   if (models.length === 0) return problems;
   const { InferencePool } = await import("../../inference/index.js");
   await using pool = new InferencePool({ workers: 1, isolation: "process" });
-  for (const model of models) for (const error of await pool.verify([model])) problems.set(model.id, error.message);
+  for (const model of models) for (const error of await pool.verify([model])) problems.set(model.id, error);
   return problems;
 }

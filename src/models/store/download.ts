@@ -6,11 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
 import { fromDisk } from "./disk.js";
 import { ask, statusError, Transient, unreachable, type Answer } from "./http.js";
+import { isPageType, notTheFile, notWhatItIs } from "./page.js";
 import { addressOf, lfsPointer, mediaAddressOf, sourceText } from "./sources.js";
 
 /** A pointer is some 130 bytes; nothing longer is read as one. */
 const POINTER_BYTES = 1024;
 const MAX_WAIT_MS = 120_000;
+const PAGE = "an HTML page";
 const CORRUPT = "MODEL_CORRUPT";
 
 export interface DownloadOptions {
@@ -77,6 +79,8 @@ class Try {
   private hash: Hash = createHash("sha256");
   private bytes = 0;
   private resumed = false;
+  /** Whose page it is, where the server says that it sends one. */
+  private pageOf: string | null = null;
 
   constructor(private readonly options: DownloadOptions) {}
 
@@ -84,22 +88,24 @@ class Try {
     const { source, commit, environment } = this.options;
     const known = await recall(this.options);
     if (known) await this.hashExisting();
-    if (known?.size === this.bytes && known.sha256 !== null) return this.finished(known.size, known.sha256, commit);
+    if (known?.size === this.bytes && known.sha256 !== null) return this.finished(known.size, known.sha256, commit, null);
     let address = addressOf(source, commit, environment);
     let answer = await this.request(address, known);
+    this.expectFile(answer);
     const pointer = source.kind === "github" ? await pointerOf(answer) : null;
     if (pointer !== null && source.kind === "github") {
-      if ("text" in pointer) return this.whole(pointer.text);
+      if ("text" in pointer) return this.whole(pointer.text, answer);
       this.expect(pointer.sha256, pointer.size);
       address = mediaAddressOf(source, environment);
       answer = await this.request(address, known);
+      this.expectFile(answer);
     }
     const total = this.announced(answer);
     const sha256 = this.options.sha256 ?? linkedSha256(answer);
     if (answer.status === 200) this.restart();
     await remember(this.options, { source: sourceText(source), etag: strongEtag(answer), sha256, size: total });
     await this.receive(answer, total);
-    return this.finished(total, sha256, servedCommit(answer) ?? commit);
+    return this.finished(total, sha256, servedCommit(answer) ?? commit, answer);
   }
 
   private async request(address: ReturnType<typeof addressOf>, known: Remembered | null): Promise<Answer> {
@@ -156,6 +162,7 @@ class Try {
     } finally {
       await file.close();
     }
+    if (total !== null && this.bytes < total && this.pageOf !== null) throw this.wrong(`found ${this.bytes} bytes, expected ${total}`);
     if (total !== null && this.bytes < total) throw new Transient("MODEL_NETWORK", `${answer.url.host} ended the transfer after ${this.bytes} of ${total} bytes`, "Pull again: it goes on where it stopped.");
   }
 
@@ -169,18 +176,34 @@ class Try {
   }
 
   /** A small file of GitHub that has been read already to see whether it is a pointer. */
-  private async whole(text: Buffer): Promise<Downloaded> {
+  private async whole(text: Buffer, answer: Answer): Promise<Downloaded> {
     this.expect(null, text.length);
     await writeFile(this.options.part, text);
     this.hash.update(text);
     this.bytes = text.length;
-    return this.finished(text.length, this.options.sha256, null);
+    return this.finished(text.length, this.options.sha256, null, answer);
   }
 
-  private finished(size: number | null, sha256: string | null, commit: string | null): Downloaded {
+  /** Without a hash to compare with, what comes first is trusted for ever: not a page, and from Hugging Face not what does not say its commit. */
+  private expectFile(answer: Answer): void {
+    const { source } = this.options;
+    this.pageOf = isPageType(answer.headers["content-type"], nameOf(source)) ? answer.url.host : null;
+    if (this.options.sha256 !== null || linkedSha256(answer) !== null) return;
+    const what = this.pageOf !== null ? PAGE : source.kind === "huggingface" && servedCommit(answer) === null ? "a file without the commit that it is of (x-repo-commit), as no hub does" : null;
+    if (what === null) return;
+    answer.body.destroy();
+    throw notTheFile(source, answer.url.host, what);
+  }
+
+  private async finished(size: number | null, sha256: string | null, commit: string | null, answer: Answer | null): Promise<Downloaded> {
     const found = this.hash.digest("hex");
-    if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
     if (this.bytes === 0 && sha256 === null) throw this.wrong("it is empty");
+    if (found !== sha256 && answer !== null && (size === null || this.bytes === size)) {
+      const other = await notWhatItIs(this.options.part, nameOf(this.options.source));
+      if (other === "a page") throw notTheFile(this.options.source, answer.url.host, PAGE);
+      if (other !== null && sha256 === null) throw notTheFile(this.options.source, answer.url.host, `something that is no JSON (${this.bytes} bytes)`);
+    }
+    if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
     if (sha256 !== null && found !== sha256) throw this.wrong(`found sha256 ${found}, expected ${sha256}`);
     return { sha256: found, size: this.bytes, commit };
   }
@@ -203,6 +226,7 @@ class Try {
   }
 
   private wrong(what: string): FlowError {
+    if (this.pageOf !== null) return notTheFile(this.options.source, this.pageOf, PAGE);
     const message = `${sourceText(this.options.source)} is not the file that was expected: ${what}`;
     const hint = "Nothing was installed. Pull again; if it stays so, the file was changed at its source or something on the way changes it.";
     // The beginning, not the server, may be what is wrong: once more from the start.
@@ -229,6 +253,9 @@ async function pointerOf(answer: Answer): Promise<{ sha256: string; size: number
   const text = Buffer.concat(chunks);
   return lfsPointer(text.toString("utf8")) ?? { text };
 }
+
+/** The path at the source, which ends in what the file is. */
+const nameOf = (source: ModelSource): string => (source.kind === "url" ? new URL(source.url).pathname : source.path);
 
 const quoted = (value: unknown): string => String(value ?? "").replace(/^(W\/)?"|"$/g, "");
 
@@ -271,7 +298,7 @@ export async function forget(part: string): Promise<void> {
 
 /** Bytes that stay for the next try: only where a validator or a known hash makes going on safe, and the bytes were not the problem. */
 async function keepIfResumable(options: DownloadOptions, error: FlowError): Promise<number> {
-  const known = error.code === CORRUPT ? null : await recall(options);
+  const known = error.code === CORRUPT || error.code === "MODEL_ANSWER" ? null : await recall(options);
   if (known && (known.etag !== null || known.sha256 !== null)) return sizeOf(options.part);
   await forget(options.part);
   return 0;
