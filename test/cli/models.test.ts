@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
@@ -57,7 +57,6 @@ test("pull, show, verify, where and rm of one model", async (t) => {
   assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
   writeFileSync(join(cache, "models", "tiny", "note.txt"), "");
   const blob = join(cache, "blobs", "sha256", sha256(body));
-  const { chmodSync } = await import("node:fs");
   chmodSync(blob, 0o644);
   writeFileSync(blob, bytes(100_000, 9));
   const broken = await json<ModelsVerifyDocument>("verify", "tiny");
@@ -656,4 +655,53 @@ test("verify: a model that does not open and whose hash was only learned is unlo
   assert.equal((await run("rm", "tiny", "--unlock")).code, 0);
   assert.equal((await run("pull", "tiny")).code, 0);
   assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+});
+
+test("a file that was cut short is damaged in list, show and verify, with or without its bytes under their hash; pull brings it back", async (t) => {
+  const { cache, server, manifest, run, json } = await place(t);
+  const body = bytes(10_000);
+  server.put("org/name", "model.bin", body, true);
+  manifest("tiny", [{ path: "model.bin", size: body.length, sha256: sha256(body) }]);
+  const at = join(cache, "models", "tiny", "model.bin");
+  const cut = {
+    "the bytes themselves": () => (chmodSync(at, 0o644), truncateSync(at, 1000)),
+    "a copy in the link's place": () => (rmSync(at), rmSync(join(cache, "blobs"), { recursive: true }), writeFileSync(at, body.subarray(0, 1000))),
+  };
+  for (const [how, damage] of Object.entries(cut)) {
+    assert.equal((await json<ModelsPullDocument>("pull", "tiny")).pulled.length, 1, how);
+    damage();
+    assert.deepEqual((await json<ModelsListDocument>("list")).models.filter(({ id }) => id === "tiny").map(({ state, missing }) => [state, missing]), [["damaged", ["model.bin"]]], how);
+    assert.match((await run("show", "tiny")).stdout, /state +damaged, [^]*^ *damaged +model\.bin/m);
+    for (const named of [[], ["tiny"]]) {
+      const verified = await json<ModelsVerifyDocument>("verify", ...named);
+      assert.deepEqual([verified.code, verified.models.find(({ id }) => id === "tiny")?.files[0]?.problem], [3, "damaged: found 1000 bytes, expected 10000"], how);
+    }
+  }
+  const told = await run("verify");
+  assert.match(told.stdout, /tiny\/model\.bin +damaged: found 1000 bytes, expected 10000[^]*next: flow models pull tiny/);
+  assert.doesNotMatch(told.stdout, /models verified/);
+  assert.equal((await run("pull", "tiny")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+});
+
+test("a manifest of the cache that cannot be read: list has the others and names it, rm takes it away by its id or path", async (t) => {
+  const { root, cache, run, json } = await place(t);
+  const manifests = join(cache, "manifests");
+  mkdirSync(manifests, { recursive: true });
+  mkdirSync(join(cache, "models", "torn"), { recursive: true });
+  writeFileSync(join(cache, "models", "torn", "x.onnx"), "x");
+  for (const id of ["torn", "half"]) writeFileSync(join(manifests, `${id}.yaml`), "id: [unclosed\n");
+  const listed = await run("list");
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.match(listed.stdout, /lite-image/);
+  assert.match(listed.stderr, /error MODEL_MANIFEST .*manifests\/torn\.yaml: .*\nhint: .*`flow models rm torn` removes it/);
+  assert.deepEqual((await json<ModelsListDocument>("list")).unreadable.map(({ id, error }) => [id, error.code]), [["half", "MODEL_MANIFEST"], ["torn", "MODEL_MANIFEST"]]);
+  const removed = await json<ModelsRmDocument>("rm", "torn");
+  assert.deepEqual(removed.removed.map(({ model, path }) => [model, path]), [["torn", join(cache, "models", "torn", "x.onnx")], ["torn", join(manifests, "torn.yaml")]]);
+  assert.equal((await run("rm", join(manifests, "half.yaml"))).code, 0);
+  assert.deepEqual([readdirSync(manifests), (await json<ModelsListDocument>("list")).unreadable], [[], []]);
+  // One of the user's own is not flow's to delete.
+  writeFileSync(join(root, "mine.yaml"), "id: [unclosed\nfiles:\n");
+  assert.equal((await run("rm", "./mine.yaml")).code, 2);
+  assert.equal(existsSync(join(root, "mine.yaml")), true);
 });

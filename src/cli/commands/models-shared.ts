@@ -1,7 +1,7 @@
 /** What the subcommands of `flow models` share. */
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
-import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
+import { EXIT, FlowError, toFlowError, type ModelManifest } from "../../contracts/index.js";
 import type { GraphOptions } from "../define.js";
 import type { ModelFileDocument, ModelsListDocument } from "../json.js";
 import { shellWord, size } from "../output.js";
@@ -30,6 +30,19 @@ export function requireModel(id: string, models: Catalogue): ModelManifest {
 /** The model of that id, or of the manifest in that file, which need not lie where models are searched. Throws MODEL_UNKNOWN with the nearest ids. */
 export async function modelOf(word: string, models: Catalogue): Promise<ModelManifest> {
   return models.has(word) || !/\.ya?ml$/.test(word) ? requireModel(word, models) : (await import("../open-graph.js")).readModel(word);
+}
+
+/** All that can be read, and what is wrong with the manifests of the others. */
+export function readable(models: Catalogue): { models: ModelManifest[]; unreadable: { id: string; error: FlowError }[] } {
+  const [found, unreadable]: [ModelManifest[], { id: string; error: FlowError }[]] = [[], []];
+  for (const id of models.keys()) {
+    try {
+      found.push(models.get(id)!);
+    } catch (thrown) {
+      unreadable.push({ id, error: toFlowError(thrown) });
+    }
+  }
+  return { models: found, unreadable };
 }
 
 /** How a command names a model again: by its id where that is this one, else by its manifest. */
@@ -103,14 +116,14 @@ export type ModelState = ModelsListDocument["models"][number]["state"];
 
 /** The files of a model as `--json` shows them, and what that makes of the model. */
 export async function stateOf(model: ModelManifest): Promise<{ state: ModelState; files: ModelFileDocument[] }> {
-  const { missingOf, pageOf, sourceText } = await import("../../models/store/index.js");
+  const [{ missingOf, pageOf, sourceText }, { infoOf }] = await Promise.all([import("../../models/store/index.js"), import("../../models/store/folders.js")]);
   const missing = new Set(await missingOf(model));
   const files = model.files.map((file) => ({
-    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
+    ...{ path: file.path, at: file.at, present: !missing.has(file), damaged: missing.has(file) && infoOf(file.at)?.isFile() === true, sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
     source: file.source === null ? null : sourceText(file.source),
     page: file.source === null ? null : pageOf(file.source),
   }));
-  return { state: missing.size === 0 ? "installed" : missing.size < files.length ? "partial" : "missing", files };
+  return { state: missing.size === 0 ? "installed" : files.some((file) => file.damaged) ? "damaged" : missing.size < files.length ? "partial" : "missing", files };
 }
 
 /** "45.3 MB", "≥ 12 MB" when some sizes are not known yet, "?" when none is. */

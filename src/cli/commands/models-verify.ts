@@ -14,16 +14,16 @@ type Verified = ModelsVerifyDocument["models"][number];
 export function verifyCommand(): Command {
   const verify = subcommand("verify", "Read the files of the models again and compare size, SHA-256, inputs and outputs.", {
     examples: [
-      ["flow models verify", "every installed model"],
+      ["flow models verify", "every installed model, and those with a damaged file"],
       ["flow models verify yunet && echo right", "exit 3 when a file is missing or not what it should be"],
     ],
-  }).argument("[id...]", "models or manifests (.yaml); every installed one unless named");
+  }).argument("[id...]", "models or manifests (.yaml); every installed or damaged one unless named");
   return act<JsonOptions>(withJson(verify), async ([ids], options) => {
     const catalogue = await installedModels();
     const named = (ids ?? []) as string[];
     const models: ModelManifest[] = [];
     for (const word of named) models.push(await modelOf(word, catalogue));
-    if (named.length === 0) for (const model of catalogue.values()) if ((await stateOf(model)).state === "installed") models.push(model);
+    if (named.length === 0) for (const model of catalogue.values()) if (["installed", "damaged"].includes((await stateOf(model)).state)) models.push(model);
     const verified: Verified[] = [];
     for (const model of models) verified.push(await verifyOne(model));
     const shapes = await verifyShapes(models.filter((model, i) => model.runtime === "onnx" && verified[i]!.ok));
@@ -69,7 +69,7 @@ async function verifyOne(model: ModelManifest): Promise<Verified> {
     // What a lock file states is told with both hashes: the user is to decide between two files.
     const found = info === null || (sizeBytes !== null && info.size !== sizeBytes && file.lock === undefined) ? null : await hashFile(at);
     const problem =
-      info === null ? `missing: ${at}` : file.lock !== undefined && found !== null && found !== sha256 ? changeText(file, { size: info.size, sha256: found }) : found === null ? `found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
+      info === null ? `missing: ${at}` : file.lock !== undefined && found !== null && found !== sha256 ? changeText(file, { size: info.size, sha256: found }) : found === null ? `damaged: found ${info.size} bytes, expected ${sizeBytes}` : sha256 !== null && found !== sha256 ? `found sha256 ${found}, expected ${sha256}` : null;
     // What the disk did to a file without a new time of change, the pull that comes next has to know.
     if (info !== null && found !== null && problem !== null) new HashIndex(cacheFolder()).remember(at, { size: info.size, mtimeMs: info.mtimeMs, sha256: found });
     files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });
