@@ -219,7 +219,7 @@ test("a graph whose input has no default: its models are pulled and imported wit
 });
 
 test("import takes known files from a folder", async (t) => {
-  const { root, manifest, json } = await place(t);
+  const { root, manifest, run, json } = await place(t);
   const body = bytes(4000);
   manifest("tiny", [{ path: "model.onnx", size: 4000, sha256: sha256(body) }, { path: "other.onnx", size: 5000, sha256: "b".repeat(64) }]);
   mkdirSync(join(root, "stick"));
@@ -229,6 +229,9 @@ test("import takes known files from a folder", async (t) => {
   assert.deepEqual(all.imported.map(({ model, path }) => `${model}/${path}`), ["tiny/model.onnx"]);
   assert.deepEqual(all.missing.map(({ path }) => path), ["other.onnx"]);
   assert.equal((await json<ModelsImportDocument>("import", "stick", "--model", "tiny")).code, 3);
+  mkdirSync(join(root, "photos"));
+  writeFileSync(join(root, "photos", "a.jpg"), "no model");
+  assert.match((await run("import", "photos", "--model", "tiny")).stdout, /^Nothing in photos was wanted: it holds no missing file \(1 missing, 1 were there before\)\.$/m);
 });
 
 test("an import that is killed while it copies leaves only what `rm --partial` takes away", async (t) => {
@@ -685,7 +688,7 @@ test("a file that was cut short is damaged in list, show and verify, with or wit
 });
 
 test("a manifest of the cache that cannot be read: list has the others and names it, rm takes it away by its id or path", async (t) => {
-  const { root, cache, run, json } = await place(t);
+  const { root, cache, env, run, json } = await place(t);
   const manifests = join(cache, "manifests");
   mkdirSync(manifests, { recursive: true });
   mkdirSync(join(cache, "models", "torn"), { recursive: true });
@@ -696,6 +699,10 @@ test("a manifest of the cache that cannot be read: list has the others and names
   assert.match(listed.stdout, /lite-image/);
   assert.match(listed.stderr, /error MODEL_MANIFEST .*manifests\/torn\.yaml: .*\nhint: .*`flow models rm torn` removes it/);
   assert.deepEqual((await json<ModelsListDocument>("list")).unreadable.map(({ id, error }) => [id, error.code]), [["half", "MODEL_MANIFEST"], ["torn", "MODEL_MANIFEST"]]);
+  assert.match((await run("verify")).stdout, /^3 models verified\.$/m);
+  assert.equal((await run("import", root)).code, 0);
+  const doctor = await flow(["doctor"], { env, cwd: root });
+  assert.deepEqual([doctor.code, /model torn.*manifests\/torn\.yaml: /.test(doctor.stdout)], [3, true], doctor.stdout);
   const removed = await json<ModelsRmDocument>("rm", "torn");
   assert.deepEqual(removed.removed.map(({ model, path }) => [model, path]), [["torn", join(cache, "models", "torn", "x.onnx")], ["torn", join(manifests, "torn.yaml")]]);
   assert.equal((await run("rm", join(manifests, "half.yaml"))).code, 0);

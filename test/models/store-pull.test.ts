@@ -69,7 +69,7 @@ test("the token goes to the hub and never to its storage; what is gated says whe
   const refused = await pull([{ path: "model.onnx" }]);
   const [{ error }] = refused.failed as [PullResult["failed"][number]];
   assert.equal(error.code, "MODEL_GATED");
-  assert.match(error.hint, /https:\/\/huggingface\.co\/org\/name .*HF_TOKEN/);
+  assert.match(error.hint, /^HF_ENDPOINT has 127\.0\.0\.1:\d+ asked: .* https:\/\/huggingface\.co\/org\/name .*HF_TOKEN/);
   const right = await pull([{ path: "model.onnx" }], { environment: { ...environment, HF_TOKEN: "hf_right" } });
   assert.equal(right.pulled.length, 1);
   for (const { where, headers } of server.asked.slice(-2)) assert.equal(headers.authorization, where === "hub" ? "Bearer hf_right" : undefined);
@@ -178,6 +178,28 @@ test("5xx and 429 are tried again, 429 after what the server asked; in the end t
     assert.equal(only(result), code);
     assert.equal(server.asked.slice(before).filter(({ method }) => method === "GET").length, 3);
   }
+});
+
+test("a transfer that ends early says how far it came, not that nobody was reached", async (t) => {
+  const { server, pull } = await place(t);
+  const body = bytes(1 << 20);
+  server.put("org/name", "model.onnx", body, true);
+  server.onStorage = (_request, response) => truncated(response, body, 1000, `"${sha256(body)}"`) === undefined;
+  const [failed] = (await pull([{ path: "model.onnx" }], { attempts: 1 })).failed;
+  assert.equal(failed?.error.code, "MODEL_NETWORK");
+  assert.match(failed.error.message, /^127\.0\.0\.1:\d+ ended the transfer after \d+ of 1048576 bytes: /);
+  assert.match(failed.error.hint, /goes on where it stopped/);
+});
+
+test("a server that asks to wait longer than anybody does says how long", async (t) => {
+  const { server, pull } = await place(t);
+  const hint = async (status: number, after: string): Promise<string> => {
+    server.onHub = (_request, response) => void response.writeHead(status, { "retry-after": after }).end() === undefined;
+    return (await pull([{ path: "model.onnx" }], { attempts: 1 })).failed[0]!.error.hint;
+  };
+  assert.match(await hint(429, "3600"), /^Wait 60 min, as the server asks, and pull again/);
+  assert.match(await hint(503, "86400"), /^Pull again in 24 h, as the server asks:/);
+  assert.match(await hint(429, "1"), /^Wait some minutes/);
 });
 
 test("a host that cannot be reached is waited for once, not once per file", async (t) => {

@@ -32,17 +32,16 @@ export async function modelOf(word: string, models: Catalogue): Promise<ModelMan
   return models.has(word) || !/\.ya?ml$/.test(word) ? requireModel(word, models) : (await import("../open-graph.js")).readModel(word);
 }
 
-/** All that can be read, and what is wrong with the manifests of the others. */
-export function readable(models: Catalogue): { models: ModelManifest[]; unreadable: { id: string; error: FlowError }[] } {
-  const [found, unreadable]: [ModelManifest[], { id: string; error: FlowError }[]] = [[], []];
-  for (const id of models.keys()) {
+/** All models whose manifests can be read; of the others `unreadable` says why. */
+export function readable(models: Catalogue, unreadable: (id: string, error: FlowError) => void): ModelManifest[] {
+  return [...models.keys()].flatMap((id) => {
     try {
-      found.push(models.get(id)!);
+      return models.get(id)!;
     } catch (thrown) {
-      unreadable.push({ id, error: toFlowError(thrown) });
+      unreadable(id, toFlowError(thrown));
+      return [];
     }
-  }
-  return { models: found, unreadable };
+  });
 }
 
 /** How a command names a model again: by its id where that is this one, else by its manifest. */

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
 import { fromDisk } from "./disk.js";
-import { ask, statusError, Transient, unreachable, type Answer } from "./http.js";
+import { ask, brokenOff, received, statusError, Transient, type Answer } from "./http.js";
 import { isPageType, notTheFile, notWhatItIs } from "./page.js";
 import { addressOf, lfsPointer, mediaAddressOf, sourceText } from "./sources.js";
 
@@ -152,7 +152,7 @@ class Try {
   private async receive(answer: Answer, total: number | null): Promise<void> {
     const file = await open(this.options.part, this.bytes > 0 ? "r+" : "w");
     try {
-      for await (const chunk of body(answer)) {
+      for await (const chunk of received(answer, this.bytes, total)) {
         if (total !== null && this.bytes + chunk.length > total) throw this.wrong(`the server sends more than the ${total} bytes of the file`);
         await this.append(file, chunk);
         this.options.onProgress?.(this.bytes, total);
@@ -163,7 +163,7 @@ class Try {
       await file.close();
     }
     if (total !== null && this.bytes < total && this.pageOf !== null) throw this.wrong(`found ${this.bytes} bytes, expected ${total}`);
-    if (total !== null && this.bytes < total) throw new Transient("MODEL_NETWORK", `${answer.url.host} ended the transfer after ${this.bytes} of ${total} bytes`, "Pull again: it goes on where it stopped.");
+    if (total !== null && this.bytes < total) throw brokenOff(answer.url, this.bytes, total);
   }
 
   private async append(file: FileHandle, chunk: Buffer): Promise<void> {
@@ -235,21 +235,11 @@ class Try {
   }
 }
 
-async function* body(answer: Answer): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of answer.body) yield chunk as Buffer;
-  } catch (cause) {
-    throw unreachable(answer.url, cause);
-  } finally {
-    answer.body.destroy();
-  }
-}
-
 /** The pointer, or the text of a small file that is none; null for a file that is too long to be one. */
 async function pointerOf(answer: Answer): Promise<{ sha256: string; size: number } | { text: Buffer } | null> {
   if (answer.status !== 200 || Number(answer.headers["content-length"] ?? Infinity) > POINTER_BYTES) return null;
   const chunks: Buffer[] = [];
-  for await (const chunk of answer.body) chunks.push(chunk as Buffer);
+  for await (const chunk of received(answer)) chunks.push(chunk);
   const text = Buffer.concat(chunks);
   return lfsPointer(text.toString("utf8")) ?? { text };
 }

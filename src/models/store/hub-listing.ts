@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EXIT, FlowError } from "../../contracts/index.js";
 import { isContainedPath } from "../manifest-schema.js";
-import { ask, statusError } from "./http.js";
+import { ask, received, statusError } from "./http.js";
 import { hubEndpoint, hubSecret } from "./sources.js";
 
 const MAX_LISTING_BYTES = 64 << 20;
@@ -30,10 +30,10 @@ export async function listHub(repo: string, revision: string, options: { signal?
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer.body) {
-    bytes += (chunk as Buffer).length;
+  for await (const chunk of received(answer)) {
+    bytes += chunk.length;
     if (bytes > MAX_LISTING_BYTES) throw unusable(repo, "it is larger than any listing");
-    chunks.push(chunk as Buffer);
+    chunks.push(chunk);
   }
   const parsed = listingSchema.safeParse(parse(Buffer.concat(chunks).toString("utf8")));
   if (!parsed.success) throw unusable(repo, parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
