@@ -226,7 +226,7 @@ export class Sessions {
       if (device !== "cpu") throw cause;
       throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${at} does not open: ${messageOf(cause)}`, {
         hint: canRelearn(manifest)
-          ? `Its hash was learned at the first download, which may not have been the model: ${relearn(manifest.id)}`
+          ? `Its hash was learned at the first download, which may not have been the model: ${relearn(manifest, manifest.id)}`
           : "The file is damaged or not an ONNX model of a supported opset; restore it, then check with `flow doctor`.",
         exit: EXIT.environment,
         cause,

@@ -179,7 +179,7 @@ async function guarded<T>(manifest: ModelManifest, open: () => Promise<T>): Prom
     }
     const file = /Load model from (.+?\.onnx)/.exec(message)?.[1] ?? (await brokenJson(manifest)) ?? manifest.dir;
     throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${file} does not open: ${message}`, {
-      hint: canRelearn(manifest) ? relearn(manifest.id) : `flow models rm ${manifest.id} && flow models pull ${manifest.id}`,
+      hint: canRelearn(manifest) ? relearn(manifest, manifest.id) : `flow models rm ${manifest.id} && flow models pull ${manifest.id}`,
       exit: EXIT.environment,
       cause,
     });

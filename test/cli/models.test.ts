@@ -644,7 +644,7 @@ test("a calibration that cannot be written is an error of the cache", async (t) 
 });
 
 test("verify: a model that does not open and whose hash was only learned is unlocked and pulled again, not its manifest corrected", async (t) => {
-  const { server, manifest, run, json } = await place(t);
+  const { given, server, manifest, run, json } = await place(t);
   const eyes = { runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] }, output: { name: "image_embeds", dims: 512, normalised: "unit" } };
   const file = server.put("org/name", "model.onnx", bytes(500), true);
   manifest("tiny", [{ path: "model.onnx" }], eyes);
@@ -654,6 +654,17 @@ test("verify: a model that does not open and whose hash was only learned is unlo
   assert.match(broken.stdout, /does not open/);
   assert.match(broken.stdout, /next: flow models rm tiny --unlock && flow models pull tiny \(/);
   assert.doesNotMatch(broken.stdout, /correct /);
+  // As an earlier version of flow may have installed it.
+  const page = join(given, "paged", "config.json");
+  mkdirSync(join(given, "paged"));
+  writeFileSync(page, "<html>Sign in</html>");
+  manifest("paged", [{ path: "config.json" }]);
+  assert.match((await run("verify", "paged")).stdout, /no +paged\/config\.json +is an HTML page, as it came first\nnext: take .*given\/paged\/config\.json away, then flow models rm paged --unlock && flow models pull paged \(/);
+  rmSync(page);
+  server.put("org/name", "config.json", Buffer.from("{}"));
+  assert.equal((await run("rm", "paged", "--unlock")).code, 0);
+  assert.equal((await run("pull", "paged")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "paged")).ok, true);
   file.body = readFileSync(LITE);
   assert.equal((await run("rm", "tiny", "--unlock")).code, 0);
   assert.equal((await run("pull", "tiny")).code, 0);

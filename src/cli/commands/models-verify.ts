@@ -32,13 +32,15 @@ export function verifyCommand(): Command {
       const problem = shapes.get(row.id);
       if (problem !== undefined) Object.assign(row, { ok: false, problem: problem.message });
     }
+    const unopened = new Set([...shapes].filter(([, { code }]) => code === "MODEL_CORRUPT").map(([id]) => id));
+    for (const [i, row] of verified.entries()) if (await findPages(row, models[i]!)) unopened.add(row.id);
     const ok = verified.every((model) => model.ok);
     if (options.json) printJson({ ok, models: verified } satisfies ModelsVerifyDocument);
     else {
       const rows = verified.flatMap((model) => model.files.map((file) => [file.ok ? colours.green("ok") : colours.red("no"), `${model.id}/${file.path}`, file.problem ?? file.sha256?.slice(0, 12) ?? ""]));
       print(table(rows, { fit: false }));
       for (const model of verified) if (model.problem) print(`${colours.red("no")} ${model.problem}`);
-      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, new Map(models.map((model) => [model.id, { model, word: wordFor(model, catalogue) }])), new Set([...shapes].filter(([, { code }]) => code === "MODEL_CORRUPT").map(([id]) => id))));
+      print(ok ? `${plural(verified.length, "model")} verified.` : next(verified, new Map(models.map((model) => [model.id, { model, word: wordFor(model, catalogue) }])), unopened));
     }
     return ok ? EXIT.ok : EXIT.environment;
   });
@@ -47,16 +49,16 @@ export function verifyCommand(): Command {
 /** Files that are not what the manifest says are fetched again, as are those that do not open and whose hash was only learned; a manifest that its right files contradict is corrected. */
 function next(verified: readonly Verified[], models: ReadonlyMap<string, { model: ModelManifest; word: string }>, unopened: ReadonlySet<string>): string {
   const wrong = verified.filter((model) => !model.ok);
-  const files = wrong.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
-  const others = wrong.filter(({ id }) => !files.includes(id)).map(({ id }) => models.get(id)!);
-  const learned = others.filter(({ model }) => unopened.has(model.id) && canRelearn(model));
-  const manifests = others.filter((each) => !learned.includes(each)).map(({ model }) => model.origin);
+  const learned = wrong.map(({ id }) => models.get(id)!).filter(({ model }) => unopened.has(model.id) && canRelearn(model));
+  const rest = wrong.filter(({ id }) => !learned.some(({ model }) => model.id === id));
+  const files = rest.filter((model) => model.files.some((file) => !file.ok)).map(({ id }) => id);
+  const manifests = rest.filter(({ id }) => !files.includes(id)).map(({ id }) => models.get(id)!.model.origin);
   const published = (id: string): boolean => models.get(id)!.model.files.every((file) => file.source !== null);
   const words = (ids: readonly string[], between: string): string => ids.map((id) => models.get(id)!.word).join(between);
   const [fetched, local] = [files.filter(published), files.filter((id) => !published(id))];
   const steps = [...(fetched.length > 0 ? [`flow models pull ${words(fetched, " ")}`] : []), ...(local.length > 0 ? [`flow models import DIR --model ${words(local, ",")}`] : []), ...(manifests.length > 0 ? [`correct ${manifests.join(", ")}`] : [])];
-  const changed = wrong.filter(({ id, files: read }) => read.some(({ ok, sha256, path }) => !ok && sha256 !== null && models.get(id)!.model.files.find((file) => file.path === path)?.lock !== undefined)).map(({ id }) => id);
-  steps.push(...learned.map(({ word }) => `${relearn(word)} (what came first was trusted, and is no model)`));
+  const changed = rest.filter(({ id, files: read }) => read.some(({ ok, sha256, path }) => !ok && sha256 !== null && models.get(id)!.model.files.find((file) => file.path === path)?.lock !== undefined)).map(({ id }) => id);
+  steps.push(...learned.map(({ model, word }) => `${relearn(model, word)} (what came first was trusted, and is no model)`));
   if (changed.length > 0) steps.push(`flow models rm ${words(changed, " ")} --unlock accepts what has changed`);
   return `${colours.dim("next:")} ${steps.join("; ")}`;
 }
@@ -76,6 +78,20 @@ async function verifyOne(model: ModelManifest): Promise<Verified> {
     files.push({ path, at, ok: problem === null, sha256: found, ...(problem === null ? {} : { problem }) });
   }
   return { id: model.id, ok: files.every((file) => file.ok), files };
+}
+
+/** Marks what was trusted at its first download and is no such file: its hash is right, and proves nothing. */
+async function findPages(row: Verified, { files }: ModelManifest): Promise<boolean> {
+  const { notWhatItIs } = await import("../../models/store/page.js");
+  let found = false;
+  for (const [i, read] of row.files.entries()) {
+    const what = read.ok && files[i]!.lock !== undefined ? await notWhatItIs(read.at, read.path) : null;
+    if (what === null) continue;
+    Object.assign(read, { ok: false, problem: `is ${what}, as it came first` });
+    row.ok = false;
+    found = true;
+  }
+  return found;
 }
 
 /** Names, dimensions and types of the ONNX files against their manifests, in a process: a file that ends it is a problem to tell. */

@@ -6,13 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
 import { fromDisk } from "./disk.js";
 import { ask, brokenOff, received, statusError, Transient, type Answer } from "./http.js";
-import { isPageType, notTheFile, notWhatItIs } from "./page.js";
+import { isPageType, notTheFile, notWhatItIs, PAGE } from "./page.js";
 import { addressOf, lfsPointer, mediaAddressOf, sourceText } from "./sources.js";
 
 /** A pointer is some 130 bytes; nothing longer is read as one. */
 const POINTER_BYTES = 1024;
 const MAX_WAIT_MS = 120_000;
-const PAGE = "an HTML page";
 const CORRUPT = "MODEL_CORRUPT";
 
 export interface DownloadOptions {
@@ -200,8 +199,8 @@ class Try {
     if (this.bytes === 0 && sha256 === null) throw this.wrong("it is empty");
     if (found !== sha256 && answer !== null && (size === null || this.bytes === size)) {
       const other = await notWhatItIs(this.options.part, nameOf(this.options.source));
-      if (other === "a page") throw notTheFile(this.options.source, answer.url.host, PAGE);
-      if (other !== null && sha256 === null) throw notTheFile(this.options.source, answer.url.host, `something that is no JSON (${this.bytes} bytes)`);
+      if (other === PAGE) throw notTheFile(this.options.source, answer.url.host, PAGE);
+      if (other !== null && sha256 === null) throw notTheFile(this.options.source, answer.url.host, `something that is ${other} (${this.bytes} bytes)`);
     }
     if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
     if (sha256 !== null && found !== sha256) throw this.wrong(`found sha256 ${found}, expected ${sha256}`);

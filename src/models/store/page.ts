@@ -3,6 +3,9 @@ import { open, readFile, stat } from "node:fs/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
 import { sourceText } from "./sources.js";
 
+export const PAGE = "an HTML page";
+export const NO_JSON = "no JSON";
+
 const HEAD_BYTES = 512;
 /** No configuration is longer; a larger one is not read into memory to see. */
 const MAX_JSON_BYTES = 256 << 20;
@@ -12,15 +15,15 @@ const mayBePage = (path: string): boolean => /\.html?$/i.test(path);
 /** By its type, before a byte is kept. */
 export const isPageType = (type: string | undefined, path: string): boolean => !mayBePage(path) && /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(type ?? "");
 
-/** Why a file cannot be what `path` says, by its own bytes; null where nothing speaks against it. */
-export async function notWhatItIs(file: string, path: string): Promise<"a page" | "no JSON" | null> {
-  if (!mayBePage(path) && /^\uFEFF?\s*(<!doctype\s+html|<html|<head|<body|<script|<!--)/i.test(await headOf(file))) return "a page";
+/** What a file is, by its own bytes, that it cannot be under the name `path`; null where nothing speaks against it. */
+export async function notWhatItIs(file: string, path: string): Promise<typeof PAGE | typeof NO_JSON | null> {
+  if (!mayBePage(path) && /^\uFEFF?\s*(<!doctype\s+html|<html|<head|<body|<script|<!--)/i.test(await headOf(file))) return PAGE;
   if (!/\.json$/i.test(path) || (await stat(file)).size > MAX_JSON_BYTES) return null;
   try {
     JSON.parse(await readFile(file, "utf8"));
     return null;
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) return "no JSON";
+    if (thrown instanceof SyntaxError) return NO_JSON;
     throw thrown;
   }
 }
