@@ -38,17 +38,22 @@ export function reportFailure(thrown: unknown, { json = false, log }: { json?: b
     printJson(document);
   } else if (log === "json") logError(error.toJSON(), problems);
   else {
-    const c = coloursFor(process.stderr);
-    if (problems) note(problemLines(problems, c));
-    const where = [error.node && `node ${error.node}`, error.item && !error.message.includes(error.item) && error.item].filter(Boolean).join(", ");
-    note(`${c.red("error")} ${c.dim(error.code)} ${error.message}${where ? c.dim(` (${where})`) : ""}`);
-    if (error.hint) note(`${c.dim("hint:")} ${error.hint}`);
+    if (problems) note(problemLines(problems, coloursFor(process.stderr)));
+    noteError(error);
   }
   if (process.env["FLOW_DEBUG"]) {
     if (log === "json") logLine("trace", { trace: debugTrace(thrown) });
     else note(debugTrace(thrown));
   }
   return error.exit;
+}
+
+/** An error and its hint on stderr. */
+export function noteError(error: FlowError): void {
+  const c = coloursFor(process.stderr);
+  const where = [error.node && `node ${error.node}`, error.item && !error.message.includes(error.item) && error.item].filter(Boolean).join(", ");
+  note(`${c.red("error")} ${c.dim(error.code)} ${error.message}${where ? c.dim(` (${where})`) : ""}`);
+  if (error.hint) note(`${c.dim("hint:")} ${error.hint}`);
 }
 
 function debugTrace(thrown: unknown): string {

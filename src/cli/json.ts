@@ -294,6 +294,8 @@ export interface ModelFileDocument {
   /** Where it is, or would be. */
   at: string;
   present: boolean;
+  /** A file lies there, in another size. */
+  damaged: boolean;
   /** null: not known before the first download. */
   sizeBytes: number | null;
   sha256: string | null;
@@ -315,14 +317,16 @@ export interface ModelsListDocument {
     summary: string;
     runtime: "onnx" | "transformers";
     licence: string;
-    /** partial: some files are there. */
-    state: "installed" | "partial" | "missing";
+    /** partial: some files are there; damaged: one is there in another size than it should have. */
+    state: "installed" | "partial" | "missing" | "damaged";
     /** null: not all sizes are known. */
     sizeBytes: number | null;
     dir: string;
-    /** Paths of the files that are not there. */
+    /** Paths of the files that are not there, or not in their size. */
     missing: string[];
   }[];
+  /** Manifests that cannot be read. */
+  unreadable: { id: string; error: FlowErrorData }[];
 }
 
 /** `flow models list --partial`. */
@@ -337,7 +341,7 @@ export interface ModelsPartialDocument {
 
 /** `flow models show`. */
 export interface ModelDocument extends Pick<ModelManifest, "id" | "task" | "family" | "summary" | "runtime" | "licence" | "origin" | "dir" | "inputs" | "outputs" | "output" | "preprocess" | "space" | "labels" | "precisions" | "settings"> {
-  state: "installed" | "partial" | "missing";
+  state: "installed" | "partial" | "missing" | "damaged";
   files: ModelFileDocument[];
   limits: string[];
 }

@@ -7,6 +7,7 @@ import type { InferenceSession } from "onnxruntime-node";
 import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
+import { canRelearn, relearn } from "../models/store/lock-change.js";
 import { verifyModelShape } from "../models/verify-model.js";
 import { difference, sampleFeeds } from "./agreement.js";
 import { doubled, fixedBatch, freeRows, inParts, rowsAtOnce, sameBits, withoutFixed, type Feeds, type Fetched } from "./feeds.js";
@@ -226,7 +227,9 @@ export class Sessions {
       if (isOutOfMemory(cause)) throw outOfMemory(manifest, device, "does not fit into memory", cause);
       if (device !== "cpu") throw cause;
       throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${at} does not open: ${messageOf(cause)}`, {
-        hint: "The file is damaged or not an ONNX model of a supported opset; restore it, then check with `flow doctor`.",
+        hint: canRelearn(manifest)
+          ? `Its hash was learned at the first download, which may not have been the model: ${relearn(manifest, manifest.id)}`
+          : "The file is damaged or not an ONNX model of a supported opset; restore it, then check with `flow doctor`.",
         exit: EXIT.environment,
         cause,
       });

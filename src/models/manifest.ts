@@ -5,7 +5,7 @@ import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelManifest, type ModelSource } from "../contracts/index.js";
 import { manifestSchema, type sourceSchema } from "./manifest-schema.js";
-import { infoOf } from "./store/folders.js";
+import { cacheFolder, infoOf, layout } from "./store/folders.js";
 
 export { manifestSchema } from "./manifest-schema.js";
 
@@ -156,7 +156,7 @@ const beside: Locate = (_id, file, origin) => ({ at: resolve(dirname(origin), fi
 
 function manifestError(path: string, problems: string[]): FlowError {
   return new FlowError("MODEL_MANIFEST", `${path}: ${problems.join("; ")}`, {
-    hint: "Correct the manifest; models/README.md describes its fields.",
+    hint: `Correct the manifest; models/README.md describes its fields.${dirname(path) === layout.manifests(cacheFolder()) ? ` \`flow models rm ${basename(path).replace(/\.ya?ml$/, "")}\` removes it.` : ""}`,
     exit: EXIT.badInput,
   });
 }
@@ -171,7 +171,15 @@ export function loadModels(dirs: string | readonly string[], locate: Locate = be
   for (const dir of typeof dirs === "string" ? [dirs] : dirs) {
     for (const name of listFolder(dir).filter((n) => /\.ya?ml$/.test(n)).sort()) paths.set(name.replace(/\.ya?ml$/, ""), join(dir, name));
   }
-  return new Catalogue(paths, (path) => refine(parseManifest(readFileSync(path, "utf8"), path, locate)));
+  return new Catalogue(paths, (path) => refine(parseManifest(readManifest(path), path, locate)));
+}
+
+function readManifest(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw manifestError(path, [`it cannot be read: ${(cause as Error).message}`]);
+  }
 }
 
 class Catalogue extends Map<string, ModelManifest> {

@@ -5,6 +5,7 @@
 import { stat, readFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { EXIT, FlowError, type ModelHandle, type ModelManifest } from "../contracts/index.js";
+import { canRelearn, relearn } from "./store/lock-change.js";
 import { refuseTelemetry } from "./telemetry.js";
 import { missingFiles } from "./verify-model.js";
 
@@ -178,7 +179,7 @@ async function guarded<T>(manifest: ModelManifest, open: () => Promise<T>): Prom
     }
     const file = /Load model from (.+?\.onnx)/.exec(message)?.[1] ?? (await brokenJson(manifest)) ?? manifest.dir;
     throw new FlowError("MODEL_CORRUPT", `model ${manifest.id}: ${file} does not open: ${message}`, {
-      hint: `flow models rm ${manifest.id} && flow models pull ${manifest.id}`,
+      hint: canRelearn(manifest) ? relearn(manifest, manifest.id) : `flow models rm ${manifest.id} && flow models pull ${manifest.id}`,
       exit: EXIT.environment,
       cause,
     });

@@ -30,6 +30,7 @@ test("https through a CONNECT proxy; a redirect from https to http, and a certif
   let redirect: string | null = null;
   const hub = createServer({ key: tls.key, cert: tls.cert }, (request, response) => {
     if (redirect !== null) return void response.writeHead(302, { location: redirect }).end();
+    response.setHeader("x-repo-commit", "d".repeat(40));
     sendRange(request, response, body, '"etag"');
   });
   const asked: string[] = [];

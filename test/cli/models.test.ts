@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
 import { OnnxGraph } from "../../models/build/onnx-writer.js";
 import type { ModelDocument, ModelsAddDocument, ModelsCalibrateDocument, ModelsCalibrateResetDocument, ModelsImportDocument, ModelsListDocument, ModelsPartialDocument, ModelsPullDocument, ModelsRmDocument, ModelsVerifyDocument, ModelsWhereDocument, RunDocument } from "../../src/cli/json.js";
+import { writeCalibration } from "../../src/models/store/calibration.js";
 import { bytes, COMMIT, HubServer } from "../models/hub-server.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -56,7 +57,6 @@ test("pull, show, verify, where and rm of one model", async (t) => {
   assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
   writeFileSync(join(cache, "models", "tiny", "note.txt"), "");
   const blob = join(cache, "blobs", "sha256", sha256(body));
-  const { chmodSync } = await import("node:fs");
   chmodSync(blob, 0o644);
   writeFileSync(blob, bytes(100_000, 9));
   const broken = await json<ModelsVerifyDocument>("verify", "tiny");
@@ -194,8 +194,32 @@ test("a graph's models: nothing to pull for the default profile", async (t) => {
   assert.equal(server.asked.length, 0);
 });
 
+test("a graph whose input has no default: its models are pulled and imported without one; what else is missing is told", async (t) => {
+  const { root, server, manifest, run, json } = await place(t);
+  const readme = /^```yaml\n(flow: 1\nname: cuts\n[^]*?)^```/m.exec(readFileSync(join(ROOT, "README.md"), "utf8"))![1]!;
+  const body = readFileSync(LITE);
+  server.put("org/name", "eyes.onnx", body, true);
+  manifest("eyes", [{ path: "eyes.onnx", size: body.length, sha256: sha256(body) }], {
+    ...{ runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] } },
+    output: { name: "image_embeds", dims: 512, normalised: "unit" },
+  });
+  writeFileSync(join(root, "cuts.yaml"), readme);
+  writeFileSync(join(root, "eyes.yaml"), readme.replace("image: lite-image", "image: eyes"));
+  writeFileSync(join(root, "level.yaml"), readme.replace("default: 27", "min: 1"));
+  mkdirSync(join(root, "stick"));
+  writeFileSync(join(root, "stick", "x.bin"), body);
+  const cuts = await json<ModelsPullDocument>("pull", "cuts.yaml");
+  assert.deepEqual([cuts.code, cuts.models], [0, ["lite-image"]]);
+  const imported = await json<ModelsImportDocument>("import", "stick", "--model", "eyes.yaml");
+  assert.deepEqual([imported.code, imported.imported.map(({ model, path }) => `${model}/${path}`)], [0, ["eyes/eyes.onnx"]]);
+  await json<ModelsRmDocument>("rm", "eyes");
+  assert.deepEqual((await json<ModelsPullDocument>("pull", "eyes.yaml")).pulled.map(({ path }) => path), ["eyes.onnx"]);
+  const level = await run("pull", "level.yaml");
+  assert.deepEqual([level.code, /PARAM_MISSING.*threshold/.test(level.stderr)], [2, true], level.stderr);
+});
+
 test("import takes known files from a folder", async (t) => {
-  const { root, manifest, json } = await place(t);
+  const { root, manifest, run, json } = await place(t);
   const body = bytes(4000);
   manifest("tiny", [{ path: "model.onnx", size: 4000, sha256: sha256(body) }, { path: "other.onnx", size: 5000, sha256: "b".repeat(64) }]);
   mkdirSync(join(root, "stick"));
@@ -205,6 +229,9 @@ test("import takes known files from a folder", async (t) => {
   assert.deepEqual(all.imported.map(({ model, path }) => `${model}/${path}`), ["tiny/model.onnx"]);
   assert.deepEqual(all.missing.map(({ path }) => path), ["other.onnx"]);
   assert.equal((await json<ModelsImportDocument>("import", "stick", "--model", "tiny")).code, 3);
+  mkdirSync(join(root, "photos"));
+  writeFileSync(join(root, "photos", "a.jpg"), "no model");
+  assert.match((await run("import", "photos", "--model", "tiny")).stdout, /^Nothing in photos was wanted: it holds no missing file \(1 missing, 1 were there before\)\.$/m);
 });
 
 test("an import that is killed while it copies leaves only what `rm --partial` takes away", async (t) => {
@@ -579,4 +606,120 @@ test("add hf: a checkpoint of several graphs is one model for @huggingface/trans
   assert.equal((await run("add", "hf:org/ears", "--dtype", "q4")).code, 2);
   assert.equal((await run("add", "hf:org/none")).code, 3);
   assert.equal((await run("add", "hf:not a repo")).code, 2);
+});
+
+test("add, add hf: and calibrate where the cache cannot be written: exit 3 with the cache's own errors, and no model without a manifest", async (t) => {
+  const { root, cache, server, env } = await place(t);
+  writeFileSync(join(root, "eyes.onnx"), readFileSync(LITE));
+  server.put("org/eyes", "onnx/model.onnx", readFileSync(LITE), true);
+  const answers = ["--id", "eyes", "--task", "image-embedding", "--preprocess", "imagenet", "--licence", "MIT"];
+  const refused = async (args: readonly string[], folder: string, code = "MODEL_CACHE"): Promise<void> => {
+    const { code: exit, stdout, stderr } = await flow(["models", ...args, "--json"], { cwd: root, env: { ...env, FLOW_CACHE_DIR: folder } });
+    assert.equal(exit, 3, stdout + stderr);
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint: string } };
+    assert.deepEqual([error.code, /FLOW_CACHE_DIR|--out/.test(error.hint)], [code, true], JSON.stringify(error));
+  };
+  // A file where the cache should be: ENOTDIR for all of it.
+  writeFileSync(join(root, "file"), "");
+  await refused(["add", "eyes.onnx", ...answers], join(root, "file", "cache"));
+  await refused(["add", "hf:org/eyes", ...answers], join(root, "file", "cache"));
+  // Only the manifest cannot be written: nothing of the model stays, what came over the network waits for the next try.
+  mkdirSync(cache);
+  writeFileSync(join(cache, "manifests"), "");
+  await refused(["add", "eyes.onnx", ...answers], cache);
+  await refused(["add", "eyes.onnx", ...answers, "--out", join(root, "file")], cache, "OUTPUT_UNWRITABLE");
+  assert.equal(existsSync(join(cache, "models", "eyes")), false);
+  mkdirSync(join(root, "out", "eyes.yaml"), { recursive: true });
+  await refused(["add", "eyes.onnx", ...answers, "--out", join(root, "out"), "--force"], cache, "OUTPUT_UNWRITABLE");
+  assert.equal(existsSync(join(cache, "models", "eyes")), false);
+  assert.deepEqual(readdirSync(join(cache, "blobs", "sha256")), []);
+  await refused(["add", "hf:org/eyes", ...answers, "--out", join(root, "out"), "--force"], cache, "OUTPUT_UNWRITABLE");
+  assert.deepEqual(readdirSync(join(cache, "models")), ["hub-org-eyes"]);
+});
+
+test("a calibration that cannot be written is an error of the cache", async (t) => {
+  const { cache } = await place(t);
+  mkdirSync(join(cache, "calibration.json"), { recursive: true });
+  assert.throws(() => writeCalibration(cache, "space", null), { code: "MODEL_CACHE", exit: 3 });
+});
+
+test("verify: a model that does not open and whose hash was only learned is unlocked and pulled again, not its manifest corrected", async (t) => {
+  const { given, server, manifest, run, json } = await place(t);
+  const eyes = { runtime: "onnx", task: "image-embedding", inputs: [{ name: "pixel_values", dims: ["n", 3, 224, 224] }], preprocess: { kind: "image", size: [224, 224] }, output: { name: "image_embeds", dims: 512, normalised: "unit" } };
+  const file = server.put("org/name", "model.onnx", bytes(500), true);
+  manifest("tiny", [{ path: "model.onnx" }], eyes);
+  assert.equal((await json<ModelsPullDocument>("pull", "tiny")).code, 0);
+  const broken = await run("verify", "tiny");
+  assert.equal(broken.code, 3);
+  assert.match(broken.stdout, /does not open/);
+  assert.match(broken.stdout, /next: flow models rm tiny --unlock && flow models pull tiny \(/);
+  assert.doesNotMatch(broken.stdout, /correct /);
+  // As an earlier version of flow may have installed it.
+  const page = join(given, "paged", "config.json");
+  mkdirSync(join(given, "paged"));
+  writeFileSync(page, "<html>Sign in</html>");
+  manifest("paged", [{ path: "config.json" }]);
+  assert.match((await run("verify", "paged")).stdout, /no +paged\/config\.json +is an HTML page, as it came first\nnext: take .*given\/paged\/config\.json away, then flow models rm paged --unlock && flow models pull paged \(/);
+  rmSync(page);
+  server.put("org/name", "config.json", Buffer.from("{}"));
+  assert.equal((await run("rm", "paged", "--unlock")).code, 0);
+  assert.equal((await run("pull", "paged")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "paged")).ok, true);
+  file.body = readFileSync(LITE);
+  assert.equal((await run("rm", "tiny", "--unlock")).code, 0);
+  assert.equal((await run("pull", "tiny")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+});
+
+test("a file that was cut short is damaged in list, show and verify, with or without its bytes under their hash; pull brings it back", async (t) => {
+  const { cache, server, manifest, run, json } = await place(t);
+  const body = bytes(10_000);
+  server.put("org/name", "model.bin", body, true);
+  manifest("tiny", [{ path: "model.bin", size: body.length, sha256: sha256(body) }]);
+  const at = join(cache, "models", "tiny", "model.bin");
+  const cut = {
+    "the bytes themselves": () => (chmodSync(at, 0o644), truncateSync(at, 1000)),
+    "a copy in the link's place": () => (rmSync(at), rmSync(join(cache, "blobs"), { recursive: true }), writeFileSync(at, body.subarray(0, 1000))),
+  };
+  for (const [how, damage] of Object.entries(cut)) {
+    assert.equal((await json<ModelsPullDocument>("pull", "tiny")).pulled.length, 1, how);
+    damage();
+    assert.deepEqual((await json<ModelsListDocument>("list")).models.filter(({ id }) => id === "tiny").map(({ state, missing }) => [state, missing]), [["damaged", ["model.bin"]]], how);
+    assert.match((await run("show", "tiny")).stdout, /state +damaged, [^]*^ *damaged +model\.bin/m);
+    for (const named of [[], ["tiny"]]) {
+      const verified = await json<ModelsVerifyDocument>("verify", ...named);
+      assert.deepEqual([verified.code, verified.models.find(({ id }) => id === "tiny")?.files[0]?.problem], [3, "damaged: found 1000 bytes, expected 10000"], how);
+    }
+  }
+  const told = await run("verify");
+  assert.match(told.stdout, /tiny\/model\.bin +damaged: found 1000 bytes, expected 10000[^]*next: flow models pull tiny/);
+  assert.doesNotMatch(told.stdout, /models verified/);
+  assert.equal((await run("pull", "tiny")).code, 0);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "tiny")).ok, true);
+});
+
+test("a manifest of the cache that cannot be read: list has the others and names it, rm takes it away by its id or path", async (t) => {
+  const { root, cache, env, run, json } = await place(t);
+  const manifests = join(cache, "manifests");
+  mkdirSync(manifests, { recursive: true });
+  mkdirSync(join(cache, "models", "torn"), { recursive: true });
+  writeFileSync(join(cache, "models", "torn", "x.onnx"), "x");
+  for (const id of ["torn", "half"]) writeFileSync(join(manifests, `${id}.yaml`), "id: [unclosed\n");
+  const listed = await run("list");
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.match(listed.stdout, /lite-image/);
+  assert.match(listed.stderr, /error MODEL_MANIFEST .*manifests\/torn\.yaml: .*\nhint: .*`flow models rm torn` removes it/);
+  assert.deepEqual((await json<ModelsListDocument>("list")).unreadable.map(({ id, error }) => [id, error.code]), [["half", "MODEL_MANIFEST"], ["torn", "MODEL_MANIFEST"]]);
+  assert.match((await run("verify")).stdout, /^3 models verified\.$/m);
+  assert.equal((await run("import", root)).code, 0);
+  const doctor = await flow(["doctor"], { env, cwd: root });
+  assert.deepEqual([doctor.code, /model torn.*manifests\/torn\.yaml: /.test(doctor.stdout)], [3, true], doctor.stdout);
+  const removed = await json<ModelsRmDocument>("rm", "torn");
+  assert.deepEqual(removed.removed.map(({ model, path }) => [model, path]), [["torn", join(cache, "models", "torn", "x.onnx")], ["torn", join(manifests, "torn.yaml")]]);
+  assert.equal((await run("rm", join(manifests, "half.yaml"))).code, 0);
+  assert.deepEqual([readdirSync(manifests), (await json<ModelsListDocument>("list")).unreadable], [[], []]);
+  // One of the user's own is not flow's to delete.
+  writeFileSync(join(root, "mine.yaml"), "id: [unclosed\nfiles:\n");
+  assert.equal((await run("rm", "./mine.yaml")).code, 2);
+  assert.equal(existsSync(join(root, "mine.yaml")), true);
 });

@@ -7,6 +7,7 @@ import test from "node:test";
 import { manifestOf } from "../../src/models/manifest.js";
 import { verifyModelFiles } from "../../src/models/verify-model.js";
 import { createLocate, importFolder, layout, lockKey, ModelsLock, pull as fetchAll, remove, type PullOptions, type PullResult } from "../../src/models/store/index.js";
+import { onDisk } from "../../src/models/store/disk.js";
 import { listHub } from "../../src/models/store/hub-listing.js";
 import { bytes, COMMIT, HubServer, truncated } from "./hub-server.js";
 
@@ -68,7 +69,7 @@ test("the token goes to the hub and never to its storage; what is gated says whe
   const refused = await pull([{ path: "model.onnx" }]);
   const [{ error }] = refused.failed as [PullResult["failed"][number]];
   assert.equal(error.code, "MODEL_GATED");
-  assert.match(error.hint, /https:\/\/huggingface\.co\/org\/name .*HF_TOKEN/);
+  assert.match(error.hint, /^HF_ENDPOINT has 127\.0\.0\.1:\d+ asked: .* https:\/\/huggingface\.co\/org\/name .*HF_TOKEN/);
   const right = await pull([{ path: "model.onnx" }], { environment: { ...environment, HF_TOKEN: "hf_right" } });
   assert.equal(right.pulled.length, 1);
   for (const { where, headers } of server.asked.slice(-2)) assert.equal(headers.authorization, where === "hub" ? "Bearer hf_right" : undefined);
@@ -97,16 +98,17 @@ test("a truncated transfer goes on with Range and If-Range, and the whole is rig
 test("a file that was swapped between two tries is not joined from two versions", async (t) => {
   const { server, pull } = await place(t);
   const [old, fresh] = [bytes(100_000, 1), bytes(120_000, 2)];
-  const file = server.put("org/name", "config.json", old);
+  const file = server.put("org/name", "model.onnx", old);
   let cuts = 0;
   server.onHub = (request, response) => {
     if (request.method === "HEAD" || cuts++ > 0) return false;
+    response.setHeader("x-repo-commit", COMMIT);
     truncated(response, old, 50_000, '"old"');
     file.body = fresh;
     return true;
   };
   // No hash is known, so the validator alone must keep the versions apart.
-  const result = await pull([{ path: "config.json" }]);
+  const result = await pull([{ path: "model.onnx" }]);
   assert.deepEqual(result.failed, []);
   assert.equal(result.pulled[0]?.sha256, sha256(fresh));
 });
@@ -178,6 +180,28 @@ test("5xx and 429 are tried again, 429 after what the server asked; in the end t
   }
 });
 
+test("a transfer that ends early says how far it came, not that nobody was reached", async (t) => {
+  const { server, pull } = await place(t);
+  const body = bytes(1 << 20);
+  server.put("org/name", "model.onnx", body, true);
+  server.onStorage = (_request, response) => truncated(response, body, 1000, `"${sha256(body)}"`) === undefined;
+  const [failed] = (await pull([{ path: "model.onnx" }], { attempts: 1 })).failed;
+  assert.equal(failed?.error.code, "MODEL_NETWORK");
+  assert.match(failed.error.message, /^127\.0\.0\.1:\d+ ended the transfer after \d+ of 1048576 bytes: /);
+  assert.match(failed.error.hint, /goes on where it stopped/);
+});
+
+test("a server that asks to wait longer than anybody does says how long", async (t) => {
+  const { server, pull } = await place(t);
+  const hint = async (status: number, after: string): Promise<string> => {
+    server.onHub = (_request, response) => void response.writeHead(status, { "retry-after": after }).end() === undefined;
+    return (await pull([{ path: "model.onnx" }], { attempts: 1 })).failed[0]!.error.hint;
+  };
+  assert.match(await hint(429, "3600"), /^Wait 60 min, as the server asks, and pull again/);
+  assert.match(await hint(503, "86400"), /^Pull again in 24 h, as the server asks:/);
+  assert.match(await hint(429, "1"), /^Wait some minutes/);
+});
+
 test("a host that cannot be reached is waited for once, not once per file", async (t) => {
   const { pull, environment } = await place(t);
   const files = Array.from({ length: 20 }, (_, i) => ({ path: `${i}.onnx` }));
@@ -215,34 +239,34 @@ test("one file that fails does not keep the others; a file without a source says
 
 test("the first download is locked with its commit; a change at the source is refused, and the commit is asked for by name", async (t) => {
   const { server, cache, root, pull, model } = await place(t);
-  const file = server.put("org/name", "config.json", Buffer.from("first"));
+  const file = server.put("org/name", "config.json", Buffer.from("[100]"));
   await pull([{ path: "config.json" }]);
   const source = { kind: "huggingface", repo: "org/name", revision: "main", path: "config.json" } as const;
   const locked = new ModelsLock(cache, root).get({ path: "config.json", source }, "m");
-  assert.deepEqual(locked, { commit: COMMIT, size: 5, sha256: sha256("first") });
+  assert.deepEqual(locked, { commit: COMMIT, size: 5, sha256: sha256("[100]") });
   assert.equal(lockKey(source, "m", "config.json"), "huggingface:org/name@main/config.json");
   await remove(model([{ path: "config.json" }]), { cache });
-  file.body = Buffer.from("other");
+  file.body = Buffer.from("[200]");
   const changed = await pull([{ path: "config.json" }]);
   assert.equal(only(changed), "MODEL_LOCK");
   assert.match(changed.failed[0]!.error.hint, /--unlock/);
   assert.ok(server.asked.at(-1)!.path.includes(`/resolve/${COMMIT}/`), "the locked commit is asked for");
   // What the user accepts is a first use again.
   await remove(model([{ path: "config.json" }]), { cache, lock: new ModelsLock(cache, root), unlock: true });
-  assert.equal((await pull([{ path: "config.json" }])).pulled[0]?.sha256, sha256("other"));
+  assert.equal((await pull([{ path: "config.json" }])).pulled[0]?.sha256, sha256("[200]"));
 });
 
 test("a project's models.lock goes before the cache's and is kept up to date", async (t) => {
   const { server, cache, root, pull, environment } = await place(t);
-  server.put("org/name", "config.json", Buffer.from("mine"));
+  server.put("org/name", "config.json", Buffer.from("[10]"));
   new ModelsLock(cache, root).start();
   await pull([{ path: "config.json" }]);
   const written = JSON.parse(readFileSync(join(root, "models.lock"), "utf8")) as { files: Record<string, { sha256: string }> };
-  assert.equal(written.files["huggingface:org/name@main/config.json"]?.sha256, sha256("mine"));
+  assert.equal(written.files["huggingface:org/name@main/config.json"]?.sha256, sha256("[10]"));
   // A colleague's machine, which has only the project's lock: other bytes are refused there.
   const [theirs, desk] = [join(root, "their-cache"), join(root, "their-desk")];
   mkdirSync(desk);
-  writeFileSync(join(desk, "models.lock"), JSON.stringify({ version: 1, files: { "huggingface:org/name@main/config.json": { commit: null, size: 4, sha256: sha256("ours") } } }));
+  writeFileSync(join(desk, "models.lock"), JSON.stringify({ version: 1, files: { "huggingface:org/name@main/config.json": { commit: null, size: 4, sha256: sha256("[20]") } } }));
   const lock = new ModelsLock(theirs, desk);
   const manifest = { id: "m", task: "none", summary: "s", licence: "MIT", limits: ["none"], runtime: "transformers", source: { huggingface: "org/name" }, files: [{ path: "config.json" }] };
   const result = await fetchAll([manifestOf(manifest, join(root, "manifests", "m.yaml"), createLocate({ cache: theirs, folders: [], lock }))], { cache: theirs, lock, environment, backoffMs: 1 });
@@ -253,13 +277,13 @@ test("a project's models.lock goes before the cache's and is kept up to date", a
 
 test("a models.lock that is made after the files came has them all; a cache that cannot be written does not keep it from that", async (t) => {
   const { server, cache, root, pull } = await place(t);
-  server.put("org/name", "config.json", Buffer.from("mine"));
+  server.put("org/name", "config.json", Buffer.from("[10]"));
   const key = "huggingface:org/name@main/config.json";
   await pull([{ path: "config.json" }]);
   new ModelsLock(cache, root).start();
   assert.equal((await pull([{ path: "config.json" }])).present, 1);
   const written = () => (JSON.parse(readFileSync(join(root, "models.lock"), "utf8")) as { files: Record<string, unknown> }).files;
-  assert.deepEqual(written(), { [key]: { commit: COMMIT, size: 4, sha256: sha256("mine") } });
+  assert.deepEqual(written(), { [key]: { commit: COMMIT, size: 4, sha256: sha256("[10]") } });
   // Bytes that another model brought need no download, and are locked all the same.
   rmSync(join(root, "models.lock"));
   rmSync(join(cache, "models"), { recursive: true });
@@ -276,8 +300,8 @@ test("a models.lock that is made after the files came has them all; a cache that
 
 test("all files of a moving revision come from the commit that it stood for at the first of them", async (t) => {
   const { server, pull } = await place(t);
-  server.put("org/name", "a.json", Buffer.from("a"));
-  server.put("org/name", "b.json", Buffer.from("b"));
+  server.put("org/name", "a.json", Buffer.from("1"));
+  server.put("org/name", "b.json", Buffer.from("2"));
   await pull([{ path: "a.json" }, { path: "b.json" }], { parallel: 1 });
   const gets = server.asked.filter(({ method }) => method === "GET").map(({ path }) => path);
   assert.deepEqual(gets, [`/org/name/resolve/${COMMIT}/a.json`, `/org/name/resolve/${COMMIT}/b.json`]);
@@ -351,6 +375,58 @@ test("a disk that is full when the lock file is written is MODEL_DISK_FULL", asy
   const [failed] = (await pull([{ path: "model.onnx" }], { lock: new FullLock(cache, root) })).failed;
   assert.equal(failed?.error.code, "MODEL_DISK_FULL");
   assert.match(failed.error.hint ?? "", /rm --partial/);
+});
+
+test("what the disk refuses has the cache's codes, whoever writes; other errors stay what they are", async () => {
+  const fails = (code: string) => () => Promise.reject(Object.assign(new Error(`${code}: no`), { code, syscall: "mkdir" }));
+  for (const code of ["ENOSPC", "EDQUOT"]) await assert.rejects(onDisk("/cache/x", fails(code)), { code: "MODEL_DISK_FULL", exit: 3, message: "/cache is full" });
+  for (const code of ["EROFS", "ENOENT", "ENOTDIR", "EACCES"]) await assert.rejects(onDisk("/cache/x", fails(code)), { code: "MODEL_CACHE", exit: 3, message: `/cache/x cannot be written: ${code}: no` });
+  await assert.rejects(onDisk("/cache/x", () => Promise.reject(new TypeError("ours"))), TypeError);
+});
+
+test("a page in the place of a file is refused and nothing of it recorded; the pull from the hub itself then works", async (t) => {
+  const { server, cache, root, pull, model } = await place(t);
+  const body = bytes(1000);
+  const files = [{ path: "model.onnx" }, { path: "config.json" }, { path: "vocab.txt" }];
+  server.put("org/name", "model.onnx", body, true);
+  server.put("org/name", "config.json", Buffer.from("{}"));
+  server.put("org/name", "vocab.txt", Buffer.from("cat\n"));
+  const page = Buffer.from("\n<!DOCTYPE html><html>Sign in</html>");
+  const portals: [headers: Record<string, string>, answer: Buffer, told: RegExp][] = [
+    [{ "content-type": "text/html; charset=utf-8" }, Buffer.from("<p>Sign in"), /answers with an HTML page$/],
+    [{ "x-repo-commit": COMMIT }, page, /answers with (an HTML page|something that is no JSON)/],
+    [{}, bytes(50), /without the commit that it is of \(x-repo-commit\)/],
+  ];
+  for (const [headers, answer, told] of portals) {
+    server.onHub = (_request, response) => void response.writeHead(200, headers).end(answer) === undefined;
+    const { failed, pulled } = await pull(files);
+    assert.deepEqual([failed.map(({ error }) => [error.code, error.exit, told.test(error.message)]), pulled], [files.map(() => ["MODEL_ANSWER", 3, true]), []], failed[0]?.error.message);
+    assert.match(failed[0]!.error.hint, /in a browser, then pull again/);
+    assert.deepEqual([existsSync(layout.lock(cache)), existsSync(join(cache, "models")), partials(cache)], [false, false, []]);
+  }
+  // Of what has been locked, a page is no change that anybody should accept.
+  server.onHub = () => false;
+  assert.deepEqual((await pull(files)).failed, []);
+  await remove(model(files), { cache });
+  server.onHub = (_request, response) => void response.writeHead(200, { "content-type": "text/html" }).end(page) === undefined;
+  assert.deepEqual([...new Set((await pull(files)).failed.map(({ error }) => error.code))], ["MODEL_ANSWER"]);
+  server.onHub = () => false;
+  assert.deepEqual((await pull(files)).failed, []);
+  assert.equal(new ModelsLock(cache, root).get(model(files).files[1]!, "m")?.sha256, sha256("{}"));
+});
+
+test("a .json that does not parse is refused, whoever sent it; what a manifest's hash confirms is taken under any type", async (t) => {
+  const { server, cache, pull } = await place(t);
+  server.put("org/name", "config.json", Buffer.from("{ not json"));
+  const { failed } = await pull([{ path: "config.json" }]);
+  assert.match(failed[0]?.error.message ?? "", /answers with something that is no JSON \(10 bytes\)/);
+  assert.equal(existsSync(layout.lock(cache)), false);
+  const body = bytes(100);
+  server.plain.set("/x/model.onnx", body);
+  const source = { url: `${server.endpoint}/x/model.onnx` };
+  server.onHub = (_request, response) => void response.setHeader("content-type", "text/html") === null;
+  assert.equal(only(await pull([{ path: "model.onnx" }], {}, { source })), "MODEL_ANSWER");
+  assert.deepEqual((await pull([{ path: "model.onnx", sha256: sha256(body), size: 100 }], {}, { source })).failed, []);
 });
 
 test("a redirect that goes in a circle, or to no address, ends", async (t) => {

@@ -2,13 +2,14 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { EXIT, toFlowError } from "../../contracts/errors.js";
+import { EXIT, toFlowError, type FlowError } from "../../contracts/errors.js";
 import type { Device } from "../../contracts/index.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { packageRoot } from "../environment.js";
 import { installedModels } from "../open-graph.js";
 import type { DoctorDocument } from "../json.js";
 import { colours, print, printJson, size, table } from "../output.js";
+import { readable } from "./models-shared.js";
 
 /** Models that are in the package; without them its own graphs do not run. Others are there when somebody installed them. */
 const BUILT_IN = "lite-";
@@ -122,7 +123,8 @@ async function models(): Promise<Check[]> {
   const { verifyModelFiles } = await import("../../models/verify-model.js");
   const checks: Check[] = [];
   const missing: string[] = [];
-  for (const model of (await installedModels()).values()) {
+  const unreadable = (id: string, error: FlowError): void => void checks.push({ name: `model ${id}`, ok: false, value: error.message, hint: error.hint });
+  for (const model of readable(await installedModels(), unreadable)) {
     // What comes with flow has to be there; the rest is the user's choice.
     if (!model.installed && !model.id.startsWith(BUILT_IN)) {
       missing.push(model.id);

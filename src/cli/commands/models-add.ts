@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
@@ -42,8 +43,10 @@ export interface Candidate {
   runtime: "onnx" | "transformers";
   /** What its files tell; more of it once the task is known. */
   infer: (task: string | null) => Inference;
-  /** Takes local files into the cache; nothing for published ones. */
+  /** Gives the model its files in the cache. */
   install: (id: string) => Promise<void>;
+  /** Once the manifest is there: takes away what waited for it. */
+  settle?: () => Promise<void>;
 }
 
 export function addCommand(): Command {
@@ -118,7 +121,7 @@ function withHints(error: FlowError, more: readonly string[]): FlowError {
 async function fileCandidate(word: string, options: AddOptions, ignored: string[]): Promise<Candidate> {
   const path = resolve(word);
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new FlowError("FILE_NOT_FOUND", `There is no file ${word}.`, { hint: "Name an .onnx file, or hf:ORG/NAME.", exit: EXIT.badInput });
-  const [{ infer }, { hashFile }, { adopt }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
+  const [{ infer }, { hashFile }, { keepBytes, linkModel }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
   const { inputs, outputs } = await inspectOnnx(path);
   const beside = besideFiles(path, options.with ?? []);
   const all = [{ name: basename(path), at: path }, ...beside];
@@ -146,7 +149,9 @@ async function fileCandidate(word: string, options: AddOptions, ignored: string[
       return inference;
     },
     install: async (id) => {
-      for (const [i, { name, at }] of all.entries()) await adopt(cacheFolder(), id, name, files[i]!.sha256, at, options.link ? "link" : "copy");
+      // What needs room comes before what shows: of a model that is replaced (--force) no link moves until the new bytes are there.
+      for (const [i, { at }] of all.entries()) await keepBytes(cacheFolder(), files[i]!.sha256, at, options.link ? "link" : "copy");
+      for (const [i, { name }] of all.entries()) linkModel(cacheFolder(), id, name, files[i]!.sha256);
     },
   };
 }
@@ -169,7 +174,7 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   const source = { huggingface: repo, revision: listing.commit };
   const files = chosen.files.map(({ path, size, sha256 }) => ({ path, ...(size === null ? {} : { size }), ...(sha256 === null ? {} : { sha256 }) }));
   const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime };
-  const { at: here, install } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
+  const { at: here, install, settle } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
   const json = (name: string): Record<string, unknown> | null => {
     const at = here.get(name);
     const read = at === undefined ? null : jsonObject(at);
@@ -180,9 +185,9 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   if (chosen.runtime === "onnx") {
     const { inputs, outputs } = await inspectOnnx(here.get(chosen.main)!);
     const evidence = { inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
-    return { ...base, install, infer: (task) => infer(evidence, task) };
+    return { ...base, install, settle, infer: (task) => infer(evidence, task) };
   }
-  return { ...base, install, infer: (task) => checkpoint(task, knownClass(config)) };
+  return { ...base, install, settle, infer: (task) => checkpoint(task, knownClass(config)) };
 }
 
 /** Several ONNX files: the library knows what goes in and comes out; the precision stands in the files' names. */
@@ -233,11 +238,38 @@ async function write(candidate: Candidate, options: AddOptions): Promise<Pick<Mo
     throw new FlowError(thrown.code, thrown.message, { hint: "Nothing was written: correct the options, `flow models add --help` has them; models/README.md describes the fields.", exit: EXIT.badInput });
   }
   const yaml = stringify(value, { lineWidth: 0, flowCollectionPadding: true });
-  const { replaceFile } = await import("../../models/store/json-file.js");
-  mkdirSync(folder, { recursive: true });
-  await candidate.install(id);
-  replaceFile(manifest, yaml);
+  await putInPlace(candidate, id, manifest, yaml);
   return { id, manifest, yaml, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
+}
+
+/** Files and manifest, or neither. A folder that --out names is no part of the cache, and is told as the command line's. */
+async function putInPlace({ install, settle }: Candidate, id: string, manifest: string, yaml: string): Promise<void> {
+  const [{ onDisk }, { cacheFolder, layout }, { replaceFile }, { sweep }] = await Promise.all([import("../../models/store/disk.js"), import("../../models/store/folders.js"), import("../../models/store/json-file.js"), import("../../models/store/remove.js")]);
+  const cache = cacheFolder();
+  const folder = layout.model(cache, id);
+  const before = existsSync(folder);
+  const inCache = dirname(manifest) === layout.manifests(cache);
+  const toManifest = (work: () => void): Promise<void> => (inCache ? onDisk(manifest, work) : outside(manifest, work));
+  await toManifest(() => mkdirSync(dirname(manifest), { recursive: true }));
+  try {
+    await onDisk(folder, () => install(id));
+    await toManifest(() => replaceFile(manifest, yaml));
+  } catch (thrown) {
+    if (!before) {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      await sweep(cache).catch(() => undefined);
+    }
+    throw thrown;
+  }
+  await onDisk(cache, () => settle?.());
+}
+
+async function outside(manifest: string, work: () => void): Promise<void> {
+  try {
+    work();
+  } catch (cause) {
+    throw new FlowError("OUTPUT_UNWRITABLE", `${manifest} cannot be written: ${(cause as Error).message}`, { hint: "Name another folder with --out, or correct its permissions.", exit: EXIT.environment, cause });
+  }
 }
 
 /** What is known of a picture but for its normalisation, which a preset says whole. */

@@ -56,24 +56,26 @@ export interface Fetched {
   at: ReadonlyMap<string, string>;
   /** Gives the files to the model of that name. */
   install: (id: string) => Promise<void>;
+  /** Ends the waiting: afterwards only models hold them. */
+  settle: () => Promise<void>;
 }
 
 /** Downloads some of a repository's files into the cache, for a model that has no name yet: what is asked next may end the command, and the next one finds them. */
 export async function fetchHub(repo: string, files: readonly Record<string, unknown>[], source: Record<string, unknown>, paths: readonly string[]): Promise<Fetched> {
-  const [{ manifestOf }, { cacheFolder, createLocate, endPending, pendingId, pull, startPending }, { linkModel }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js"), import("../../models/store/install.js")]);
+  const [{ manifestOf }, { cacheFolder, createLocate, endPending, layout, pendingId, pull, startPending }, { linkModel }, { onDisk }] = await Promise.all([import("../../models/manifest.js"), import("../../models/store/index.js"), import("../../models/store/install.js"), import("../../models/store/disk.js")]);
   const [cache, id] = [cacheFolder(), pendingId(repo)];
   const wanted = files.filter((file) => paths.includes(String(file["path"])));
   const value = { id, task: "none", summary: repo, runtime: "transformers", licence: "not read yet", source, files: wanted, limits: ["a download"] };
-  startPending(cache, repo);
+  await onDisk(layout.partial(cache), () => startPending(cache, repo));
   const { failed } = await pull([manifestOf(value, `/${id}.yaml`, createLocate())]);
   if (failed[0]) throw failed[0].error;
   const found = manifestOf(value, `/${id}.yaml`, createLocate()).files;
+  const taken = found.filter(({ at, sha256 }) => at.startsWith(cache) && sha256 !== null);
   return {
     at: new Map(found.map((file) => [file.path, file.at])),
     install: async (named) => {
-      const taken = found.filter(({ at, sha256 }) => at.startsWith(cache) && sha256 !== null);
       for (const { path, sha256 } of taken) linkModel(cache, named, path, sha256!);
-      await endPending(cache, repo, taken.length);
     },
+    settle: () => endPending(cache, repo, taken.length),
   };
 }

@@ -1,14 +1,20 @@
 import type { Command } from "commander";
 import { EXIT } from "../../contracts/errors.js";
 import { act, names, withGraph, type GraphOptions } from "../define.js";
+import { noteError } from "../failure.js";
 import type { ModelsImportDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, plural, print, printJson, size, table } from "../output.js";
-import { modelsOf, subcommand } from "./models-shared.js";
+import { modelsOf, readable, subcommand } from "./models-shared.js";
 
 interface Options extends GraphOptions {
   model?: string[];
   link?: boolean;
+}
+
+function nothing(dir: string, missing: number, present: number): string {
+  if (missing === 0) return `Nothing imported: no file is missing, ${present} were there before.`;
+  return `Nothing in ${dir} was wanted: it holds no missing file (${missing} missing${present > 0 ? `, ${present} were there before` : ""}).`;
 }
 
 export function importCommand(): Command {
@@ -29,7 +35,7 @@ export function importCommand(): Command {
   return act<Options>(withGraph(command), async ([dir], options) => {
     const [{ importFolder }, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
     const named = options.model !== undefined;
-    const models = named ? (await modelsOf(options.model!, catalogue, options)).models : [...catalogue.values()];
+    const models = named ? (await modelsOf(options.model!, catalogue, options)).models : readable(catalogue, (_id, error) => noteError(error));
     const { imported, missing, present } = await importFolder(String(dir), models, { how: options.link ? "link" : "copy" });
     // Of models nobody asked for only those count of which a part was there.
     const touched = new Set(imported.map((file) => file.model));
@@ -38,7 +44,7 @@ export function importCommand(): Command {
     else {
       if (imported.length > 0) print(table(imported.map((file) => [colours.cyan(file.model), file.path, size(file.size), file.from]), { head: ["model", "file", "size", "from"], right: [2] }));
       for (const file of document.missing) print(`${colours.yellow("not there:")} ${file.model}/${file.path}${file.sha256 ? colours.dim(` sha256 ${file.sha256}`) : ""}`);
-      print(`${plural(imported.length, "file")} imported${present > 0 ? `, ${present} were there` : ""}.`);
+      print(imported.length > 0 ? `${plural(imported.length, "file")} imported${present > 0 ? `, ${present} were there` : ""}.` : nothing(String(dir), missing.length, present));
     }
     return named && document.missing.length > 0 ? EXIT.environment : EXIT.ok;
   });

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { act, withJson, type JsonOptions } from "../define.js";
-import { badArguments } from "../failure.js";
+import { badArguments, noteError } from "../failure.js";
 import type { ModelsListDocument, ModelsPartialDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, plural, print, printJson, size, table } from "../output.js";
-import { modelSize, stateOf, subcommand } from "./models-shared.js";
+import { modelSize, readable, stateOf, subcommand } from "./models-shared.js";
 
 interface Options extends JsonOptions {
   installed?: boolean;
@@ -33,7 +33,13 @@ export function listCommand(): Command {
     const bytes = unfinished.reduce((sum, each) => sum + each.bytes, 0);
     if (options.partial) return options.json ? printJson({ partial: unfinished, bytes } satisfies ModelsPartialDocument) : reportUnfinished(unfinished, bytes);
     const rows: { row: ModelsListDocument["models"][number]; shown: string }[] = [];
-    for (const model of (await installedModels()).values()) {
+    const unreadable: ModelsListDocument["unreadable"] = [];
+    const models = readable(await installedModels(), (id, error) => {
+      if (!id.toLowerCase().includes(wanted)) return;
+      unreadable.push({ id, error: error.toJSON() });
+      if (!options.json) noteError(error);
+    });
+    for (const model of models) {
       if (![model.id, model.task, model.family, model.summary].some((text) => text.toLowerCase().includes(wanted))) continue;
       const { state, files } = await stateOf(model);
       if ((options.installed && state !== "installed") || (options.missing && state === "installed")) continue;
@@ -42,10 +48,10 @@ export function listCommand(): Command {
       rows.push({ row: { id, task, family, summary, runtime, licence, state, sizeBytes, dir, missing: files.filter((file) => !file.present).map((file) => file.path) }, shown: modelSize(files) });
     }
     // `flow models pul` comes here as well.
-    if (rows.length === 0 && wanted !== "") throw badArguments(`No model has "${String(word)}" in its name, task, family or summary.`, "`flow models list` shows all; `flow models --help` the subcommands.");
-    if (options.json) return printJson({ models: rows.map(({ row }) => row) } satisfies ModelsListDocument);
+    if (rows.length === 0 && unreadable.length === 0 && wanted !== "") throw badArguments(`No model has "${String(word)}" in its name, task, family or summary.`, "`flow models list` shows all; `flow models --help` the subcommands.");
+    if (options.json) return printJson({ models: rows.map(({ row }) => row), unreadable } satisfies ModelsListDocument);
     if (rows.length === 0) return print("none");
-    const paint = { installed: colours.green, partial: colours.yellow, missing: colours.dim };
+    const paint = { installed: colours.green, partial: colours.yellow, missing: colours.dim, damaged: colours.red };
     print(table(rows.map(({ row, shown }) => [colours.cyan(row.id), row.task, paint[row.state](row.state), shown, row.licence, row.summary]), { head: ["model", "task", "state", "size", "licence", "what it is"], right: [3] }));
     const missing = rows.filter(({ row }) => row.state !== "installed");
     print();

@@ -1,7 +1,7 @@
 /** What the subcommands of `flow models` share. */
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
-import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
+import { EXIT, FlowError, toFlowError, type ModelManifest } from "../../contracts/index.js";
 import type { GraphOptions } from "../define.js";
 import type { ModelFileDocument, ModelsListDocument } from "../json.js";
 import { shellWord, size } from "../output.js";
@@ -30,6 +30,18 @@ export function requireModel(id: string, models: Catalogue): ModelManifest {
 /** The model of that id, or of the manifest in that file, which need not lie where models are searched. Throws MODEL_UNKNOWN with the nearest ids. */
 export async function modelOf(word: string, models: Catalogue): Promise<ModelManifest> {
   return models.has(word) || !/\.ya?ml$/.test(word) ? requireModel(word, models) : (await import("../open-graph.js")).readModel(word);
+}
+
+/** All models whose manifests can be read; of the others `unreadable` says why. */
+export function readable(models: Catalogue, unreadable: (id: string, error: FlowError) => void): ModelManifest[] {
+  return [...models.keys()].flatMap((id) => {
+    try {
+      return models.get(id)!;
+    } catch (thrown) {
+      unreadable(id, toFlowError(thrown));
+      return [];
+    }
+  });
 }
 
 /** How a command names a model again: by its id where that is this one, else by its manifest. */
@@ -83,18 +95,18 @@ export async function modelsOf(words: readonly string[], catalogue: Catalogue, g
 
 /** Planned with stand-ins, so that every role has the model that it wants; planned as it is, to see what the graph can do without. */
 async function modelsOfGraph(word: string, catalogue: Catalogue, { profile, param: params }: GraphChoice): Promise<{ all: string[]; optional: string[] }> {
-  const { loadPlan } = await import("../open-graph.js");
+  const { loadWithoutInput } = await import("../checked-graph.js");
   const { GraphError } = await import("../failure.js");
-  let whole: Awaited<ReturnType<typeof loadPlan>>;
+  let whole: Awaited<ReturnType<typeof loadWithoutInput>>;
   try {
-    whole = await loadPlan(word, { profile, params, mock: true });
+    whole = await loadWithoutInput(word, { profile, params, mock: true });
   } catch (thrown) {
     // Neither a model nor a graph: a word that looks like no path was meant as an id.
     if (thrown instanceof FlowError && thrown.code === "GRAPH_NOT_FOUND" && !/[/.]/.test(word)) requireModel(word, catalogue);
     throw thrown;
   }
   if (!whole.plan) throw new GraphError(whole.file, whole.problems);
-  const { problems } = await loadPlan(word, { profile, params });
+  const { problems } = await loadWithoutInput(word, { profile, params });
   const left = problems.filter((problem) => problem.code === "MODEL_LEFT_OUT" || problem.code === "MODEL_ELSE").map((problem) => problem.expected ?? "");
   return { all: whole.plan.nodes.flatMap((node) => Object.values(node.models).map((model) => model.id)), optional: left };
 }
@@ -103,14 +115,14 @@ export type ModelState = ModelsListDocument["models"][number]["state"];
 
 /** The files of a model as `--json` shows them, and what that makes of the model. */
 export async function stateOf(model: ModelManifest): Promise<{ state: ModelState; files: ModelFileDocument[] }> {
-  const { missingOf, pageOf, sourceText } = await import("../../models/store/index.js");
+  const [{ missingOf, pageOf, sourceText }, { infoOf }] = await Promise.all([import("../../models/store/index.js"), import("../../models/store/folders.js")]);
   const missing = new Set(await missingOf(model));
   const files = model.files.map((file) => ({
-    ...{ path: file.path, at: file.at, present: !missing.has(file), sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
+    ...{ path: file.path, at: file.at, present: !missing.has(file), damaged: missing.has(file) && infoOf(file.at)?.isFile() === true, sizeBytes: file.sizeBytes, sha256: file.sha256, lock: file.lock ?? null, licence: file.licence },
     source: file.source === null ? null : sourceText(file.source),
     page: file.source === null ? null : pageOf(file.source),
   }));
-  return { state: missing.size === 0 ? "installed" : missing.size < files.length ? "partial" : "missing", files };
+  return { state: missing.size === 0 ? "installed" : files.some((file) => file.damaged) ? "damaged" : missing.size < files.length ? "partial" : "missing", files };
 }
 
 /** "45.3 MB", "≥ 12 MB" when some sizes are not known yet, "?" when none is. */

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { act, withJson, type JsonOptions } from "../define.js";
 import type { ModelDocument } from "../json.js";
@@ -22,16 +21,18 @@ export function showCommand(): Command {
     const { task, family, summary, runtime, licence, origin, dir, inputs, outputs, output, preprocess, space, labels, precisions, settings } = model;
     const document: ModelDocument = { ...{ id: model.id, task, family, summary, runtime, licence, state, origin, dir, files, inputs, outputs }, ...{ output, preprocess, space, labels, precisions, settings, limits: model.limits.split("; ").filter((limit) => limit !== "") } };
     if (options.json) return printJson(document);
-    const changed = files.filter((file) => !file.present && existsSync(file.at));
+    const changed = files.filter((file) => file.damaged);
+    // What a lock file has was right once, and may be a newer file; what a manifest states is a fact.
+    const wordOf = (file: (typeof files)[number]): string => (file.lock === null ? "damaged" : "changed");
     print(`${colours.bold(model.id)}  ${summary}`);
     print(table([
       ["task", `${task} (family ${family}, ${runtime})`],
       ["licence", licence],
-      ["state", `${changed.length > 0 ? "changed" : state}, ${dir}`],
+      ["state", `${changed[0] ? wordOf(changed[0]) : state}, ${dir}`],
       ["manifest", origin],
     ]));
     print(`\n${colours.bold("files")}`);
-    print(table(files.map((file) => [file.present ? colours.green("here") : colours.yellow(changed.includes(file) ? "changed" : "missing"), file.path, file.sizeBytes === null ? "?" : size(file.sizeBytes), file.sha256?.slice(0, 12) ?? "not locked yet", file.source ?? "no public source"]), { right: [2] }));
+    print(table(files.map((file) => [file.present ? colours.green("here") : colours.yellow(file.damaged ? wordOf(file) : "missing"), file.path, file.sizeBytes === null ? "?" : size(file.sizeBytes), file.sha256?.slice(0, 12) ?? "not locked yet", file.source ?? "no public source"]), { right: [2] }));
     for (const file of changed) print(`${colours.yellow("note:")} ${file.at} is not what ${file.lock ?? "the manifest"} says: flow models verify ${word}`);
     const tensor = (t: { name: string; type: string; dims: readonly (number | string)[] }): string => `${t.name}: ${t.type}[${t.dims.join(", ")}]`;
     if (inputs.length > 0) print(`\n${colours.bold("inputs")}   ${inputs.map(tensor).join("  ")}`);

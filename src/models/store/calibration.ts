@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { ModelManifest } from "../../contracts/index.js";
+import { fromDisk } from "./disk.js";
 import { readJson, replaceFile } from "./json-file.js";
 
 const rowSchema = z.strictObject({ threshold: z.number(), foreignMedian: z.number(), falsePositives: z.number(), pairs: z.int(), media: z.int() });
@@ -16,10 +17,15 @@ export function readCalibrations(cache: string): Record<string, Calibration> {
   return parsed.success ? parsed.data.spaces : {};
 }
 
-/** null removes the space's. */
+/** null removes the space's. Throws MODEL_DISK_FULL, MODEL_CACHE. */
 export function writeCalibration(cache: string, space: string, calibration: Calibration | null): void {
   const { [space]: _before, ...others } = readCalibrations(cache);
-  replaceFile(calibrationFile(cache), `${JSON.stringify({ version: 1, spaces: calibration ? { ...others, [space]: calibration } : others }, null, 2)}\n`);
+  const file = calibrationFile(cache);
+  try {
+    replaceFile(file, `${JSON.stringify({ version: 1, spaces: calibration ? { ...others, [space]: calibration } : others }, null, 2)}\n`);
+  } catch (thrown) {
+    throw fromDisk(thrown, file);
+  }
 }
 
 /** The manifest with the user's calibration of its space. */

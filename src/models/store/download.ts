@@ -4,7 +4,9 @@ import { mkdir, open, rm, stat, writeFile, readFile, type FileHandle } from "nod
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, FlowError, type ModelSource } from "../../contracts/index.js";
-import { ask, statusError, Transient, unreachable, type Answer } from "./http.js";
+import { fromDisk } from "./disk.js";
+import { ask, brokenOff, received, statusError, Transient, type Answer } from "./http.js";
+import { isPageType, notTheFile, notWhatItIs, PAGE } from "./page.js";
 import { addressOf, lfsPointer, mediaAddressOf, sourceText } from "./sources.js";
 
 /** A pointer is some 130 bytes; nothing longer is read as one. */
@@ -76,6 +78,8 @@ class Try {
   private hash: Hash = createHash("sha256");
   private bytes = 0;
   private resumed = false;
+  /** Whose page it is, where the server says that it sends one. */
+  private pageOf: string | null = null;
 
   constructor(private readonly options: DownloadOptions) {}
 
@@ -83,22 +87,24 @@ class Try {
     const { source, commit, environment } = this.options;
     const known = await recall(this.options);
     if (known) await this.hashExisting();
-    if (known?.size === this.bytes && known.sha256 !== null) return this.finished(known.size, known.sha256, commit);
+    if (known?.size === this.bytes && known.sha256 !== null) return this.finished(known.size, known.sha256, commit, null);
     let address = addressOf(source, commit, environment);
     let answer = await this.request(address, known);
+    this.expectFile(answer);
     const pointer = source.kind === "github" ? await pointerOf(answer) : null;
     if (pointer !== null && source.kind === "github") {
-      if ("text" in pointer) return this.whole(pointer.text);
+      if ("text" in pointer) return this.whole(pointer.text, answer);
       this.expect(pointer.sha256, pointer.size);
       address = mediaAddressOf(source, environment);
       answer = await this.request(address, known);
+      this.expectFile(answer);
     }
     const total = this.announced(answer);
     const sha256 = this.options.sha256 ?? linkedSha256(answer);
     if (answer.status === 200) this.restart();
     await remember(this.options, { source: sourceText(source), etag: strongEtag(answer), sha256, size: total });
     await this.receive(answer, total);
-    return this.finished(total, sha256, servedCommit(answer) ?? commit);
+    return this.finished(total, sha256, servedCommit(answer) ?? commit, answer);
   }
 
   private async request(address: ReturnType<typeof addressOf>, known: Remembered | null): Promise<Answer> {
@@ -145,7 +151,7 @@ class Try {
   private async receive(answer: Answer, total: number | null): Promise<void> {
     const file = await open(this.options.part, this.bytes > 0 ? "r+" : "w");
     try {
-      for await (const chunk of body(answer)) {
+      for await (const chunk of received(answer, this.bytes, total)) {
         if (total !== null && this.bytes + chunk.length > total) throw this.wrong(`the server sends more than the ${total} bytes of the file`);
         await this.append(file, chunk);
         this.options.onProgress?.(this.bytes, total);
@@ -155,7 +161,8 @@ class Try {
     } finally {
       await file.close();
     }
-    if (total !== null && this.bytes < total) throw new Transient("MODEL_NETWORK", `${answer.url.host} ended the transfer after ${this.bytes} of ${total} bytes`, "Pull again: it goes on where it stopped.");
+    if (total !== null && this.bytes < total && this.pageOf !== null) throw this.wrong(`found ${this.bytes} bytes, expected ${total}`);
+    if (total !== null && this.bytes < total) throw brokenOff(answer.url, this.bytes, total);
   }
 
   private async append(file: FileHandle, chunk: Buffer): Promise<void> {
@@ -168,18 +175,34 @@ class Try {
   }
 
   /** A small file of GitHub that has been read already to see whether it is a pointer. */
-  private async whole(text: Buffer): Promise<Downloaded> {
+  private async whole(text: Buffer, answer: Answer): Promise<Downloaded> {
     this.expect(null, text.length);
     await writeFile(this.options.part, text);
     this.hash.update(text);
     this.bytes = text.length;
-    return this.finished(text.length, this.options.sha256, null);
+    return this.finished(text.length, this.options.sha256, null, answer);
   }
 
-  private finished(size: number | null, sha256: string | null, commit: string | null): Downloaded {
+  /** Without a hash to compare with, what comes first is trusted for ever: not a page, and from Hugging Face not what does not say its commit. */
+  private expectFile(answer: Answer): void {
+    const { source } = this.options;
+    this.pageOf = isPageType(answer.headers["content-type"], nameOf(source)) ? answer.url.host : null;
+    if (this.options.sha256 !== null || linkedSha256(answer) !== null) return;
+    const what = this.pageOf !== null ? PAGE : source.kind === "huggingface" && servedCommit(answer) === null ? "a file without the commit that it is of (x-repo-commit), as no hub does" : null;
+    if (what === null) return;
+    answer.body.destroy();
+    throw notTheFile(source, answer.url.host, what);
+  }
+
+  private async finished(size: number | null, sha256: string | null, commit: string | null, answer: Answer | null): Promise<Downloaded> {
     const found = this.hash.digest("hex");
-    if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
     if (this.bytes === 0 && sha256 === null) throw this.wrong("it is empty");
+    if (found !== sha256 && answer !== null && (size === null || this.bytes === size)) {
+      const other = await notWhatItIs(this.options.part, nameOf(this.options.source));
+      if (other === PAGE) throw notTheFile(this.options.source, answer.url.host, PAGE);
+      if (other !== null && sha256 === null) throw notTheFile(this.options.source, answer.url.host, `something that is ${other} (${this.bytes} bytes)`);
+    }
+    if (size !== null && this.bytes !== size) throw this.wrong(`found ${this.bytes} bytes, expected ${size}`);
     if (sha256 !== null && found !== sha256) throw this.wrong(`found sha256 ${found}, expected ${sha256}`);
     return { sha256: found, size: this.bytes, commit };
   }
@@ -202,6 +225,7 @@ class Try {
   }
 
   private wrong(what: string): FlowError {
+    if (this.pageOf !== null) return notTheFile(this.options.source, this.pageOf, PAGE);
     const message = `${sourceText(this.options.source)} is not the file that was expected: ${what}`;
     const hint = "Nothing was installed. Pull again; if it stays so, the file was changed at its source or something on the way changes it.";
     // The beginning, not the server, may be what is wrong: once more from the start.
@@ -210,24 +234,17 @@ class Try {
   }
 }
 
-async function* body(answer: Answer): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of answer.body) yield chunk as Buffer;
-  } catch (cause) {
-    throw unreachable(answer.url, cause);
-  } finally {
-    answer.body.destroy();
-  }
-}
-
 /** The pointer, or the text of a small file that is none; null for a file that is too long to be one. */
 async function pointerOf(answer: Answer): Promise<{ sha256: string; size: number } | { text: Buffer } | null> {
   if (answer.status !== 200 || Number(answer.headers["content-length"] ?? Infinity) > POINTER_BYTES) return null;
   const chunks: Buffer[] = [];
-  for await (const chunk of answer.body) chunks.push(chunk as Buffer);
+  for await (const chunk of received(answer)) chunks.push(chunk);
   const text = Buffer.concat(chunks);
   return lfsPointer(text.toString("utf8")) ?? { text };
 }
+
+/** The path at the source, which ends in what the file is. */
+const nameOf = (source: ModelSource): string => (source.kind === "url" ? new URL(source.url).pathname : source.path);
 
 const quoted = (value: unknown): string => String(value ?? "").replace(/^(W\/)?"|"$/g, "");
 
@@ -270,7 +287,7 @@ export async function forget(part: string): Promise<void> {
 
 /** Bytes that stay for the next try: only where a validator or a known hash makes going on safe, and the bytes were not the problem. */
 async function keepIfResumable(options: DownloadOptions, error: FlowError): Promise<number> {
-  const known = error.code === CORRUPT ? null : await recall(options);
+  const known = error.code === CORRUPT || error.code === "MODEL_ANSWER" ? null : await recall(options);
   if (known && (known.etag !== null || known.sha256 !== null)) return sizeOf(options.part);
   await forget(options.part);
   return 0;
@@ -286,15 +303,4 @@ function interrupted(): FlowError {
 
 function ignoreUnsupported(cause: unknown): void {
   if (!["EINVAL", "ENOTSUP", "EROFS"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
-}
-
-export function fromDisk(thrown: unknown, part: string): FlowError {
-  if (thrown instanceof FlowError) return thrown;
-  const { code, message } = thrown as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(`${dirname(part)} is full`, thrown);
-  return new FlowError("MODEL_CACHE", `${part} cannot be written: ${message}`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment, cause: thrown });
-}
-
-export function diskFull(message: string, cause?: unknown): FlowError {
-  return new FlowError("MODEL_DISK_FULL", message, { hint: "Make room (`flow models rm ID`; `flow models rm --partial` for unfinished downloads), or name a cache on another disk with FLOW_CACHE_DIR; then pull again.", exit: EXIT.environment, cause });
 }

@@ -5,6 +5,7 @@ import { pageOf, sourceText, type Address } from "./sources.js";
 
 const MAX_REDIRECTS = 5;
 const IDLE_MS = 60_000;
+const MENTIONED_MS = 60_000;
 
 /** A failure that may pass: the same request again can succeed. */
 export class Transient extends FlowError {
@@ -22,6 +23,8 @@ export interface Answer {
   headers: IncomingHttpHeaders;
   /** Headers of the last answer from the origin that was asked: what the hub itself says of the file, before it sends us to its storage. */
   first: IncomingHttpHeaders;
+  /** What was asked. */
+  from: URL;
   /** Where the redirects ended. */
   url: URL;
   body: IncomingMessage;
@@ -51,13 +54,13 @@ export async function ask({ url: start, secret }: Address, { method = "GET", hea
     if (url.origin === start.origin) first = body.headers;
     const status = body.statusCode ?? 0;
     const to = body.headers.location;
-    if (![301, 302, 303, 307, 308].includes(status) || to === undefined) return { status, headers: body.headers, first, url, body };
+    if (![301, 302, 303, 307, 308].includes(status) || to === undefined) return { status, headers: body.headers, first, from: start, url, body };
     body.resume();
     if (hop === MAX_REDIRECTS) throw refused(`${start.href} redirects more than ${MAX_REDIRECTS} times`);
     const next = parsed(to, url);
     if (next === null || !/^https?:$/.test(next.protocol)) throw refused(`${url.href} redirects to ${to}`);
     if (url.protocol === "https:" && next.protocol === "http:") throw refused(`${url.href} redirects to ${next.origin}, which is not encrypted`);
-    if (!leave && next.origin !== start.origin) return { status, headers: body.headers, first, url, body };
+    if (!leave && next.origin !== start.origin) return { status, headers: body.headers, first, from: start, url, body };
     url = next;
   }
 }
@@ -88,27 +91,57 @@ export function unreachable(url: URL, cause: unknown): FlowError {
   return new Transient("MODEL_NETWORK", what, OFFLINE, null, cause);
 }
 
+/** The bytes of an answer, of which `before` are there. One that breaks off is told with what has come: the host was reached. */
+export async function* received({ body, url }: Answer, before = 0, total: number | null = null): AsyncGenerator<Buffer> {
+  let bytes = before;
+  try {
+    for await (const chunk of body) {
+      bytes += (chunk as Buffer).length;
+      yield chunk as Buffer;
+    }
+  } catch (cause) {
+    throw brokenOff(url, bytes, total, (cause as Error).message, cause);
+  } finally {
+    body.destroy();
+  }
+}
+
+export function brokenOff(url: URL, bytes: number, total: number | null, why?: string, cause?: unknown): Transient {
+  const what = `${url.host} ended the transfer after ${bytes}${total === null ? "" : ` of ${total}`} bytes`;
+  return new Transient("MODEL_NETWORK", why === undefined ? what : `${what}: ${why}`, "Run the same command again: a download goes on where it stopped.", null, cause);
+}
+
 /** The error behind a status that is no success. */
-export function statusError({ status, headers, first }: Answer, source: ModelSource): FlowError {
+export function statusError({ status, headers, first, from }: Answer, source: ModelSource): FlowError {
   const what = sourceText(source);
   const reason = String(first["x-error-message"] ?? first["x-error-code"] ?? "");
   const said = reason === "" ? "" : ` (${reason})`;
   const permanent = { exit: EXIT.environment, permanent: true };
+  // A mirror has tokens and files of its own: the pages that the hints name are not about it.
+  const mirror = source.kind === "huggingface" && from.host !== "huggingface.co" ? `HF_ENDPOINT has ${from.host} asked: check that it is the right one, and that HF_TOKEN is meant for it. ` : "";
   if (status === 401 || status === 403) {
     const code = String(first["x-error-code"] ?? "");
     if (source.kind === "huggingface" && code === "RepoNotFound") {
-      return new FlowError("MODEL_NOT_FOUND", `${what}: there is no such repository, or it is private${said}`, { hint: `Check ${pageOf(source)}; for a private repository set HF_TOKEN.`, ...permanent });
+      return new FlowError("MODEL_NOT_FOUND", `${what}: there is no such repository, or it is private${said}`, { hint: `${mirror}Check ${pageOf(source)}; for a private repository set HF_TOKEN.`, ...permanent });
     }
     const hint =
       source.kind === "huggingface"
-        ? `Accept the terms at ${pageOf(source)} with your account, make a token at https://huggingface.co/settings/tokens, and run again with HF_TOKEN=….`
+        ? `${mirror}Accept the terms at ${pageOf(source)} with your account, make a token at https://huggingface.co/settings/tokens, and run again with HF_TOKEN=….`
         : `Open ${pageOf(source)} in a browser, download it there, and \`flow models import DIR\`.`;
     return new FlowError("MODEL_GATED", `${what}: the server answers ${status}${said}: access needs permission`, { hint, ...permanent });
   }
-  if (status === 404 || status === 410) return new FlowError("MODEL_NOT_FOUND", `${what}: not found${said}`, { hint: `It may have been renamed or removed: see ${pageOf(source)}.`, ...permanent });
-  if (status === 429) return new Transient("MODEL_RATE_LIMITED", `${what}: the server asks to slow down (429)`, "Wait some minutes and pull again: it goes on where it stopped. A token in HF_TOKEN raises the limit.", retryAfterMs(headers["retry-after"]));
-  if (status === 408 || status >= 500) return new Transient("MODEL_SERVER", `${what}: the server answers ${status}${said}`, "Pull again later: it goes on where it stopped.", retryAfterMs(headers["retry-after"]));
+  if (status === 404 || status === 410) return new FlowError("MODEL_NOT_FOUND", `${what}: not found${said}`, { hint: `${mirror}It may have been renamed or removed: see ${pageOf(source)}.`, ...permanent });
+  const after = retryAfterMs(headers["retry-after"]);
+  // Shorter ones have been waited for already.
+  const asks = after !== null && after > MENTIONED_MS ? waitText(after) : null;
+  if (status === 429) return new Transient("MODEL_RATE_LIMITED", `${what}: the server asks to slow down (429)`, `${asks === null ? "Wait some minutes" : `Wait ${asks}, as the server asks,`} and pull again: it goes on where it stopped. A token in HF_TOKEN raises the limit.`, after);
+  if (status === 408 || status >= 500) return new Transient("MODEL_SERVER", `${what}: the server answers ${status}${said}`, `Pull again ${asks === null ? "later" : `in ${asks}, as the server asks`}: it goes on where it stopped.`, after);
   return new FlowError("MODEL_SERVER", `${what}: the server answers ${status}${said}`, { hint: `See ${pageOf(source)}.`, ...permanent });
+}
+
+function waitText(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
 }
 
 /** Seconds, or a date (RFC 9110, 10.2.3). */

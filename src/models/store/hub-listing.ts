@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { EXIT, FlowError } from "../../contracts/index.js";
 import { isContainedPath } from "../manifest-schema.js";
-import { ask, statusError } from "./http.js";
+import { ask, received, statusError } from "./http.js";
+import { isPageType, NO_JSON, PAGE } from "./page.js";
 import { hubEndpoint, hubSecret } from "./sources.js";
 
 const MAX_LISTING_BYTES = 64 << 20;
@@ -30,12 +31,14 @@ export async function listHub(repo: string, revision: string, options: { signal?
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer.body) {
-    bytes += (chunk as Buffer).length;
+  for await (const chunk of received(answer)) {
+    bytes += chunk.length;
     if (bytes > MAX_LISTING_BYTES) throw unusable(repo, "it is larger than any listing");
-    chunks.push(chunk as Buffer);
+    chunks.push(chunk);
   }
-  const parsed = listingSchema.safeParse(parse(Buffer.concat(chunks).toString("utf8")));
+  const value = parse(Buffer.concat(chunks).toString("utf8"));
+  if (value === null) throw unusable(repo, `${answer.url.host} answers with ${isPageType(answer.headers["content-type"], "") ? PAGE : NO_JSON}`);
+  const parsed = listingSchema.safeParse(value);
   if (!parsed.success) throw unusable(repo, parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
   const { sha, cardData, siblings } = parsed.data;
   const escaping = siblings.find(({ rfilename }) => !isContainedPath(rfilename));
@@ -53,5 +56,5 @@ function parse(text: string): unknown {
 }
 
 function unusable(repo: string, why: string): FlowError {
-  return new FlowError("MODEL_LISTING", `the listing of ${repo} cannot be used: ${why}`, { hint: "Check HF_ENDPOINT; a mirror may not offer listings. A manifest can be written by hand: models/README.md.", exit: EXIT.environment, permanent: true });
+  return new FlowError("MODEL_LISTING", `the listing of ${repo} cannot be used: ${why}`, { hint: "Does the network ask to sign in? Open any page in a browser, then try again. Otherwise check HF_ENDPOINT; a mirror may not offer listings. A manifest can be written by hand: models/README.md.", exit: EXIT.environment, permanent: true });
 }

@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { EXIT, FlowError, toFlowError, type ModelFile, type ModelManifest } from "../../contracts/index.js";
-import { cacheFolder, infoOf } from "./folders.js";
+import { EXIT, FlowError, type ModelFile, type ModelManifest } from "../../contracts/index.js";
+import { onDisk } from "./disk.js";
+import { cacheFolder, infoOf, layout } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
 import { adopt, dropDamaged } from "./install.js";
 import { filesBySize } from "./locate.js";
 import { ModelsLock } from "./lock.js";
-import { fromDisk } from "./download.js";
 import { lackingOf } from "./pull.js";
 
 export interface ImportOptions {
@@ -34,7 +34,7 @@ export async function importFolder(dir: string, models: readonly ModelManifest[]
   const hashes = new HashIndex(cache);
   const result: Imported = { imported: [], missing: [], present: 0 };
   for (const model of models) {
-    for (const file of model.files) await dropDamaged(cache, hashes, file);
+    for (const file of model.files) await onDisk(file.at, () => dropDamaged(cache, hashes, file));
     const lacking = await lackingOf(model, hashes);
     result.present += model.files.length - lacking.length;
     for (const { file } of lacking) {
@@ -46,9 +46,7 @@ export async function importFolder(dir: string, models: readonly ModelManifest[]
       const sha256 = hashes.sha256(from);
       const size = statSync(from).size;
       if (file.sha256 === null) lock.record(file, model.id, { commit: null, size, sha256 });
-      const at = await adopt(cache, model.id, file.path, sha256, from, how).catch((thrown: unknown) => {
-        throw (thrown as NodeJS.ErrnoException).syscall === undefined ? toFlowError(thrown, "MODEL_CACHE") : fromDisk(thrown, join(cache, file.path));
-      });
+      const at = await onDisk(join(layout.model(cache, model.id), file.path), () => adopt(cache, model.id, file.path, sha256, from, how));
       result.imported.push({ model: model.id, path: file.path, from, at, size, sha256 });
     }
   }

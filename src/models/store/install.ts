@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { EXIT, FlowError, type ModelFile } from "../../contracts/index.js";
@@ -5,20 +6,11 @@ import { layout } from "./folders.js";
 import type { HashIndex } from "./hash-index.js";
 import { linkInto } from "./link.js";
 
-/** Moves a file of verified content to its place in the cache: its bytes under their hash, a link under the model's path. Gives the link. */
-export async function install(cache: string, id: string, path: string, sha256: string, from: string, how: "move" | "copy"): Promise<string> {
-  const blob = layout.blob(cache, sha256);
-  await mkdir(dirname(blob), { recursive: true });
-  if (how === "move") await rename(from, blob);
-  else if (!(await exists(blob))) await copyInto(cache, from, blob);
-  // Several models may share these bytes: nobody is to write into them.
-  await chmod(blob, 0o444).catch(() => undefined);
-  return linkModel(cache, id, path, sha256);
-}
-
 /** The link alone, to bytes that the cache has. */
 export function linkModel(cache: string, id: string, path: string, sha256: string): string {
   const at = join(layout.model(cache, id), path);
+  // Made here, where what keeps the disk from it is thrown: `linkInto` tells only that it could not.
+  mkdirSync(dirname(at), { recursive: true });
   if (linkInto(layout.blob(cache, sha256), at, "hard")) return at;
   throw new FlowError("MODEL_CACHE", `${at} cannot be written`, { hint: "Name another cache with FLOW_CACHE_DIR, or correct its permissions.", exit: EXIT.environment });
 }
@@ -36,19 +28,27 @@ async function copyInto(cache: string, from: string, blob: string): Promise<void
   }
 }
 
-/** Uses the file where it lies on the same disk (a hard link), else copies it. */
-export async function adopt(cache: string, id: string, path: string, sha256: string, from: string, how: "link" | "copy"): Promise<string> {
+/** How a file's bytes come into the cache. link: used where they lie on the same disk (a hard link), else copied. */
+export type How = "move" | "link" | "copy";
+
+/** Takes a file of verified content into the cache: its bytes under their hash, a link under the model's path. Gives the link. Throws what `fs` throws. */
+export async function adopt(cache: string, id: string, path: string, sha256: string, from: string, how: How): Promise<string> {
+  await keepBytes(cache, sha256, from, how);
+  return linkModel(cache, id, path, sha256);
+}
+
+/** The bytes alone, of no model yet. */
+export async function keepBytes(cache: string, sha256: string, from: string, how: How): Promise<void> {
   const blob = layout.blob(cache, sha256);
-  if (how === "link" && !(await exists(blob))) {
-    await mkdir(dirname(blob), { recursive: true });
-    try {
-      await link(from, blob);
-      return linkModel(cache, id, path, sha256);
-    } catch {
-      // Another disk: a copy then.
-    }
+  await mkdir(dirname(blob), { recursive: true });
+  if (how === "move") await rename(from, blob);
+  else {
+    if (await exists(blob)) return;
+    if (how === "link" && (await link(from, blob).then(() => true, () => false))) return;
+    await copyInto(cache, from, blob);
   }
-  return install(cache, id, path, sha256, from, "copy");
+  // Several models may share these bytes: nobody is to write into them.
+  await chmod(blob, 0o444).catch(() => undefined);
 }
 
 export async function exists(path: string): Promise<boolean> {

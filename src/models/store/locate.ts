@@ -76,7 +76,7 @@ class Finder {
   private file(id: string, file: Wanted, origin: string, home: string): string | null {
     const beside = join(dirname(origin), file.path);
     if (hasSize(beside, file.sizeBytes) && !this.isReplaced(beside, file.sha256)) return beside;
-    const cached = this.inCache(file.sha256, join(home, file.path));
+    const cached = this.inCache(file, join(home, file.path));
     if (cached !== null) return cached;
     return this.inFolders(id, file);
   }
@@ -95,14 +95,21 @@ class Finder {
 
   /**
    * The model's link if it stands for these bytes, else the bytes under their hash. A link that stands for others (a manifest of another revision made
-   * it), or for what neither the manifest nor the lock file knows, is taken away: the model would pass for installed.
+   * it), or for what neither the manifest nor the lock file knows, is taken away: the model would pass for installed. One that was cut short stays, to be told.
    */
-  private inCache(sha256: string | null, linked: string): string | null {
+  private inCache({ sha256, sizeBytes }: Wanted, linked: string): string | null {
     const blob = sha256 === null ? null : layout.blob(this.cache, sha256);
     const [link, bytes] = [linked, blob].map((path) => (path === null ? undefined : infoOf(path)));
     if (link?.isFile() && sha256 !== null && (bytes?.ino === link.ino || this.hashOf(linked) === sha256)) return linked;
-    if (link) unlink(linked);
+    if (link && !(sha256 !== null && sizeBytes !== null && link.size !== sizeBytes && !this.isWhole(linked))) unlink(linked);
     return bytes?.isFile() ? blob : null;
+  }
+
+  /** It lies in the cache under the hash of what it holds. */
+  private isWhole(path: string): boolean {
+    const sha256 = this.hashOf(path);
+    const [here, bytes] = [infoOf(path), sha256 === null ? undefined : infoOf(layout.blob(this.cache, sha256))];
+    return here !== undefined && here.ino === bytes?.ino && here.dev === bytes.dev;
   }
 
   private inFolders(id: string, file: Wanted): string | null {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelSource } from "../../contracts/index.js";
+import { fromDisk, isFull } from "./disk.js";
 import { cacheFolder, layout } from "./folders.js";
 import { readJson, replaceFile } from "./json-file.js";
 import { lockKey } from "./lock-key.js";
@@ -115,8 +116,7 @@ function save(path: string, entries: Entries): void {
   try {
     replaceFile(path, `${JSON.stringify({ version: 1, files }, null, 2)}\n`);
   } catch (cause) {
-    // A full disk has a name of its own, which whoever writes more than the lock gives it.
-    if (["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
+    if (isFull(cause)) throw fromDisk(cause, path);
     throw new FlowError("MODEL_LOCK_UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { hint: "Correct the permissions of its folder; another cache is named with FLOW_CACHE_DIR.", exit: EXIT.environment, cause });
   }
 }

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { EXIT, FlowError, toFlowError, type ModelFile, type ModelManifest, type ModelSource } from "../../contracts/index.js";
 import { ask, statusError } from "./http.js";
 import { claim } from "./claim.js";
-import { diskFull, download, forget, fromDisk, type Downloaded } from "./download.js";
+import { diskFull, fromDisk, isFromDisk, onDisk } from "./disk.js";
+import { download, forget, type Downloaded } from "./download.js";
 import { cacheFolder, infoOf, layout } from "./folders.js";
 import { HashIndex } from "./hash-index.js";
-import { dropDamaged, exists, install, linkModel } from "./install.js";
+import { adopt, dropDamaged, exists, linkModel } from "./install.js";
 import { ModelsLock } from "./lock.js";
 import { changedFile } from "./lock-change.js";
 import { lockKey } from "./lock-key.js";
@@ -102,7 +103,7 @@ async function collect(models: readonly ModelManifest[], result: PullResult, cac
   const wanted = new Map<string, Wanted>();
   const hashes = new HashIndex(cache);
   for (const model of models) {
-    for (const file of model.files) await dropDamaged(cache, hashes, file);
+    for (const file of model.files) await onDisk(file.at, () => dropDamaged(cache, hashes, file));
     const lacking = await lackingOf(model, hashes);
     result.present += model.files.length - lacking.length;
     const absent = new Set(lacking.map(({ file }) => file));
@@ -153,7 +154,7 @@ class Work {
       wanted.state = "done";
     } catch (thrown) {
       wanted.state = "failed";
-      const error = (thrown as NodeJS.ErrnoException).syscall === undefined ? toFlowError(thrown, "MODEL_CACHE") : fromDisk(thrown, partOf(this.cache, wanted));
+      const error = isFromDisk(thrown) ? fromDisk(thrown, partOf(this.cache, wanted)) : toFlowError(thrown, "MODEL_CACHE");
       for (const { model, file } of wanted.for) this.result.failed.push({ model: model.id, path: file.path, error });
     }
     this.options.onProgress?.(this.all);
@@ -194,7 +195,7 @@ class Work {
       // Locked before it is installed: what is there has always been agreed to.
       for (const { model, file } of wanted.for) if (file.sha256 === null || file.lock !== undefined) this.lock.record(file, model.id, { commit, size, sha256 });
       const [{ model, file }] = wanted.for as [Wanted["for"][number]];
-      await install(this.cache, model.id, file.path, sha256, part, "move");
+      await adopt(this.cache, model.id, file.path, sha256, part, "move");
     }
     for (const { model, file } of wanted.for) {
       if (file.sha256 !== null && file.sha256 !== sha256) throw contradicted(model, file, sha256);

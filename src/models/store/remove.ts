@@ -14,10 +14,15 @@ export interface Removed {
 /** Takes a model's files out of the cache. What lies beside a manifest or in FLOW_MODELS_DIR is the user's and stays. */
 export async function remove(model: ModelManifest, options: { cache?: string; lock?: ModelsLock; unlock?: boolean } = {}): Promise<Removed> {
   const { cache = cacheFolder(), lock, unlock = false } = options;
-  const folder = layout.model(cache, model.id);
+  if (unlock) lock?.forget(model.files, model.id);
+  return removeFolder(model.id, cache);
+}
+
+/** The same by the id alone, which a manifest that cannot be read leaves. */
+export async function removeFolder(id: string, cache: string): Promise<Removed> {
+  const folder = layout.model(cache, id);
   const files = await listFiles(folder);
   await rm(folder, { recursive: true, force: true });
-  if (unlock) lock?.forget(model.files, model.id);
   return { files, freedBytes: await sweep(cache) };
 }
 
