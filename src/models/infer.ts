@@ -59,7 +59,7 @@ export function infer(evidence: Evidence, given: string | null = null): Inferenc
     result.fields[field] = value;
     result.from[field] = from;
   };
-  set("inputs", evidence.inputs.map(tensor), "the ONNX file");
+  set("inputs", evidence.inputs.map((input) => tensor(input, evidence.inputs[0]!.dims[0])), "the ONNX file");
   const known = knownClass(evidence.config);
   const task = given ?? known?.task ?? null;
   if (known) set("family", known.family, "config.json: architectures");
@@ -75,13 +75,14 @@ export function infer(evidence: Evidence, given: string | null = null): Inferenc
 
 type Set = (field: string, value: unknown, from: string) => void;
 
-function tensor({ name, type, dims }: TensorInfo): Record<string, unknown> {
-  return { name, ...(type === "float32" ? {} : { type }), dims: named(dims) };
+/** `batch`: the first dimension of what carries rows. */
+function tensor({ name, type, dims }: TensorInfo, batch = dims[0]): Record<string, unknown> {
+  return { name, ...(type === "float32" ? {} : { type }), dims: named(dims, batch) };
 }
 
-/** Files leave symbolic dimensions unnamed, or fix the batch at 1, which the sessions loop over. */
-function named(dims: readonly (number | string)[]): (number | string)[] {
-  return dims.map((dim, i) => (i === 0 ? "n" : typeof dim === "number" && dim > 0 ? dim : dim === "" || typeof dim === "number" ? `d${i}` : dim));
+/** Files leave symbolic dimensions unnamed, or fix the batch at 1, which the sessions loop over. An input of another fixed size than the first one's has no rows. */
+function named(dims: readonly (number | string)[], batch: number | string | undefined): (number | string)[] {
+  return dims.map((dim, i) => (i === 0 && !(typeof dim === "number" && dim > 0 && dim !== batch) ? "n" : typeof dim === "number" && dim > 0 ? dim : dim === "" || typeof dim === "number" ? `d${i}` : dim));
 }
 
 /** Task and family of the first known model class. */
@@ -173,7 +174,7 @@ function triple(value: unknown): number[] | null {
 }
 
 function outputs({ outputs: all, config }: Evidence, task: string | null, set: Set, result: Inference): void {
-  const listed = all.map(tensor);
+  const listed = all.map((output) => tensor(output));
   if (task !== null && !task.endsWith("-embedding")) return set("outputs", listed, "the ONNX file");
   const flat = all.filter((output) => FLOATS.has(output.type) && (output.dims.length === 2 || output.dims.length === 3));
   const chosen = EMBEDDINGS.map((name) => flat.find((output) => output.name === name)).find((output) => output !== undefined) ?? (flat.length === 1 ? flat[0] : undefined);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { EXIT, FlowError, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
+import { EXIT, FlowError, tensorText, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { cacheFolder } from "./store/folders.js";
 import { HashIndex } from "./store/hash-index.js";
 import { changedFile } from "./store/lock-change.js";
@@ -99,24 +99,24 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
   const problems: string[] = [];
   for (const wanted of manifest.inputs) {
     const found = inputs.find((i) => i.name === wanted.name);
-    if (!found) problems.push(`input "${wanted.name}": not in the file, which has ${inputs.map(show).join(", ")}`);
-    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`input: found ${show(found)}, expected ${show(wanted)}`);
-    else if (found.type === "bool" && wanted === manifest.inputs[0] && MEDIA[manifest.preprocess.kind]) problems.push(`input: found ${show(found)}, expected ${MEDIA[manifest.preprocess.kind]} as float32, float16, uint8, int32 or int64`);
+    if (!found) problems.push(`input "${wanted.name}": not in the file, which has ${inputs.map(tensorText).join(", ")}`);
+    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`input: found ${tensorText(found)}, expected ${tensorText(wanted)}`);
+    else if (found.type === "bool" && wanted === manifest.inputs[0] && MEDIA[manifest.preprocess.kind]) problems.push(`input: found ${tensorText(found)}, expected ${MEDIA[manifest.preprocess.kind]} as float32, float16, uint8, int32 or int64`);
   }
   for (const found of inputs) {
-    if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${show(found)}, which the manifest does not name`);
+    if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${tensorText(found)}, which the manifest does not name`);
   }
   for (const wanted of manifest.outputs) {
     const found = outputs.find((o) => o.name === wanted.name);
-    if (!found) problems.push(`output "${wanted.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
-    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`output: found ${show(found)}, expected ${show(wanted)}`);
+    if (!found) problems.push(`output "${wanted.name}": not in the file, which has ${outputs.map(tensorText).join(", ")}`);
+    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`output: found ${tensorText(found)}, expected ${tensorText(wanted)}`);
   }
   const embedding = manifest.output;
   const output = embedding && outputs.find((o) => o.name === embedding.name);
   const last = output?.dims.at(-1);
-  if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
+  if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(tensorText).join(", ")}`);
   else if (output && ((output.type !== "float32" && output.type !== "float16") || (typeof last === "number" && last !== embedding!.dims))) {
-    problems.push(`output: found ${show(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
+    problems.push(`output: found ${tensorText(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
   }
   if (problems.length > 0) {
     throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
@@ -124,10 +124,6 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
       exit: EXIT.environment,
     });
   }
-}
-
-function show(tensor: TensorInfo): string {
-  return `${tensor.name}: ${tensor.type}[${tensor.dims.join(", ")}]`;
 }
 
 function dimsFit(wanted: readonly (number | string)[], found: readonly (number | string)[]): boolean {

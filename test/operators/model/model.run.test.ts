@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { OnnxGraph } from "../../../models/build/onnx-writer.js";
+import { unfedInputs } from "../../../src/contracts/index.js";
 import { InferencePool } from "../../../src/inference/index.js";
 import { modelRun, postProcess } from "../../../src/operators/model/model.run.js";
 import { audioRing, frameRing } from "../../inference/fixtures.js";
@@ -59,6 +60,15 @@ describe("model.run", () => {
 
   test("an output that the model has not is named", async () => {
     await assert.rejects(run(manifest, frames, { output: "nothing" }), { code: "MODEL_OUTPUT", message: /means, rows.*nothing/ });
+  });
+
+  test("an input that nothing fills is named, for good", async () => {
+    const graph = new OnnxGraph("pair", "tests");
+    graph.output(graph.op("ReduceMean", [graph.op("Sub", [graph.input("left", "float32", ["n", 3, 8, 8]), graph.input("right", "float32", ["n", 3, 8, 8])])], { axes: [2, 3], keepdims: 0 }), "mean", "float32", ["n", 3]);
+    const dims = ["n", 3, 8, 8];
+    const pair = buildModel("pair", { task: "anything", inputs: [{ name: "left", dims }, { name: "right", dims }], outputs: [{ name: "mean", dims: ["n", 3] }], preprocess: { kind: "image", size: [8, 8] } }, { "model.onnx": graph }).manifest;
+    assert.deepEqual(unfedInputs(modelRun.models!["model"]!, "model", { model: pair }).map(({ name }) => name), ["right"]);
+    await assert.rejects(run(pair, frames.slice(0, 1), {}), { code: "MODEL_INPUT", permanent: true, message: "model pair: nothing goes into right: float32[n, 3, 8, 8]; the operator feeds left", hint: /pair\.yaml/ });
   });
 
   /** A model whose output `found` is made of the pictures' channels, [n, 3]. */
