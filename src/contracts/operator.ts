@@ -164,6 +164,8 @@ export interface OperatorDefinition<C = unknown> {
   batch?: BatchFunction;
   /** Throws when a file that the config names cannot be used, whatever the medium is: before anything is opened, so that no medium fails for it. */
   requires?: (config: C) => void;
+  /** Outputs of a model that options name, by role: looked for in its file before the first frame. */
+  reads?: (config: C) => Readonly<Record<string, readonly string[]>>;
   /** form "cut". */
   open?: (config: C, medium: MediumInfo) => CutFold;
   examples: Example[];

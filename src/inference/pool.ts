@@ -133,8 +133,8 @@ export class InferencePool implements AsyncDisposable {
     for (const reply of await this.#lane(this.#isolation(), "cpu").everywhere(task, { timeoutMs: this.#timeoutMs })) this.#unwrap(task, reply);
   }
 
-  /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. */
-  async verify(models: readonly ModelManifest[]): Promise<FlowError[]> {
+  /** Pre-flight: file, size, SHA-256, names, dimensions and types of every model, and the outputs that a graph names (`reads`, by model). All problems, not only the first. */
+  async verify(models: readonly ModelManifest[], reads: ReadonlyMap<string, readonly string[]> = new Map()): Promise<FlowError[]> {
     this.#open();
     const real = models.filter((m) => !m.mock);
     // What is not there at all is told together, with one command for all of it.
@@ -143,7 +143,7 @@ export class InferencePool implements AsyncDisposable {
     const there = distinct(real.filter((_, i) => absent[i] === null));
     const release = this.#options.releaseVerified ?? false;
     // A thread keeps part of what a session took; where memory counts, one process looks at one model after the other.
-    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
+    const check = (m: ModelManifest): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), reads: reads.get(m.id) ?? [], release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
     const checks: PromiseSettledResult<Ok>[] = [];
     if (release) for (const model of there) checks.push(...(await Promise.allSettled([check(model)])));
     else checks.push(...(await Promise.allSettled(there.map(check))));

@@ -91,11 +91,25 @@ function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowEr
 /** What a manifest's first input gets. */
 const MEDIA: Partial<Record<ModelManifest["preprocess"]["kind"], string>> = { image: "pixels", audio: "samples" };
 
+/** The ONNX file's inputs and outputs against the manifest. Throws MODEL_SHAPE, which shows both; MODEL_OUTPUT for one of `reads` that the file has not. */
+export function verifyModelShape(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[], reads: readonly string[] = []): void {
+  const problems = shapeProblems(manifest, inputs, outputs);
+  const absent = reads.find((name) => !outputs.some((output) => output.name === name));
+  if (problems.length === 0 && absent !== undefined) {
+    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id} has no output "${absent}"; ${manifest.file} has ${outputs.map(tensorText).join(", ")}`, { hint: `Name one of them in the graph: with: { output: ${outputs[0]?.name} }.`, exit: EXIT.environment });
+  }
+  if (problems.length === 0) return;
+  throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
+    hint: `Correct inputs/output in ${manifest.origin}, or use the file it was written for.`,
+    exit: EXIT.environment,
+  });
+}
+
 /**
- * The ONNX file's inputs and outputs against the manifest. A symbolic dimension of the file takes any size; a fixed first dimension
- * of the file is a fixed batch, which the sessions loop over. Throws MODEL_SHAPE, which shows both.
+ * Where the two contradict each other. A symbolic dimension of the file takes any size; a fixed first dimension of the file is a fixed batch, which the
+ * sessions loop over.
  */
-export function verifyModelShape(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[]): void {
+export function shapeProblems(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[]): string[] {
   const problems: string[] = [];
   for (const wanted of manifest.inputs) {
     const found = inputs.find((i) => i.name === wanted.name);
@@ -118,12 +132,7 @@ export function verifyModelShape(manifest: ModelManifest, inputs: readonly Tenso
   else if (output && ((output.type !== "float32" && output.type !== "float16") || (typeof last === "number" && last !== embedding!.dims))) {
     problems.push(`output: found ${tensorText(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
   }
-  if (problems.length > 0) {
-    throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
-      hint: `Correct inputs/output in ${manifest.origin}, or use the file it was written for.`,
-      exit: EXIT.environment,
-    });
-  }
+  return problems;
 }
 
 function dimsFit(wanted: readonly (number | string)[], found: readonly (number | string)[]): boolean {

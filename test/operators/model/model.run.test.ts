@@ -58,7 +58,18 @@ describe("model.run", () => {
     assert.deepEqual(await run(manifest, frames.slice(0, 1), { post: "labels", activation: "none", min_score: 1 }), [[]]);
   });
 
-  test("an output that the model has not is named", async () => {
+  test("an output that the model has not is refused by the manifest that lists them, by the file where it lists none, and by the run", async () => {
+    const link = (model: typeof manifest, output?: string) => ({ config: modelRun.config.parse({ output }), models: { model }, inputs: { stream: { kind: "frames" as const, level: "frame" as const } } });
+    const outputs = modelRun.outputs as (given: ReturnType<typeof link>) => object;
+    for (const name of [undefined, "means", "rows"]) assert.doesNotThrow(() => outputs(link(manifest, name)));
+    assert.throws(() => outputs(link(manifest, "nope")), { code: "MODEL_OUTPUT", message: 'model colours has no output "nope"; its manifest lists means, rows', hint: /output: means.*colours\.yaml/ });
+    const vector = { ...manifest, outputs: [], output: { name: "means", dims: 3, normalised: "unit", pooling: "none" } } as typeof manifest;
+    assert.doesNotThrow(() => outputs(link(vector, "rows")), "its file has it");
+    assert.deepEqual(modelRun.reads!(modelRun.config.parse({ output: "rows" })), { model: ["rows"] });
+    assert.deepEqual(await pool.verify([vector], new Map([["colours", ["rows"]]])), []);
+    const [error] = await pool.verify([vector], new Map([["colours", ["nope"]]]));
+    assert.equal(error?.code, "MODEL_OUTPUT");
+    assert.match(`${error.message} ${error.hint}`, /no output "nope"; .*model\.onnx has means: float32\[n, 3\], rows: float32\[n, 2, 3\] .*output: means/);
     await assert.rejects(run(manifest, frames, { output: "nothing" }), { code: "MODEL_OUTPUT", message: /means, rows.*nothing/ });
   });
 
