@@ -304,6 +304,7 @@ test("add: what could not be run is refused before anything is written, in the w
     [["mean.onnx", ...embedding, ...bytes, "--id", "bad id/../x"], /--id bad id\/\.\.\/x is no id: it has lower-case letters/],
     [["mean.onnx", ...embedding, ...bytes, "--id", "lite-image"], /There is a model lite-image already, .*models\/lite-image\.yaml: .*would hide it from every graph\.\nhint: .*--force to have graphs mean the new one/],
     [["mean.onnx", ...classes, ...bytes, "--with", "labels.txt"], /labels\.txt names 2 classes, and mean: float32\[n, 3\] has 3/],
+    [["hf:org/lite-image"], /There is a model lite-image already/],
     [["."], /\. is a folder, .*\nhint: Name one of those in it: free\.onnx, grey\.onnx/],
     [["given"], /given is a folder, .*\nhint: None lies in it/],
   ];

@@ -26,14 +26,30 @@ export function requireOnnx(word: string): string {
 
 const onnxIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".onnx")).sort() : []);
 
+/** The name that the model gets, and its manifest's path. */
+export interface Place {
+  id: string;
+  manifest: string;
+  /** What else has that name. */
+  notes: readonly string[];
+}
+
+/** Known before anything is read or downloaded. `name`: the file's or the repository's. */
+export function placeOf(name: string, { id: typed, out, force = false }: { id?: string; out?: string; force?: boolean }): Place {
+  const id = typed ?? name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "");
+  requireId(id, typed);
+  const manifest = join(out === undefined ? layout.manifests(cacheFolder()) : resolve(out), `${id}.yaml`);
+  return { id, manifest, notes: requireUnused(id, manifest, force) };
+}
+
 /** `word`: the id as it was typed; undefined: it was made from a name. */
-export function requireId(id: string, word: string | undefined): void {
+function requireId(id: string, word: string | undefined): void {
   if (/^[a-z0-9][a-z0-9._-]*$/.test(id)) return;
   throw badArguments(`${word === undefined ? "No id can be made of the file's name" : `--id ${word} is no id`}: it has lower-case letters, digits, . _ - and begins with a letter or digit.`, `Nothing was written: give ${word === undefined ? "one with --id" : "another one"}.`);
 }
 
 /** Throws where graphs mean another model by the id already, unless forced: then it gives what that means for them. */
-export function requireUnused(id: string, manifest: string, force: boolean): string[] {
+function requireUnused(id: string, manifest: string, force: boolean): string[] {
   if (existsSync(manifest) && !force) throw badArguments(`${manifest} exists.`, "Give another --id, or --force to replace it.");
   const folders = modelFolders();
   const other = folders.flatMap((folder) => [join(folder, `${id}.yaml`), join(folder, `${id}.yml`)]).filter((path) => path !== manifest && existsSync(path)).at(-1);

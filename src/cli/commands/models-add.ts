@@ -6,12 +6,13 @@ import { parseDocument, stringify } from "yaml";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import type { ModelManifest } from "../../contracts/index.js";
 import type { Inference } from "../../models/infer.js";
+import { cacheFolder } from "../../models/store/folders.js";
 import { act, names, withJson, type JsonOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsAddDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, print, printJson, shellWord, size } from "../output.js";
-import { requireFit, requireId, requireLabels, requireOnnx, requirePreprocess, requireUnused, type Signature } from "./models-add-checks.js";
+import { placeOf, requireFit, requireLabels, requireOnnx, requirePreprocess, type Place, type Signature } from "./models-add-checks.js";
 import { jsonObject, unreadable } from "./models-config.js";
 import { inspectOnnx } from "./models-inspect.js";
 import { chooseHubFiles, fetchHub } from "./models-hub.js";
@@ -36,7 +37,7 @@ export interface AddOptions extends JsonOptions {
 
 /** Where a model's fields come from before the questions: its files, and what its ONNX file and configuration say. */
 export interface Candidate {
-  id: string;
+  place: Place;
   summary: string;
   licence: string | null;
   files: Record<string, unknown>[];
@@ -60,7 +61,7 @@ export function addCommand(): Command {
       "The manifest goes to the cache's manifests/; graphs find one in another folder (--out) when FLOW_MODELS_DIR names that folder.",
     ].join("\n"),
     examples: [
-      ["flow models add hf:Xenova/dinov2-small", "a repository, at the commit that main is now"],
+      ["flow models add hf:Xenova/clip-vit-base-patch16", "a repository, at the commit that main is now"],
       ["flow models add hf:onnx-community/dinov2-base@main --dtype fp16", "another precision"],
       ["flow models add birds.onnx --task image-classification --preprocess imagenet --licence MIT --with labels.txt", "a file"],
     ],
@@ -111,7 +112,7 @@ async function outOfSight({ id, manifest }: Pick<ModelsAddDocument, "id" | "mani
 
 /** What an add that failed has downloaded. */
 async function keptOf(wanted: string): Promise<string[]> {
-  const { cacheFolder, pendingAdds } = await import("../../models/store/index.js");
+  const { pendingAdds } = await import("../../models/store/index.js");
   const kept = (await pendingAdds(cacheFolder())).find(({ repo }) => wanted.replace(/@[\w.-]+$/, "") === `hf:${repo}`);
   return kept ? [`${size(kept.bytes)} of it are downloaded and wait for the next \`flow models add ${wanted}\`; \`flow models rm hf:${kept.repo}\` removes them.`] : [];
 }
@@ -123,7 +124,8 @@ function withHints(error: FlowError, more: readonly string[]): FlowError {
 
 async function fileCandidate(word: string, options: AddOptions, ignored: string[]): Promise<Candidate> {
   const path = requireOnnx(word);
-  const [{ infer }, { hashFile }, { adopt }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
+  const place = placeOf(basename(path).replace(/\.onnx$/i, ""), options);
+  const [{ infer }, { hashFile }, { adopt }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js")]);
   const { inputs, outputs } = await inspectOnnx(path);
   const beside = besideFiles(path, options.with ?? []);
   const all = [{ name: basename(path), at: path }, ...beside];
@@ -144,7 +146,7 @@ async function fileCandidate(word: string, options: AddOptions, ignored: string[
   const evidence = { inputs, outputs, config: json("config.json"), preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
   const labels = all.find(({ name }) => /(label|class).*\.(txt|csv)$/i.test(name));
   return {
-    ...{ id: basename(path).replace(/\.onnx$/i, ""), summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx", signature: { inputs, outputs }, labels: labels?.at ?? null },
+    ...{ place, summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx", signature: { inputs, outputs }, labels: labels?.at ?? null },
     infer: (task) => {
       const inference = infer(evidence, task);
       if (labels) inference.fields["labels"] = labels.name;
@@ -167,13 +169,14 @@ function besideFiles(path: string, more: readonly string[]): { name: string; at:
 
 async function hubCandidate(word: string, options: AddOptions): Promise<Candidate> {
   const [, repo, revision = "main"] = /^([\w.-]+\/[\w.-]+)(?:@([\w.-]+))?$/.exec(word) ?? [];
-  if (!repo) throw badArguments(`hf:${word} names no repository.`, "As in hf:Xenova/dinov2-small or hf:Xenova/dinov2-small@main.");
+  if (!repo) throw badArguments(`hf:${word} names no repository.`, "As in hf:Xenova/clip-vit-base-patch16 or hf:Xenova/clip-vit-base-patch16@main.");
+  const place = placeOf(basename(repo), options);
   const [{ listHub }, { infer, knownClass }] = await Promise.all([import("../../models/store/hub-listing.js"), import("../../models/infer.js")]);
   const listing = await listHub(repo, revision);
   const chosen = chooseHubFiles(listing, options);
   const source = { huggingface: repo, revision: listing.commit };
   const files = chosen.files.map(({ path, size, sha256 }) => ({ path, ...(size === null ? {} : { size }), ...(sha256 === null ? {} : { sha256 }) }));
-  const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime, signature: null, labels: null };
+  const base = { place, summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime, signature: null, labels: null };
   const { at: here, install } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
   const json = (name: string): Record<string, unknown> | null => {
     const at = here.get(name);
@@ -203,12 +206,8 @@ function checkpoint(given: string | null, known: { task: string; family: string 
 
 /** Options before inference before questions; then the manifest, checked by its schema. */
 async function write(candidate: Candidate, options: AddOptions): Promise<Pick<ModelsAddDocument, "id" | "manifest" | "yaml" | "inferred" | "notes">> {
-  const [{ manifestOf }, { IMAGE_PRESETS }, { cacheFolder, layout }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js"), import("../../models/store/folders.js")]);
-  const id = options.id ?? candidate.id.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "");
-  requireId(id, options.id);
-  const folder = options.out === undefined ? layout.manifests(cacheFolder()) : resolve(options.out);
-  const manifest = join(folder, `${id}.yaml`);
-  const notes = requireUnused(id, manifest, options.force === true);
+  const [{ manifestOf }, { IMAGE_PRESETS }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js")]);
+  const { id, manifest } = candidate.place;
   await using questions = new Questions(id);
   const given = (option: string): string | undefined => options[option.slice(2) as keyof AddOptions] as string | undefined;
   const unanswered = ({ open }: Inference): Inference["open"] => open.filter(({ option }) => given(option) === undefined);
@@ -245,10 +244,10 @@ async function write(candidate: Candidate, options: AddOptions): Promise<Pick<Mo
     throw new FlowError(thrown.code, thrown.message, { hint: "Nothing was written: correct the options, `flow models add --help` has them; models/README.md describes the fields.", exit: EXIT.badInput });
   }
   if (candidate.signature) await requireFit(model, candidate.signature);
-  notes.push(...(await requireLabels(model, candidate.labels)));
+  const notes = [...candidate.place.notes, ...(await requireLabels(model, candidate.labels))];
   const yaml = stringify(value, { lineWidth: 0, flowCollectionPadding: true });
   const { replaceFile } = await import("../../models/store/json-file.js");
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(dirname(manifest), { recursive: true });
   await candidate.install(id);
   replaceFile(manifest, yaml);
   return { id, manifest, yaml, notes, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
