@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { MediumInfo, SlotRef, VideoDemand, AudioDemand } from "./media.js";
 import type { Interval, Series } from "./items.js";
 import type { Level, PortType } from "./ports.js";
-import type { Device, ModelManifest } from "./model.js";
+import type { Device, ModelManifest, TensorInfo } from "./model.js";
 
 export type Family = "media" | "scene" | "image" | "video" | "audio" | "speech" | "text" | "caption" | "quality" | "vectors" | "object" | "face" | "model" | "flow";
 
@@ -114,6 +114,28 @@ export interface Example {
   yaml: string;
 }
 
+export interface ModelRole {
+  /** What the manifest has to say; "any". */
+  task: string;
+  optional?: boolean;
+  /**
+   * Which inputs of an ONNX file the operator feeds, where that is not only the first one: here and nowhere else, because its family's code makes them. `models`: by role,
+   * one of them alone where a manifest is looked at by itself; null: that depends on the others.
+   */
+  feeds?: (models: Readonly<Record<string, ModelManifest>>) => readonly string[] | null;
+}
+
+/** Inputs of the model at `role` that the operator leaves empty: every run of it would fail. */
+export function unfedInputs({ feeds }: ModelRole, role: string, models: Readonly<Record<string, ModelManifest>>): TensorInfo[] {
+  const manifest = models[role];
+  if (!manifest || manifest.runtime !== "onnx") return [];
+  const fed = feeds ? feeds(models) : manifest.inputs.slice(0, 1).map(({ name }) => name);
+  return fed === null ? [] : manifest.inputs.filter(({ name }) => !fed.includes(name));
+}
+
+/** `pixels: float32[n, 3, 224, 224]`. */
+export const tensorText = ({ name, type, dims }: TensorInfo): string => `${name}: ${type}[${dims.join(", ")}]`;
+
 export interface OperatorDefinition<C = unknown> {
   /** `family.name`. */
   name: string;
@@ -133,8 +155,8 @@ export interface OperatorDefinition<C = unknown> {
   /** Config fields that hold expressions or templates: their variables are checked by lint. */
   expressions?: Record<string, readonly string[]>;
   templates?: Record<string, "inputs">;
-  /** Model roles by name → the task a manifest must have. One role: `model: image`; several: `model: { a: x, b: y }`. */
-  models?: Record<string, { task: string; optional?: boolean }>;
+  /** Model roles by name. One role: `model: image`; several: `model: { a: x, b: y }`. */
+  models?: Record<string, ModelRole>;
   /** What each stream input asks of decoding. */
   demand?: (link: LinkContext<C>) => Record<string, Demand>;
   run: OperatorForm;
@@ -142,6 +164,8 @@ export interface OperatorDefinition<C = unknown> {
   batch?: BatchFunction;
   /** Throws when a file that the config names cannot be used, whatever the medium is: before anything is opened, so that no medium fails for it. */
   requires?: (config: C) => void;
+  /** Outputs of a model that options name, by role: looked for in its file before the first frame. */
+  reads?: (config: C) => Readonly<Record<string, readonly string[]>>;
   /** form "cut". */
   open?: (config: C, medium: MediumInfo) => CutFold;
   examples: Example[];

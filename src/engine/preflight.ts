@@ -77,8 +77,15 @@ export function requireFiles(plan: Plan, items: readonly InputItem[]): void {
 /** Models, devices and the decoder. Throws all problems as one; none when it was stopped on the way. */
 async function mustWork(plan: Plan, sources: readonly Source[], store: Store, services: Services, stop: AbortSignal): Promise<void> {
   const models = new Map<string, ModelManifest>();
-  for (const node of plan.nodes) for (const model of Object.values(node.models)) models.set(model.id, model);
-  const wrong = (await Promise.all([services.checkModels([...models.values()]), checkDecoder(plan, sources, store)])).flat();
+  const reads = new Map<string, string[]>();
+  for (const node of plan.nodes) {
+    const named = node.op.reads?.(node.config) ?? {};
+    for (const [role, model] of Object.entries(node.models)) {
+      models.set(model.id, model);
+      reads.set(model.id, [...(reads.get(model.id) ?? []), ...(named[role] ?? [])]);
+    }
+  }
+  const wrong = (await Promise.all([services.checkModels([...models.values()], reads), checkDecoder(plan, sources, store)])).flat();
   if (wrong.length === 0 && !stop.aborted) wrong.push(...(await services.checkDevices()));
   if (wrong.length === 0 || stop.aborted) return;
   throw new FlowError(wrong[0]!.code, wrong.map((e) => e.message).join("\n"), { hint: [...new Set(wrong.map((e) => e.hint))].join("; "), exit: EXIT.environment });

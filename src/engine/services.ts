@@ -253,18 +253,18 @@ export class Services {
 
   /**
    * Files of the models, checked by size and hash; what was checked once stays checked until the file changes (the store remembers), so
-   * that a cached rerun does not read it again.
+   * that a cached rerun does not read it again. `reads`: outputs that options name, by model.
    */
-  async checkModels(models: readonly ModelManifest[]): Promise<FlowError[]> {
+  async checkModels(models: readonly ModelManifest[], reads: ReadonlyMap<string, readonly string[]>): Promise<FlowError[]> {
     const unknown = [];
     for (const model of models) {
       const files = await Promise.all(model.files.map(({ at }) => stat(at).then(({ size, mtimeMs }) => `${size}/${mtimeMs}/${at}`, () => `-/${at}`)));
-      const key = `model/${model.sha256}/${createHash("sha256").update(files.join("\n")).digest("hex")}`;
+      const key = `model/${model.sha256}/${createHash("sha256").update(files.join("\n")).digest("hex")}${[...(reads.get(model.id) ?? [])].sort().map((name) => `/${name}`).join("")}`;
       if (!this.store.getMemo(key)) unknown.push({ model, key });
     }
     if (unknown.length === 0) return [];
     const pool = await this.pool();
-    const errors = await pool.verify(unknown.map(({ model }) => model), (model) => this.opensOnDevice(pool, model));
+    const errors = await pool.verify(unknown.map(({ model }) => model), { reads, opened: (model) => (reads.get(model.id)?.length ? false : this.opensOnDevice(pool, model)) });
     if (errors.length === 0) for (const { key } of unknown) void this.store.putMemo(key, { kind: "done", value: true });
     return errors;
   }

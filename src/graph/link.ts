@@ -145,7 +145,11 @@ function mockRoles(roles: Map<string, Role>, { models, standIn }: GraphEnvironme
     const role = roles.get(name);
     const played = role?.wanted ?? role?.manifest;
     if (role && played && !played.mock) roles.set(name, { ...role, manifest: standIn(played), wanted: null, other: null });
-    else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, { found: name, among: roles });
+    else if (!role && !models.has(name)) report.add("UNKNOWN_ROLE", { line: 1, column: 1 }, `--mock-models ${name}: the graph has no such role, and no model has that name.`, {
+      found: name,
+      among: roles,
+      ...(nearestName(name, roles) === null ? { hint: `What follows --mock-models is taken for its roles. All of them: --mock-models at the end, behind the inputs; some: --mock-models=${[...roles.keys()][0] ?? "ROLE"}.` } : {}),
+    });
   }
 }
 

@@ -33,6 +33,7 @@ export const PROBLEM_CODES = {
   UNKNOWN_ROLE: error("`model:` names a role that the graph's `models:` does not have, or that the operator does not know."),
   UNKNOWN_MODEL: error("`models:` names a manifest that is not there."),
   MODEL_TASK: error("The model does another task than the operator needs."),
+  MODEL_INPUTS: error("The model has an input that the operator does not feed."),
   MODEL_LEFT_OUT: warning("The node vanishes because its model is optional and not installed."),
   MODEL_ELSE: warning("The role's model is not installed, and the one of its `else:` is used."),
   ELSE_MISFIT: error("A role's model and that of its `else:` do not both fit what reads them, so the graph would depend on what is installed."),

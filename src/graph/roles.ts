@@ -1,4 +1,4 @@
-import type { DeviceOrder, ModelManifest, OperatorDefinition } from "../contracts/index.js";
+import { tensorText, unfedInputs, type DeviceOrder, type ModelManifest, type OperatorDefinition } from "../contracts/index.js";
 import type { NodeDraft } from "./node-syntax.js";
 import { nearestName, type Reporter } from "./problems.js";
 import { describe, type At, type Tree } from "./tree.js";
@@ -91,6 +91,19 @@ export function chooseModels(draft: NodeDraft, op: OperatorDefinition, scope: Mo
       // Once per role, however many nodes use it: the reporter keeps one of equal problems.
       if (known?.wanted) report.add("MODEL_ELSE", known.at, `${name} is ${manifest.id}, because ${known.wanted.id} is not installed.`, { found: manifest.id, expected: known.wanted.id, hint: howToGet(known.wanted) });
     }
+  }
+  if (!good) return null;
+  for (const [role, wants] of wanted) {
+    const unfed = unfedInputs(wants, role, chosen);
+    if (unfed.length === 0) continue;
+    const { id, inputs } = chosen[role]!;
+    const fed = inputs.filter((input) => !unfed.includes(input)).map(({ name }) => name);
+    report.add("MODEL_INPUTS", given.get(role)!.tree.at, `${op.name} feeds ${fed.join(", ") || "none of the inputs"} of ${id}, and nothing goes into ${unfed.map(tensorText).join(", ")}.`, {
+      found: inputs.map(({ name }) => name).join(", "),
+      expected: fed.length > 0 ? `no input but ${fed.join(", ")}` : "inputs that it knows",
+      hint: `Give ${op.name} a model without ${unfed.length > 1 ? "these inputs" : "this input"}, or export the file with a constant in ${unfed.length > 1 ? "their" : "its"} place.`,
+    });
+    good = false;
   }
   return good ? chosen : null;
 }

@@ -42,6 +42,11 @@ export interface PoolOptions {
   shares?: Readonly<Record<string, Pick<ModelShare, "rows">>>;
 }
 
+interface VerifyOptions {
+  reads?: ReadonlyMap<string, readonly string[]>;
+  opened?: (model: ModelManifest) => Promise<boolean> | false;
+}
+
 export interface WorkerStats {
   calls: number;
   busyMs: number;
@@ -140,10 +145,10 @@ export class InferencePool implements AsyncDisposable {
   }
 
   /**
-   * Pre-flight: file, size, SHA-256, names, dimensions and types of every model. All problems, not only the first. `opened`: whether a device opens this model, which
-   * compares its names and shapes: then the CPU does not hold it too.
+   * Pre-flight: file, size, SHA-256, names, dimensions and types of every model, and the outputs that a graph names (`reads`, by model). All problems, not only the first.
+   * `opened`: whether a device opens this model, which compares its names and shapes: then the CPU does not hold it too.
    */
-  async verify(models: readonly ModelManifest[], opened: (model: ModelManifest) => Promise<boolean> | false = () => false): Promise<FlowError[]> {
+  async verify(models: readonly ModelManifest[], { reads = new Map(), opened = () => false }: VerifyOptions = {}): Promise<FlowError[]> {
     this.#open();
     const real = models.filter((m) => !m.mock);
     // What is not there at all is told together, with one command for all of it.
@@ -152,7 +157,7 @@ export class InferencePool implements AsyncDisposable {
     const there = distinct(real.filter((_, i) => absent[i] === null));
     const release = this.#options.releaseVerified ?? false;
     // A thread keeps part of what a session took; where memory counts, one process looks at one model after the other.
-    const read = (m: ModelManifest, shape: boolean): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), shape, release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
+    const read = (m: ModelManifest, shape: boolean): Promise<Ok> => this.#send({ type: "verify", model: this.#wire(m), shape, reads: reads.get(m.id) ?? [], release }, release ? "process" : this.#isolation(), "cpu", { timeoutMs: this.#timeoutMs });
     const check = async (m: ModelManifest): Promise<void> => {
       const opening = opened(m);
       const bytes = read(m, opening === false);

@@ -54,8 +54,8 @@ export type WorkerTask =
   | { type: "call"; call: Omit<PoolCall, "models" | "items" | "runtime"> & { items: (GridItem | EachItem)[] }; models: Record<string, ModelWire> }
   /** Opens sessions. `gate`: workers that have arrived; each waits for `count`, so that every worker takes exactly one. */
   | { type: "warm"; models: ModelWire[]; gate?: Int32Array; count?: number }
-  /** `shape`: the file is opened and its names and shapes are compared, not only its bytes. `release`: the session that it opens is closed again. */
-  | { type: "verify"; model: ModelWire; shape: boolean; release: boolean }
+  /** `shape`: the file is opened and its names and shapes are compared, not only its bytes; `reads`: outputs that the graph names. `release`: the session that it opens is closed again. */
+  | { type: "verify"; model: ModelWire; shape: boolean; reads: readonly string[]; release: boolean }
   /** Finds out what a run of so many rows takes, in a process that has done nothing else; the one result is a Trial. */
   | { type: "measure"; model: ModelWire; rows: number }
   /**

@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import type { InferenceSession } from "onnxruntime-node";
-import { EXIT, FlowError, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
+import { EXIT, FlowError, tensorText, type Device, type ModelHandle, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { mockRun } from "../models/mock.js";
 import { joinRows } from "../models/rows.js";
 import { canRelearn, relearn } from "../models/store/lock-change.js";
@@ -60,6 +60,7 @@ export class Sessions {
       count: (rows) => this.#options.counted(manifest.id, rows),
       checkStop: () => this.#options.checkStop(),
       run: async (feeds, { batched = false } = {}) => {
+        requireFeeds(session, manifest, feeds);
         const fetched = await this.#run(session, manifest, device, feeds, batched);
         this.#options.counted(manifest.id, fixedBatch(session.inputs, feeds)?.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1);
         return fetched;
@@ -303,6 +304,16 @@ export class Sessions {
     this.#options.checkStop();
     return session.run(feeds);
   }
+}
+
+/** ONNX Runtime's own refusal would read like a defect, and be tried again. */
+function requireFeeds(session: Session, { id, origin }: ModelManifest, feeds: Feeds): void {
+  const empty = session.inputs.filter(({ name }) => !Object.hasOwn(feeds, name)).map((meta) => tensorText(info(meta)));
+  if (empty.length === 0) return;
+  throw new FlowError("MODEL_INPUT", `model ${id}: nothing goes into ${empty.join(", ")}; the operator feeds ${Object.keys(feeds).join(", ")}`, {
+    hint: `Use a file without ${empty.length > 1 ? "these inputs" : "this input"}, or one with a constant in ${empty.length > 1 ? "their" : "its"} place; ${origin} says which one runs.`,
+    permanent: true,
+  });
 }
 
 /** The ONNX file that this device runs. */

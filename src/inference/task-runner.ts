@@ -73,7 +73,7 @@ export class TaskRunner {
         await verifyModelFiles(manifest);
         if (!task.shape || manifest.runtime === "transformers") return [];
         const { inputs, outputs } = await this.#sessions.describe(manifest, task.release);
-        verifyModelShape(manifest, inputs, outputs);
+        verifyModelShape(manifest, inputs, outputs, task.reads);
         return [];
       }
       case "prepare": {

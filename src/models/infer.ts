@@ -1,4 +1,4 @@
-import type { TensorInfo } from "../contracts/index.js";
+import { tensorText, type TensorInfo } from "../contracts/index.js";
 
 /** What is known of a model that has no manifest yet. */
 export interface Evidence {
@@ -59,7 +59,7 @@ export function infer(evidence: Evidence, given: string | null = null): Inferenc
     result.fields[field] = value;
     result.from[field] = from;
   };
-  set("inputs", evidence.inputs.map(tensor), "the ONNX file");
+  set("inputs", evidence.inputs.map((input) => tensor(input, evidence.inputs[0]!.dims[0])), "the ONNX file");
   const known = knownClass(evidence.config);
   const task = given ?? known?.task ?? null;
   if (known) set("family", known.family, "config.json: architectures");
@@ -75,13 +75,14 @@ export function infer(evidence: Evidence, given: string | null = null): Inferenc
 
 type Set = (field: string, value: unknown, from: string) => void;
 
-function tensor({ name, type, dims }: TensorInfo): Record<string, unknown> {
-  return { name, ...(type === "float32" ? {} : { type }), dims: named(dims) };
+/** `batch`: the first dimension of what carries rows. */
+function tensor({ name, type, dims }: TensorInfo, batch = dims[0]): Record<string, unknown> {
+  return { name, ...(type === "float32" ? {} : { type }), dims: named(dims, batch) };
 }
 
-/** Files leave symbolic dimensions unnamed, or fix the batch at 1, which the sessions loop over. */
-function named(dims: readonly (number | string)[]): (number | string)[] {
-  return dims.map((dim, i) => (i === 0 ? "n" : typeof dim === "number" && dim > 0 ? dim : dim === "" || typeof dim === "number" ? `d${i}` : dim));
+/** Files leave symbolic dimensions unnamed, or fix the batch at 1, which the sessions loop over. An input of another fixed size than the first one's has no rows. */
+function named(dims: readonly (number | string)[], batch: number | string | undefined): (number | string)[] {
+  return dims.map((dim, i) => (i === 0 && !(typeof dim === "number" && dim > 0 && dim !== batch) ? "n" : typeof dim === "number" && dim > 0 ? dim : dim === "" || typeof dim === "number" ? `d${i}` : dim));
 }
 
 /** Task and family of the first known model class. */
@@ -111,7 +112,9 @@ function preprocess({ inputs, config, preprocessor, tokenizer, files }: Evidence
   } else if (preprocessor !== null) {
     set("preprocess", { kind: "processor" }, "preprocessor_config.json");
   } else {
-    result.open.push({ field: "preprocess", option: "--preprocess", question: `How are its inputs made (${inputs.map((input) => input.name).join(", ")}; a YAML map as in the manifests)?` });
+    const flat = inputs.find(({ dims }) => dims.length === 4);
+    const other = flat ? ` Pictures have 3 channels here, so ${tensorText(flat)} takes none.` : "";
+    result.open.push({ field: "preprocess", option: "--preprocess", question: `How are its inputs made (${inputs.map((input) => input.name).join(", ")}; a YAML map as in the manifests)?${other}` });
   }
 }
 
@@ -133,8 +136,10 @@ function imagePreprocess(input: TensorInfo, preprocessor: Record<string, unknown
     return;
   }
   if (preprocessor === null || mean === null || std === null || size === null) {
-    const known = size === null ? "" : `, size ${size.join("×")}`;
-    result.open.push({ field: "preprocess", option: "--preprocess", question: `How do pictures go in (imagenet, clip, 0..1, -1..1, 0..255, 0..255-bgr, or a YAML map${known})?` });
+    const presets = `How do pictures go in (imagenet, clip, 0..1, -1..1, 0..255, 0..255-bgr, or a YAML map, size ${size?.join("×")})?`;
+    // A preset has no size.
+    const map = `How large are the pictures of ${input.name}, which takes any, and how do they go in (YAML: {kind: image, size: [224, 224], mean: [0, 0, 0], std: [1, 1, 1]${layout === "nhwc" ? ", layout: nhwc" : ""}})?`;
+    result.open.push({ field: "preprocess", option: "--preprocess", question: size === null ? map : presets });
     result.fields["preprocess"] = { kind: "image", ...(size === null ? {} : { size }), layout };
     return;
   }
@@ -173,13 +178,13 @@ function triple(value: unknown): number[] | null {
 }
 
 function outputs({ outputs: all, config }: Evidence, task: string | null, set: Set, result: Inference): void {
-  const listed = all.map(tensor);
+  const listed = all.map((output) => tensor(output));
   if (task !== null && !task.endsWith("-embedding")) return set("outputs", listed, "the ONNX file");
   const flat = all.filter((output) => FLOATS.has(output.type) && (output.dims.length === 2 || output.dims.length === 3));
   const chosen = EMBEDDINGS.map((name) => flat.find((output) => output.name === name)).find((output) => output !== undefined) ?? (flat.length === 1 ? flat[0] : undefined);
   if (!chosen || task === null) {
     set("outputs", listed, "the ONNX file");
-    if (task !== null) result.open.push({ field: "output", option: "--output", question: `Which output is the vector (${all.map((output) => output.name).join(", ")})?` });
+    if (task !== null) result.open.push({ field: "output", option: "--output", question: flat.length > 0 ? `Which output is the vector (${flat.map((output) => output.name).join(", ")})?` : `Which output is the vector? None is float32 or float16 of two or three dimensions: ${all.map(tensorText).join(", ")}.` });
     return;
   }
   const last = chosen.dims.at(-1);

@@ -34,6 +34,14 @@ export function textBatch(texts: readonly string[], { tokenizer, dims }: TextPre
   return out;
 }
 
+/** What a tokenizer of the model's files gives. */
+const TOKEN_INPUTS = ["input_ids", "attention_mask", "token_type_ids"] as const;
+
+/** The inputs that are made of texts for this model. */
+export function textInputs({ preprocess, inputs }: ModelManifest): readonly string[] {
+  return preprocess.kind === "text" && preprocess.tokenizer === HF_TOKENIZER ? TOKEN_INPUTS : inputs.slice(0, 1).map(({ name }) => name);
+}
+
 /** Texts of one padded length. */
 export interface TokenBatch {
   /** Which texts these are. */
@@ -81,7 +89,7 @@ export async function tokenBatches(texts: readonly string[], manifest: ModelMani
     if (group) group.push(i);
     else groups.set(length, [i]);
   }
-  const padding: Record<string, number> = { input_ids: tokenizer.pad_token_id ?? 0, attention_mask: 0, token_type_ids: 0 };
+  const padding: Record<string, number> = { ...Object.fromEntries(TOKEN_INPUTS.map((name) => [name, 0])), input_ids: tokenizer.pad_token_id ?? 0 };
   return [...groups].map(([length, indices]) => {
     const padded = (name: string): BigInt64Array => {
       const data = new BigInt64Array(indices.length * length).fill(BigInt(padding[name]!));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { EXIT, FlowError, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
+import { EXIT, FlowError, tensorText, type ModelFile, type ModelManifest, type TensorInfo } from "../contracts/index.js";
 import { cacheFolder } from "./store/folders.js";
 import { HashIndex } from "./store/hash-index.js";
 import { changedFile } from "./store/lock-change.js";
@@ -91,43 +91,48 @@ function corrupt(manifest: ModelManifest, file: ModelFile, what: string): FlowEr
 /** What a manifest's first input gets. */
 const MEDIA: Partial<Record<ModelManifest["preprocess"]["kind"], string>> = { image: "pixels", audio: "samples" };
 
+/** The ONNX file's inputs and outputs against the manifest. Throws MODEL_SHAPE, which shows both; MODEL_OUTPUT for one of `reads` that the file has not. */
+export function verifyModelShape(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[], reads: readonly string[] = []): void {
+  const problems = shapeProblems(manifest, inputs, outputs);
+  const absent = reads.find((name) => !outputs.some((output) => output.name === name));
+  if (problems.length === 0 && absent !== undefined) {
+    throw new FlowError("MODEL_OUTPUT", `model ${manifest.id} has no output "${absent}"; ${manifest.file} has ${outputs.map(tensorText).join(", ")}`, { hint: `Name one of them in the graph: with: { output: ${outputs[0]?.name} }.`, exit: EXIT.environment });
+  }
+  if (problems.length === 0) return;
+  throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
+    hint: `Correct inputs/output in ${manifest.origin}, or use the file it was written for.`,
+    exit: EXIT.environment,
+  });
+}
+
 /**
- * The ONNX file's inputs and outputs against the manifest. A symbolic dimension of the file takes any size; a fixed first dimension
- * of the file is a fixed batch, which the sessions loop over. Throws MODEL_SHAPE, which shows both.
+ * Where the two contradict each other. A symbolic dimension of the file takes any size; a fixed first dimension of the file is a fixed batch, which the
+ * sessions loop over.
  */
-export function verifyModelShape(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[]): void {
+export function shapeProblems(manifest: ModelManifest, inputs: readonly TensorInfo[], outputs: readonly TensorInfo[]): string[] {
   const problems: string[] = [];
   for (const wanted of manifest.inputs) {
     const found = inputs.find((i) => i.name === wanted.name);
-    if (!found) problems.push(`input "${wanted.name}": not in the file, which has ${inputs.map(show).join(", ")}`);
-    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`input: found ${show(found)}, expected ${show(wanted)}`);
-    else if (found.type === "bool" && wanted === manifest.inputs[0] && MEDIA[manifest.preprocess.kind]) problems.push(`input: found ${show(found)}, expected ${MEDIA[manifest.preprocess.kind]} as float32, float16, uint8, int32 or int64`);
+    if (!found) problems.push(`input "${wanted.name}": not in the file, which has ${inputs.map(tensorText).join(", ")}`);
+    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`input: found ${tensorText(found)}, expected ${tensorText(wanted)}`);
+    else if (found.type === "bool" && wanted === manifest.inputs[0] && MEDIA[manifest.preprocess.kind]) problems.push(`input: found ${tensorText(found)}, expected ${MEDIA[manifest.preprocess.kind]} as float32, float16, uint8, int32 or int64`);
   }
   for (const found of inputs) {
-    if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${show(found)}, which the manifest does not name`);
+    if (!manifest.inputs.some((i) => i.name === found.name)) problems.push(`input: found ${tensorText(found)}, which the manifest does not name`);
   }
   for (const wanted of manifest.outputs) {
     const found = outputs.find((o) => o.name === wanted.name);
-    if (!found) problems.push(`output "${wanted.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
-    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`output: found ${show(found)}, expected ${show(wanted)}`);
+    if (!found) problems.push(`output "${wanted.name}": not in the file, which has ${outputs.map(tensorText).join(", ")}`);
+    else if (found.type !== wanted.type || !dimsFit(wanted.dims, found.dims)) problems.push(`output: found ${tensorText(found)}, expected ${tensorText(wanted)}`);
   }
   const embedding = manifest.output;
   const output = embedding && outputs.find((o) => o.name === embedding.name);
   const last = output?.dims.at(-1);
-  if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(show).join(", ")}`);
+  if (embedding && !output) problems.push(`output "${embedding.name}": not in the file, which has ${outputs.map(tensorText).join(", ")}`);
   else if (output && ((output.type !== "float32" && output.type !== "float16") || (typeof last === "number" && last !== embedding!.dims))) {
-    problems.push(`output: found ${show(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
+    problems.push(`output: found ${tensorText(output)}, expected ${embedding!.name}: float32[…, ${embedding!.dims}] or float16`);
   }
-  if (problems.length > 0) {
-    throw new FlowError("MODEL_SHAPE", `model ${manifest.id}: ${manifest.file} does not fit its manifest: ${problems.join("; ")}`, {
-      hint: `Correct inputs/output in ${manifest.origin}, or use the file it was written for.`,
-      exit: EXIT.environment,
-    });
-  }
-}
-
-function show(tensor: TensorInfo): string {
-  return `${tensor.name}: ${tensor.type}[${tensor.dims.join(", ")}]`;
+  return problems;
 }
 
 function dimsFit(wanted: readonly (number | string)[], found: readonly (number | string)[]): boolean {

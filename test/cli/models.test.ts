@@ -296,6 +296,71 @@ test("add: a file's names and dimensions are read, what nothing tells is asked f
   assert.ok(existsSync(join(root, "eyes.onnx")));
 });
 
+/** A file whose output is the mean of a picture's channels, in any type. */
+function meanOf(root: string, name: string, pixels: (number | string)[], type: "float32" | "int64" = "float32", more: (graph: OnnxGraph, mean: string) => string = (_, mean) => mean): void {
+  const graph = new OnnxGraph(name, "tests");
+  const mean = graph.op("ReduceMean", [graph.input("pixels", "float32", pixels)], { axes: [2, 3], keepdims: 0 });
+  graph.output(more(graph, type === "int64" ? graph.op("Cast", [mean], { to: 7 }) : mean), "mean", type, ["n", pixels[1]!]);
+  writeFileSync(join(root, `${name}.onnx`), graph.encode());
+}
+
+test("add: what could not be run is refused before anything is written, in the words of what was typed", async (t) => {
+  const { root, cache, run } = await place(t);
+  meanOf(root, "mean", ["n", 3, 8, 8]);
+  meanOf(root, "whole", ["n", 3, 8, 8], "int64");
+  meanOf(root, "grey", ["n", 1, 8, 8]);
+  meanOf(root, "free", ["n", 3, "h", "w"]);
+  meanOf(root, "scaled", ["n", 3, 8, 8], "float32", (graph, mean) => graph.op("Mul", [mean, graph.input("scale", "float32", [1])]));
+  writeFileSync(join(root, "labels.txt"), "red\ngreen\n");
+  const embedding = ["--task", "image-embedding", "--licence", "MIT"];
+  const classes = ["--task", "image-classification", "--licence", "MIT"];
+  const bytes = ["--preprocess", "0..255"];
+  const refused: [args: string[], said: RegExp][] = [
+    [["mean.onnx", ...embedding, ...bytes, "--dims", "7"], /MODEL_SHAPE mean\.onnx .*found mean: float32\[n, 3\], expected mean: float32\[…, 7\] or float16/],
+    [["mean.onnx", ...embedding, ...bytes, "--dims", "many"], /--dims many is no number/],
+    [["mean.onnx", ...embedding, ...bytes, "--output", "max"], /MODEL_SHAPE .*output "max": not in the file, which has mean: float32\[n, 3\]/],
+    [["whole.onnx", ...embedding, ...bytes], /MODEL_ADD_NEEDS .*None is float32 or float16 .*: mean: int64\[n, 3\]/],
+    [["whole.onnx", ...embedding, ...bytes, "--output", "mean"], /MODEL_SHAPE .*found mean: int64\[n, 3\], .*\nhint: Nothing was written: .*read by model\.run/],
+    [["scaled.onnx", ...embedding, ...bytes], /MODEL_INPUTS scaled\.onnx has 2 inputs, and image\.embed feeds pixels: nothing would go into scale: float32\[1\]\./],
+    [["scaled.onnx", "--task", "anything", "--licence", "MIT", ...bytes], /MODEL_INPUTS .*model\.run feeds pixels/],
+    [["grey.onnx", ...embedding, ...bytes], /--preprocess 0\.\.255 makes pictures of 3 channels, and the file takes pixels: float32\[n, 1, 8, 8\]/],
+    [["grey.onnx", ...embedding], /MODEL_ADD_NEEDS .*Pictures have 3 channels here, so pixels: float32\[n, 1, 8, 8\] takes none/],
+    [["free.onnx", ...embedding, ...bytes], /does not say how large the pictures are, and pixels: float32\[n, 3, h, w\] leaves it open\.\nhint: .*\{ kind: image, size: \[ 224, 224 \]/],
+    [["free.onnx", ...embedding], /MODEL_ADD_NEEDS .*How large are the pictures of pixels/],
+    [["mean.onnx", ...embedding, "--preprocess", "{ size: [8, 8] }"], /has no kind; image, audio, text, processor are known/],
+    [["mean.onnx", ...embedding, ...bytes, "--id", "bad id/../x"], /--id bad id\/\.\.\/x is no id: it has lower-case letters/],
+    [["mean.onnx", ...embedding, ...bytes, "--id", "lite-image"], /There is a model lite-image already, .*models\/lite-image\.yaml: .*would hide it from every graph\.\nhint: .*--force to have graphs mean the new one/],
+    [["mean.onnx", ...classes, ...bytes, "--with", "labels.txt"], /labels\.txt names 2 classes, and mean: float32\[n, 3\] has 3/],
+    [["hf:org/lite-image"], /There is a model lite-image already/],
+    [["."], /\. is a folder, .*\nhint: Name one of those in it: free\.onnx, grey\.onnx/],
+    [["given"], /given is a folder, .*\nhint: None lies in it/],
+  ];
+  for (const [args, said] of refused) {
+    const { code, stderr } = await run("add", ...args);
+    assert.deepEqual([code, said.test(stderr)], [2, true], `${args.join(" ")}: ${stderr}`);
+    assert.ok(!stderr.includes(join(cache, "manifests", "bad")) && !existsSync(cache), args.join(" "));
+  }
+});
+
+test("add: with --force it says which model graphs no longer mean; classes without names, and names without a class, are told", async (t) => {
+  const { root, run, json } = await place(t);
+  meanOf(root, "mean", ["n", 3, 8, 8]);
+  const bytes = ["--preprocess", "0..255", "--licence", "MIT"];
+  const forced = await json<ModelsAddDocument>("add", "mean.onnx", "--task", "image-embedding", ...bytes, "--id", "lite-image", "--force");
+  assert.equal(forced.code, 0);
+  assert.deepEqual(forced.notes, [`Graphs mean this one by lite-image from now on, and no longer ${join(ROOT, "models", "lite-image.yaml")}.`]);
+  assert.equal((await json<ModelsVerifyDocument>("verify", "lite-image")).ok, true);
+  const classes = ["mean.onnx", "--task", "image-classification", ...bytes, "--force"];
+  assert.match((await json<ModelsAddDocument>("add", ...classes)).notes.join(), /Nothing names its classes, and image\.tag needs names/);
+  const label = async (count: number): Promise<string[]> => {
+    writeFileSync(join(root, "labels.txt"), Array.from({ length: count }, (_, i) => `class ${i}\n`).join(""));
+    return (await json<ModelsAddDocument>("add", ...classes, "--with", "labels.txt")).notes;
+  };
+  assert.deepEqual(await label(3), []);
+  assert.match((await label(4)).join(), /names 4 classes, and mean: float32\[n, 3\] has 3: .*labelOffset: 1/);
+  assert.equal((await run("show", "mean")).code, 0);
+});
+
 test("add: a picture model of bytes needs no preset, one that does not fit is refused", async (t) => {
   const { root, run, json } = await place(t);
   const graph = new OnnxGraph("bytes", "tests");
@@ -433,7 +498,10 @@ test("add --out: the next step that is printed works, graphs' way to it is told,
   // A folder that is searched needs none of this; one whose model another manifest hides says which.
   const found = await json<ModelsAddDocument>("add", "eyes.onnx", ...options, "--out", given);
   assert.deepEqual([found.notes, found.next], [[], "flow models show eyes"]);
-  const hidden = await json<ModelsAddDocument>("add", "eyes.onnx", ...options);
+  const refused = await run("add", "eyes.onnx", ...options);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, new RegExp(`BAD_ARGUMENTS There is a model eyes already, ${join(given, "eyes.yaml")}: graphs would go on to mean that one.*\nhint: .*--force to write it all the same`));
+  const hidden = await json<ModelsAddDocument>("add", "eyes.onnx", ...options, "--force");
   assert.match(hidden.notes.join(), new RegExp(`Graphs mean ${join(given, "eyes.yaml")} by eyes`));
   assert.equal(hidden.next, `flow models show ${join(cache, "manifests", "eyes.yaml")}`);
 });

@@ -120,6 +120,7 @@ const cases: Case[] = [
   { code: "DISABLED_UPSTREAM", title: "enabled inside a case", yaml: graph("  f: { switch: x, cases: { x: { op: image.embed, enabled: false, in: media.frames, model: image } } }\n  ‸k: { op: scene.keyframes, in: { scenes: scenes, vectors: f } }") },
   { code: "UNKNOWN_MODEL", yaml: graph("").replace("image: lite-image", "image: ‸lite-imag"), nearest: "lite-image" },
   { code: "MODEL_TASK", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸sound }") },
+  { code: "MODEL_INPUTS", yaml: graph("  frames: { op: image.embed, in: media.frames, model: ‸pair }") },
   { code: "MODEL_MISSING", yaml: graph("  ‸frames: { op: image.embed, in: media.frames }") },
   { code: "MODEL_LEFT_OUT", yaml: graph("  ‸frames: { op: image.embed, in: media.frames, model: maybe }\n  j: { op: join, by: scene, in: { v: frames } }").replace("models: {", "models: { maybe: { model: lite-image, optional: true },") },
   { code: "MODEL_ELSE", yaml: graph(`${FRAMES}\n  v: { op: video.pool, in: { scenes: scenes, vectors: frames } }\n  more: { op: image.embed, in: media.frames, model: image }`).replace("image: lite-image", "image: { model: ‸lite-image, else: here-image }") },

@@ -149,4 +149,6 @@ test("--mock-models: all roles or some; other keys, no files, the same types", (
   assert.deepEqual(["frames", "sound", "text"].map((name) => Object.values(nodeOf(some, name).models)[0]!.mock ?? false), [true, false, true], "by role, or by the model's own name");
   const { problems } = planned(THREE, OUT, {}, { mock: ["imge"] });
   assert.deepEqual(problems.map(({ code, nearest }) => [code, nearest]), [["UNKNOWN_ROLE", "image"]]);
+  const [eaten] = planned(THREE, OUT, {}, { mock: ["clip.mp4"] }).problems;
+  assert.match(eaten!.hint, /taken for its roles.*at the end, behind the inputs; some: --mock-models=image\./);
 });

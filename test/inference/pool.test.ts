@@ -133,7 +133,7 @@ test("pre-flight leaves a model that a device opens to that device, but for its 
   const [there, here, altered] = ["there", "here", "altered-there"].map((name) => tinyModel({ name })) as [ModelManifest, ModelManifest, ModelManifest];
   altered.files[0]!.sha256 = "0".repeat(64);
   here.inputs[0]!.dims = ["n", 3, 8, 8];
-  const errors = await own.verify([there, here, altered], (model) => Promise.resolve(model.id !== "here"));
+  const errors = await own.verify([there, here, altered], { opened: (model) => Promise.resolve(model.id !== "here") });
   assert.deepEqual(errors.map((e) => e.code), ["MODEL_SHAPE", "MODEL_CORRUPT"]);
   assert.deepEqual(own.stats().loads, { here: 1 });
   const sessions = new Sessions({ runtime: new OnnxRuntime(1), checkStop: () => undefined, counted: () => undefined, loaded: () => undefined, limited: () => undefined });

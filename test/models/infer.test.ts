@@ -34,6 +34,12 @@ test("sizes in the forms that configurations have had", () => {
   assert.equal(of({ size: 224, resample: 3 })["resample"], "bicubic");
 });
 
+test("an input without rows keeps the size that the file fixes", () => {
+  const of = (...dims: (number | string)[][]) => (infer(evidence({ inputs: dims.map((given, i) => tensor(`x${i}`, given)), outputs: [tensor("y", ["n", 2])] })).fields["inputs"] as { dims: unknown }[]).map((input) => input.dims);
+  assert.deepEqual(of(["batch", 3, 8, 8], [1], [2, -1, 128], ["", 4], []), [["n", 3, 8, 8], [1], [2, "d1", 128], ["n", 4], []]);
+  assert.deepEqual(of([1, 3, 8, 8], [1, 4], [2, 4]), [["n", 3, 8, 8], ["n", 4], [2, 4]]);
+});
+
 test("classes come from id2label, in order, and not where they are only numbered", () => {
   const of = (id2label: Record<string, string>) => infer(evidence({ inputs: [tensor("x", ["n", 3, 8, 8])], outputs: [tensor("logits", ["n", 2])], config: { architectures: ["ViTForImageClassification"], id2label } })).fields["settings"];
   assert.deepEqual(of({ "1": "dog", "0": "cat" }), { classes: ["cat", "dog"] });

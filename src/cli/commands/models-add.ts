@@ -5,12 +5,15 @@ import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { parseDocument, stringify } from "yaml";
 import { EXIT, FlowError } from "../../contracts/errors.js";
+import type { ModelManifest } from "../../contracts/index.js";
 import type { Inference } from "../../models/infer.js";
+import { cacheFolder } from "../../models/store/folders.js";
 import { act, names, withJson, type JsonOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsAddDocument } from "../json.js";
 import { installedModels } from "../open-graph.js";
 import { colours, print, printJson, shellWord, size } from "../output.js";
+import { placeOf, requireFit, requireLabels, requireOnnx, requirePreprocess, type Place, type Signature } from "./models-add-checks.js";
 import { jsonObject, unreadable } from "./models-config.js";
 import { inspectOnnx } from "./models-inspect.js";
 import { chooseHubFiles, fetchHub } from "./models-hub.js";
@@ -35,12 +38,16 @@ export interface AddOptions extends JsonOptions {
 
 /** Where a model's fields come from before the questions: its files, and what its ONNX file and configuration say. */
 export interface Candidate {
-  id: string;
+  place: Place;
   summary: string;
   licence: string | null;
   files: Record<string, unknown>[];
   source: Record<string, unknown> | null;
   runtime: "onnx" | "transformers";
+  /** Of the ONNX file; null: a checkpoint of several. */
+  signature: Signature | null;
+  /** Where the file of labels is. */
+  labels: string | null;
   /** What its files tell; more of it once the task is known. */
   infer: (task: string | null) => Inference;
   /** Gives the model its files in the cache. */
@@ -57,7 +64,7 @@ export function addCommand(): Command {
       "The manifest goes to the cache's manifests/; graphs find one in another folder (--out) when FLOW_MODELS_DIR names that folder.",
     ].join("\n"),
     examples: [
-      ["flow models add hf:Xenova/dinov2-small", "a repository, at the commit that main is now"],
+      ["flow models add hf:Xenova/clip-vit-base-patch16", "a repository, at the commit that main is now"],
       ["flow models add hf:onnx-community/dinov2-base@main --dtype fp16", "another precision"],
       ["flow models add birds.onnx --task image-classification --preprocess imagenet --licence MIT --with labels.txt", "a file"],
     ],
@@ -76,7 +83,7 @@ export function addCommand(): Command {
     .option("--dtype <dtype>", "precision of a repository's files: fp32, fp16, q8, q4, …")
     .option("--link", "hard-link a local file into the cache instead of copying it")
     .option("--out <dir>", "write the manifest into this folder")
-    .option("--force", "replace a manifest of the same name");
+    .option("--force", "replace a manifest of the same name, or go before a model of that id from another folder");
   return act<AddOptions>(withJson(add), async ([word], options) => {
     const wanted = String(word);
     const ignored: string[] = [];
@@ -93,9 +100,9 @@ export function addCommand(): Command {
 
 async function addOne(wanted: string, options: AddOptions, ignored: string[]): Promise<ModelsAddDocument> {
   const candidate = wanted.startsWith("hf:") ? await hubCandidate(wanted.slice(3), options) : await fileCandidate(wanted, options, ignored);
-  const written = await write(candidate, options);
+  const { notes, ...written } = await write(candidate, options);
   const word = wordFor({ id: written.id, origin: written.manifest }, await installedModels());
-  return { ...written, notes: [...ignored, ...(word === written.id ? [] : [await outOfSight(written)])], next: `flow models show ${word}` };
+  return { ...written, notes: [...ignored, ...notes, ...(word === written.id ? [] : [await outOfSight(written)])], next: `flow models show ${word}` };
 }
 
 /** Of a manifest that its id does not lead to: how graphs find it, and what takes its files away again. */
@@ -108,7 +115,7 @@ async function outOfSight({ id, manifest }: Pick<ModelsAddDocument, "id" | "mani
 
 /** What an add that failed has downloaded. */
 async function keptOf(wanted: string): Promise<string[]> {
-  const { cacheFolder, pendingAdds } = await import("../../models/store/index.js");
+  const { pendingAdds } = await import("../../models/store/index.js");
   const kept = (await pendingAdds(cacheFolder())).find(({ repo }) => wanted.replace(/@[\w.-]+$/, "") === `hf:${repo}`);
   return kept ? [`${size(kept.bytes)} of it are downloaded and wait for the next \`flow models add ${wanted}\`; \`flow models rm hf:${kept.repo}\` removes them.`] : [];
 }
@@ -119,8 +126,8 @@ function withHints(error: FlowError, more: readonly string[]): FlowError {
 }
 
 async function fileCandidate(word: string, options: AddOptions, ignored: string[]): Promise<Candidate> {
-  const path = resolve(word);
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new FlowError("FILE_NOT_FOUND", `There is no file ${word}.`, { hint: "Name an .onnx file, or hf:ORG/NAME.", exit: EXIT.badInput });
+  const path = requireOnnx(word);
+  const place = placeOf(basename(path).replace(/\.onnx$/i, ""), options);
   const [{ infer }, { hashFile }, { keepBytes, linkModel }, { cacheFolder }] = await Promise.all([import("../../models/infer.js"), import("../../models/verify-model.js"), import("../../models/store/install.js"), import("../../models/store/folders.js")]);
   const { inputs, outputs } = await inspectOnnx(path);
   const beside = besideFiles(path, options.with ?? []);
@@ -142,7 +149,7 @@ async function fileCandidate(word: string, options: AddOptions, ignored: string[
   const evidence = { inputs, outputs, config: json("config.json"), preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
   const labels = all.find(({ name }) => /(label|class).*\.(txt|csv)$/i.test(name));
   return {
-    ...{ id: basename(path).replace(/\.onnx$/i, ""), summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx" },
+    ...{ place, summary: `${basename(path)}, added by hand.`, licence: null, files, source: null, runtime: "onnx", signature: { inputs, outputs }, labels: labels?.at ?? null },
     infer: (task) => {
       const inference = infer(evidence, task);
       if (labels) inference.fields["labels"] = labels.name;
@@ -167,13 +174,14 @@ function besideFiles(path: string, more: readonly string[]): { name: string; at:
 
 async function hubCandidate(word: string, options: AddOptions): Promise<Candidate> {
   const [, repo, revision = "main"] = /^([\w.-]+\/[\w.-]+)(?:@([\w.-]+))?$/.exec(word) ?? [];
-  if (!repo) throw badArguments(`hf:${word} names no repository.`, "As in hf:Xenova/dinov2-small or hf:Xenova/dinov2-small@main.");
+  if (!repo) throw badArguments(`hf:${word} names no repository.`, "As in hf:Xenova/clip-vit-base-patch16 or hf:Xenova/clip-vit-base-patch16@main.");
+  const place = placeOf(basename(repo), options);
   const [{ listHub }, { infer, knownClass }] = await Promise.all([import("../../models/store/hub-listing.js"), import("../../models/infer.js")]);
   const listing = await listHub(repo, revision);
   const chosen = chooseHubFiles(listing, options);
   const source = { huggingface: repo, revision: listing.commit };
   const files = chosen.files.map(({ path, size, sha256 }) => ({ path, ...(size === null ? {} : { size }), ...(sha256 === null ? {} : { sha256 }) }));
-  const base = { id: basename(repo), summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime };
+  const base = { place, summary: `${repo} of the Hugging Face hub.`, licence: listing.licence, files, source, runtime: chosen.runtime, signature: null, labels: null };
   const { at: here, install, settle } = await fetchHub(repo, files, source, chosen.runtime === "onnx" ? chosen.files.map((file) => file.path) : chosen.files.map((file) => file.path).filter((path) => path.endsWith(".json")));
   const json = (name: string): Record<string, unknown> | null => {
     const at = here.get(name);
@@ -185,7 +193,7 @@ async function hubCandidate(word: string, options: AddOptions): Promise<Candidat
   if (chosen.runtime === "onnx") {
     const { inputs, outputs } = await inspectOnnx(here.get(chosen.main)!);
     const evidence = { inputs, outputs, config, preprocessor: json("preprocessor_config.json"), tokenizer: json("tokenizer_config.json"), files: files.map((file) => file.path) };
-    return { ...base, install, settle, infer: (task) => infer(evidence, task) };
+    return { ...base, signature: { inputs, outputs }, install, settle, infer: (task) => infer(evidence, task) };
   }
   return { ...base, install, settle, infer: (task) => checkpoint(task, knownClass(config)) };
 }
@@ -202,9 +210,9 @@ function checkpoint(given: string | null, known: { task: string; family: string 
 }
 
 /** Options before inference before questions; then the manifest, checked by its schema. */
-async function write(candidate: Candidate, options: AddOptions): Promise<Pick<ModelsAddDocument, "id" | "manifest" | "yaml" | "inferred">> {
-  const [{ manifestOf }, { IMAGE_PRESETS }, { cacheFolder, layout }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js"), import("../../models/store/folders.js")]);
-  const id = options.id ?? candidate.id.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "");
+async function write(candidate: Candidate, options: AddOptions): Promise<Pick<ModelsAddDocument, "id" | "manifest" | "yaml" | "inferred" | "notes">> {
+  const [{ manifestOf }, { IMAGE_PRESETS }] = await Promise.all([import("../../models/manifest.js"), import("../../models/infer.js")]);
+  const { id, manifest } = candidate.place;
   await using questions = new Questions(id);
   const given = (option: string): string | undefined => options[option.slice(2) as keyof AddOptions] as string | undefined;
   const unanswered = ({ open }: Inference): Inference["open"] => open.filter(({ option }) => given(option) === undefined);
@@ -217,7 +225,12 @@ async function write(candidate: Candidate, options: AddOptions): Promise<Pick<Mo
   const answer = (option: string): string | undefined => given(`--${option}`) ?? answers.get(`--${option}`);
   const fields: Record<string, unknown> = { ...inference.fields };
   const preset = answer("preprocess");
-  if (preset !== undefined) fields["preprocess"] = IMAGE_PRESETS[preset] ? { ...shapeOf(fields["preprocess"]), ...IMAGE_PRESETS[preset] } : yamlMap(preset, Object.keys(IMAGE_PRESETS));
+  if (preset !== undefined) {
+    const known = fields["preprocess"] as Record<string, unknown> | undefined;
+    const made = IMAGE_PRESETS[preset] ? { ...shapeOf(known), ...IMAGE_PRESETS[preset] } : yamlMap(preset, Object.keys(IMAGE_PRESETS));
+    requirePreprocess(preset, IMAGE_PRESETS[preset], known, made, candidate.signature?.inputs ?? []);
+    fields["preprocess"] = made;
+  }
   vector(fields, answer("output"), answer("dims"));
   const value = {
     ...{ id, task: fields["task"], family: options.family ?? fields["family"] ?? "generic", summary: options.summary ?? candidate.summary },
@@ -228,18 +241,18 @@ async function write(candidate: Candidate, options: AddOptions): Promise<Pick<Mo
     ...Object.fromEntries(["inputs", "outputs", "preprocess", "output", "labels", "settings"].filter((key) => fields[key] !== undefined).map((key) => [key, fields[key]])),
     limits: ["added by `flow models add`: what it cannot do has not been written down"],
   };
-  const folder = options.out === undefined ? layout.manifests(cacheFolder()) : resolve(options.out);
-  const manifest = join(folder, `${id}.yaml`);
-  if (existsSync(manifest) && !options.force) throw badArguments(`${manifest} exists.`, "Give another --id, or --force to replace it.");
+  let model: ModelManifest;
   try {
-    manifestOf(value, manifest);
+    model = manifestOf(value, manifest);
   } catch (thrown) {
     if (!(thrown instanceof FlowError)) throw thrown;
     throw new FlowError(thrown.code, thrown.message, { hint: "Nothing was written: correct the options, `flow models add --help` has them; models/README.md describes the fields.", exit: EXIT.badInput });
   }
+  if (candidate.signature) await requireFit(model, candidate.signature);
+  const notes = [...candidate.place.notes, ...(await requireLabels(model, candidate.labels))];
   const yaml = stringify(value, { lineWidth: 0, flowCollectionPadding: true });
   await putInPlace(candidate, id, manifest, yaml);
-  return { id, manifest, yaml, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
+  return { id, manifest, yaml, notes, inferred: Object.fromEntries(Object.entries(inference.from).filter(([field]) => fields[field] !== undefined && options[field as keyof AddOptions] === undefined)) };
 }
 
 /** Files and manifest, or neither. A folder that --out names is no part of the cache, and is told as the command line's. */
@@ -273,20 +286,21 @@ async function outside(manifest: string, work: () => void): Promise<void> {
 }
 
 /** What is known of a picture but for its normalisation, which a preset says whole. */
-function shapeOf(preprocess: unknown): object {
-  const { mean: _mean, std: _std, scale: _scale, color: _color, ...shape } = (preprocess ?? {}) as Record<string, unknown>;
+function shapeOf(preprocess: Record<string, unknown> | undefined): Record<string, unknown> {
+  const { mean: _mean, std: _std, scale: _scale, color: _color, ...shape } = preprocess ?? {};
   return shape;
 }
 
-function yamlMap(text: string, presets: readonly string[]): unknown {
+function yamlMap(text: string, presets: readonly string[]): Record<string, unknown> {
   const value = parseDocument(text).toJS() as unknown;
-  if (typeof value === "object" && value !== null) return value;
+  if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
   throw badArguments(`--preprocess ${text} is neither a preset nor a YAML map.`, `One of ${presets.join(", ")}, or a map as in the manifests: "{ kind: image, size: [224, 224] }".`);
 }
 
 /** An embedding model names one output and its width; told by hand where the file does not say. */
 function vector(fields: Record<string, unknown>, name: string | undefined, dims: string | undefined): void {
   if (name === undefined && dims === undefined) return;
+  if (dims !== undefined && !/^[1-9]\d*$/.test(dims)) throw badArguments(`--dims ${dims} is no number of numbers.`, "Give the length of the vector, as in --dims 512.");
   const before = (fields["output"] ?? {}) as { name?: string; dims?: number };
   const listed = (fields["outputs"] ?? []) as { name: string; dims: (number | string)[] }[];
   const chosen = name ?? before.name ?? listed[0]?.name;

@@ -26,7 +26,7 @@ export function rmCommand(): Command {
       ["flow models rm dinov2-small --unlock", "forget its hashes too: the next download is trusted anew"],
       ["flow models rm ./birds.yaml", "the files of a manifest of your own"],
       ["flow models rm --partial", "unfinished downloads"],
-      ["flow models rm hf:Xenova/dinov2-small", "what an unfinished `flow models add` downloaded"],
+      ["flow models rm hf:Xenova/clip-vit-base-patch16", "what an unfinished `flow models add` downloaded"],
     ],
   })
     .argument("[id...]", "models, manifests, or hf:ORG/NAME of an unfinished add")

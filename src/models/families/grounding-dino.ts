@@ -76,6 +76,9 @@ const MOCK_TOKENIZER: Pick<Tokenizer, "encode"> = {
 /** Texts are padded to a multiple of this: the length depends on the text alone, so that a result does not depend on its neighbours in a batch. */
 const TOKEN_STEP = 8;
 
+/** What is made of a picture and a prompt; a file may lack some of them. */
+export const GROUNDING_INPUTS = ["pixel_values", "pixel_mask", "input_ids", "token_type_ids", "attention_mask"] as const;
+
 /** Detections of each frame for its own names; a frame without names has none, and costs nothing. */
 export async function ground(frames: readonly SourcedRaster[], names: readonly (readonly string[])[], model: ModelHandle, options: GroundingOptions, scratch?: Scratch): Promise<Detection[][]> {
   const { manifest } = model;
@@ -102,7 +105,7 @@ export async function ground(frames: readonly SourcedRaster[], names: readonly (
       attention.fill(1n, i * length, i * length + prompt.ids.length);
     }
     const text = [n, length];
-    const feeds: Parameters<ModelHandle["run"]>[0] = {
+    const feeds: Record<(typeof GROUNDING_INPUTS)[number], Parameters<ModelHandle["run"]>[0][string]> = {
       pixel_values: { data, dims },
       pixel_mask: { data: new BigInt64Array(n * dims[2]! * dims[3]!).fill(1n), dims: [n, dims[2]!, dims[3]!] },
       input_ids: { data: ids, dims: text },

@@ -17,11 +17,12 @@ export function labelsOf(manifest: ModelManifest): readonly string[] {
   }
   const key = `${file.at} ${String(labelOffset)}`;
   let labels = read.get(key);
-  if (!labels) read.set(key, (labels = lines(file.at, manifest).slice(typeof labelOffset === "number" ? labelOffset : 0)));
+  if (!labels) read.set(key, (labels = readLabels(file.at, manifest).slice(typeof labelOffset === "number" ? labelOffset : 0)));
   return labels;
 }
 
-function lines(path: string, manifest: ModelManifest): string[] {
+/** Every name in a file of labels. */
+export function readLabels(path: string, manifest: ModelManifest): string[] {
   try {
     const text = readFileSync(path, "utf8").split(/\r?\n/).map((line) => line.trim());
     while (text.at(-1) === "") text.pop();

@@ -4,7 +4,7 @@
  * different pictures never: nothing is padded, so no mask can land on another detection.
  */
 import { z } from "zod";
-import { FlowError, type Detection, type Mask, type ModelHandle } from "../../contracts/index.js";
+import { FlowError, type Detection, type Mask, type ModelHandle, type ModelManifest } from "../../contracts/index.js";
 import { imageInput, imagePreprocess, type Placement } from "../preprocess-image.js";
 import { runRows } from "../rows.js";
 import type { Scratch } from "../scratch.js";
@@ -26,6 +26,12 @@ const settings = z.object({
 const BOXES_PER_RUN = 32;
 
 type Feeds = Parameters<ModelHandle["run"]>[0];
+
+/** What the decoder can be fed: what the encoder gives, and how a box is said to it. null: its settings are wrong, which is told where they are read. */
+export function decoderInputs(encoder: ModelManifest, decoder: ModelManifest): readonly string[] | null {
+  const parsed = settings.safeParse(decoder.settings);
+  return parsed.success ? [...encoder.outputs.map(({ name }) => name), ...Object.keys(promptFeeds(parsed.data.prompt, []))] : null;
+}
 
 /** The detections of each frame with their masks; order and number stay, and a frame without detections costs no run. */
 export async function sam(frames: readonly (SourcedRaster & { detections: readonly Detection[] })[], encoder: ModelHandle, decoder: ModelHandle, options: { maskLongest: number }, scratch?: Scratch): Promise<Detection[][]> {

@@ -10,7 +10,7 @@ import { runRows, unitRow } from "../../models/rows.js";
 import { scratch } from "../../models/scratch.js";
 
 const config = z.strictObject({
-  output: z.string().min(1).optional().describe("Name of the output that is read; the manifest's first unless given."),
+  output: z.string().min(1).optional().describe("Name of the output that is read, one of the manifest's; its first unless given."),
   post: z
     .enum(["raw", "softmax", "sigmoid", "argmax", "labels", "unit"])
     .default("raw")
@@ -65,6 +65,13 @@ export function postProcess(row: Outputs[string]["data"], dims: number[], { outp
   }
 }
 
+/** A manifest without `outputs` does not say which ones there are: pre-flight looks into the file. */
+function requireOutput(name: string | undefined, { id, origin, outputs, output }: ModelManifest): void {
+  const listed = [...outputs.map((one) => one.name), ...(output ? [output.name] : [])];
+  if (name === undefined || outputs.length === 0 || listed.includes(name)) return;
+  throw new FlowError("MODEL_OUTPUT", `model ${id} has no output "${name}"; its manifest lists ${listed.join(", ")}`, { hint: `with: { output: ${listed[0]} }; or, where the file has it, add it to outputs in ${origin}.`, permanent: true });
+}
+
 export const modelRun = defineOperator({
   name: "model.run",
   version: 1,
@@ -74,7 +81,10 @@ export const modelRun = defineOperator({
   module: import.meta.url,
   level: "frame",
   inputs: { stream: Frames.with({ any: true }) },
-  outputs: ({ config: { post } }) => ({ values: post === "labels" ? Labels : Value.at("frame") }),
+  outputs: ({ config: { output, post }, models }) => {
+    requireOutput(output, models["model"]!);
+    return { values: post === "labels" ? Labels : Value.at("frame") };
+  },
   config,
   models: { model: { task: "any" } },
   demand: ({ config: { hop }, models, inputs }) => {
@@ -92,6 +102,7 @@ export const modelRun = defineOperator({
     return { stream: { video: { size: rasterDemand(imagePreprocess(manifest)), fps: 2, geometry: "display" } } };
   },
   run: { form: "batch", result: "value", input: "stream" },
+  reads: ({ output }) => ({ model: output === undefined ? [] : [output] }),
   batch: run,
   examples: [
     {

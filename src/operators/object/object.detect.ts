@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Detections, FlowError, Frames, Labels, defineOperator, type BatchFunction, type Detection, type Label, type ModelManifest } from "../../contracts/index.js";
 import { detect, type SourcedRaster } from "../../models/families/detector.js";
-import { ground, promptNames } from "../../models/families/grounding-dino.js";
+import { GROUNDING_INPUTS, ground, promptNames } from "../../models/families/grounding-dino.js";
 import { labelsOf } from "../../models/families/labels.js";
 import { imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { scratch } from "../../models/scratch.js";
@@ -49,7 +49,7 @@ export const objectDetect = defineOperator({
     return { objects: Detections };
   },
   config,
-  models: { detector: { task: "object-detection" } },
+  models: { detector: { task: "object-detection", feeds: ({ detector }) => (detector!.family === "grounding-dino" ? GROUNDING_INPUTS : detector!.inputs.slice(0, 1).map(({ name }) => name)) } },
   demand: ({ models }) => ({ frames: { video: { size: rasterDemand(imagePreprocess(models["detector"]!)), fps: 2, geometry: "display" } } }),
   run: { form: "batch", result: "value", input: "frames" },
   batch: objects,

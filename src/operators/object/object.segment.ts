@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Detections, FlowError, Frames, defineOperator, type BatchFunction, type Detection, type GridItem, type ModelManifest } from "../../contracts/index.js";
 import { deeplab } from "../../models/families/deeplab.js";
-import { sam } from "../../models/families/sam.js";
+import { decoderInputs, sam } from "../../models/families/sam.js";
 import { imageInput, imagePreprocess, rasterDemand, rasterOf } from "../../models/preprocess-image.js";
 import { runRows } from "../../models/rows.js";
 import { scratch } from "../../models/scratch.js";
@@ -71,7 +71,7 @@ export const objectSegment = defineOperator({
     return { objects: Detections };
   },
   config,
-  models: { segmenter: { task: "segmentation", optional: true }, encoder: { task: "mask-encoder", optional: true }, decoder: { task: "mask-decoder", optional: true } },
+  models: { segmenter: { task: "segmentation", optional: true }, encoder: { task: "mask-encoder", optional: true }, decoder: { task: "mask-decoder", optional: true, feeds: ({ encoder, decoder }) => (encoder ? decoderInputs(encoder, decoder!) : null) } },
   demand: ({ models }) => ({ frames: { video: { size: rasterDemand(imagePreprocess(seeing(models))), fps: 2, geometry: "display" } } }),
   run: { form: "batch", result: "value", input: "frames" },
   batch: segments,

@@ -87,7 +87,7 @@ export const speechVad = defineOperator({
     pad: duration().prefault("0.03s").describe("Added before and after."),
     probabilities: z.boolean().default(false).describe("Whether there is an output `probabilities` as well: { windowUs, values }, one probability of speech per window (about 0.8 MB an hour)."),
   }),
-  models: { vad: { task: "voice-activity" } },
+  models: { vad: { task: "voice-activity", feeds: () => ["input", "state", "sr"] } },
   run: {
     form: "each",
     thread: "pool",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineOperator, skip, type EachInputs, type ModelHandle, type OperatorForm } from "../../contracts/index.js";
 import { mockVector } from "../../models/mock.js";
-import { HF_TOKENIZER, textBatch, textPreprocess, tokenBatches } from "../../models/preprocess-text.js";
+import { HF_TOKENIZER, textBatch, textInputs, textPreprocess, tokenBatches } from "../../models/preprocess-text.js";
 import { runRows, splitRows, vectorPort } from "../../models/rows.js";
 
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
@@ -65,7 +65,7 @@ export const textEmbed = defineOperator({
   outputs: ({ models }) => ({ vector: vectorPort(models["text"]!, "scene") }),
   config,
   templates: { template: "inputs" },
-  models: { text: { task: "text-embedding" } },
+  models: { text: { task: "text-embedding", feeds: ({ text }) => textInputs(text!) } },
   run: { form: "eachBatch", eachBatch: embed },
   examples: [
     {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { OnnxGraph } from "../../../models/build/onnx-writer.js";
+import { unfedInputs } from "../../../src/contracts/index.js";
 import { InferencePool } from "../../../src/inference/index.js";
 import { modelRun, postProcess } from "../../../src/operators/model/model.run.js";
 import { audioRing, frameRing } from "../../inference/fixtures.js";
@@ -57,8 +58,28 @@ describe("model.run", () => {
     assert.deepEqual(await run(manifest, frames.slice(0, 1), { post: "labels", activation: "none", min_score: 1 }), [[]]);
   });
 
-  test("an output that the model has not is named", async () => {
+  test("an output that the model has not is refused by the manifest that lists them, by the file where it lists none, and by the run", async () => {
+    const link = (model: typeof manifest, output?: string) => ({ config: modelRun.config.parse({ output }), models: { model }, inputs: { stream: { kind: "frames" as const, level: "frame" as const } } });
+    const outputs = modelRun.outputs as (given: ReturnType<typeof link>) => object;
+    for (const name of [undefined, "means", "rows"]) assert.doesNotThrow(() => outputs(link(manifest, name)));
+    assert.throws(() => outputs(link(manifest, "nope")), { code: "MODEL_OUTPUT", message: 'model colours has no output "nope"; its manifest lists means, rows', hint: /output: means.*colours\.yaml/ });
+    const vector = { ...manifest, outputs: [], output: { name: "means", dims: 3, normalised: "unit", pooling: "none" } } as typeof manifest;
+    assert.doesNotThrow(() => outputs(link(vector, "rows")), "its file has it");
+    assert.deepEqual(modelRun.reads!(modelRun.config.parse({ output: "rows" })), { model: ["rows"] });
+    assert.deepEqual(await pool.verify([vector], { reads: new Map([["colours", ["rows"]]]) }), []);
+    const [error] = await pool.verify([vector], { reads: new Map([["colours", ["nope"]]]) });
+    assert.equal(error?.code, "MODEL_OUTPUT");
+    assert.match(`${error.message} ${error.hint}`, /no output "nope"; .*model\.onnx has means: float32\[n, 3\], rows: float32\[n, 2, 3\] .*output: means/);
     await assert.rejects(run(manifest, frames, { output: "nothing" }), { code: "MODEL_OUTPUT", message: /means, rows.*nothing/ });
+  });
+
+  test("an input that nothing fills is named, for good", async () => {
+    const graph = new OnnxGraph("pair", "tests");
+    graph.output(graph.op("ReduceMean", [graph.op("Sub", [graph.input("left", "float32", ["n", 3, 8, 8]), graph.input("right", "float32", ["n", 3, 8, 8])])], { axes: [2, 3], keepdims: 0 }), "mean", "float32", ["n", 3]);
+    const dims = ["n", 3, 8, 8];
+    const pair = buildModel("pair", { task: "anything", inputs: [{ name: "left", dims }, { name: "right", dims }], outputs: [{ name: "mean", dims: ["n", 3] }], preprocess: { kind: "image", size: [8, 8] } }, { "model.onnx": graph }).manifest;
+    assert.deepEqual(unfedInputs(modelRun.models!["model"]!, "model", { model: pair }).map(({ name }) => name), ["right"]);
+    await assert.rejects(run(pair, frames.slice(0, 1), {}), { code: "MODEL_INPUT", permanent: true, message: "model pair: nothing goes into right: float32[n, 3, 8, 8]; the operator feeds left", hint: /pair\.yaml/ });
   });
 
   /** A model whose output `found` is made of the pictures' channels, [n, 3]. */
