@@ -19,7 +19,7 @@ export function rmCommand(): Command {
   const rm = subcommand("rm", "Take models out of the cache; what lies beside a manifest or in FLOW_MODELS_DIR stays.", {
     description: [
       "Bytes that another model shares stay. A manifest that `flow models add` wrote into the cache goes with its model; one that it wrote elsewhere (--out) stays,",
-      "and naming it takes the model's files out of the cache.",
+      "and naming it takes the model's files out of the cache. One in the cache goes even if it cannot be read.",
     ].join("\n"),
     examples: [
       ["flow models rm yolox-nano", ""],

@@ -17,7 +17,7 @@ export const isPageType = (type: string | undefined, path: string): boolean => !
 
 /** What a file is, by its own bytes, that it cannot be under the name `path`; null where nothing speaks against it. */
 export async function notWhatItIs(file: string, path: string): Promise<typeof PAGE | typeof NO_JSON | null> {
-  if (!mayBePage(path) && /^\uFEFF?\s*(<!doctype\s+html|<html|<head|<body|<script|<!--)/i.test(await headOf(file))) return PAGE;
+  if (!mayBePage(path) && /^\uFEFF?\s*<(!doctype\s+html|html|head|body)\b/i.test(await headOf(file))) return PAGE;
   if (!/\.json$/i.test(path) || (await stat(file)).size > MAX_JSON_BYTES) return null;
   try {
     JSON.parse(await readFile(file, "utf8"));
