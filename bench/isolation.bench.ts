@@ -7,14 +7,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { GridItem } from "../src/contracts/index.js";
+import type { GridItem, ModelManifest } from "../src/contracts/index.js";
 import { InferencePool } from "../src/inference/index.js";
 import { imageEmbed } from "../src/operators/image/image.embed.js";
 import { sampleTree } from "../test/engine/fixtures/process-tree.js";
-import { median, round } from "./child.js";
-import { writeVit } from "./vit.js";
+import { inChild, median, round } from "./child.js";
 
-// Garbage of this process (the model was built in it) is not what is measured.
+// Garbage of this process is not what is measured.
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
@@ -26,9 +25,7 @@ const item: GridItem = { ptsUs: 0, samples: 0, slot: { buffer, byteOffset: 0, by
 
 const dir = mkdtempSync(join(tmpdir(), "flow-bench-isolation-"));
 try {
-  const image = writeVit(join(dir, "vit-b-32-random.onnx"));
-
-  collect();
+  const image = await inChild<ModelManifest>("vit-file.js", [join(dir, "vit-b-32-random.onnx")]);
 
   /** Bytes of this process and its children after each round; the peak while the model was loaded. */
   const cycle = async (isolation: "thread" | "process", rounds: number): Promise<{ afterMB: number[]; loadedMB: number }> => {
