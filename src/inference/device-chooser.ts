@@ -1,6 +1,6 @@
 /**
  * Takes the first device of an order on which a model opens, runs and agrees with the CPU, and says why the others were passed over. Of `auto` a device also has to be
- * faster than the CPU's workers together, which small models are not: beside 16 cores an H200 takes none of those of ego's `small` profile.
+ * faster than the CPU's workers together, which small models are not: beside 16 cores an H200 takes YAMNet alone of ego's `small` profile.
  */
 import { EXIT, FlowError, toFlowError, type Device, type DeviceOrder, type ModelManifest } from "../contracts/index.js";
 import { deviceOrder, unavailable } from "./devices.js";

@@ -6,28 +6,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { ClipDocument, ErrorsDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
+import { CLIP_GRAPH } from "./small-graph.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-run-"));
 const store = join(dir, "store");
 const graph = join(dir, "small.yaml");
 after(() => rmSync(dir, { recursive: true }));
-writeFileSync(
-  graph,
-  `flow: 1
-name: small
-params:
-  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
-nodes:
-  media:  { op: media.open, with: { uri: "\${params.input}" } }
-  scores: { op: scene.scores, in: media.frames }
-  scenes: { op: scene.cut, in: { scores: scores } }
-  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
-  scene:  { op: join, by: scene, in: { transcript: speech.text } }
-outputs:
-  scene: { from: scene, fulltext: [transcript] }
-`,
-);
+writeFileSync(graph, CLIP_GRAPH);
 
 async function json<T>(args: string[], code = 0): Promise<T> {
   const finished = await flow([...args, "--json"]);

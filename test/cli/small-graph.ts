@@ -10,3 +10,18 @@ nodes:
   scene:  { op: join, by: scene, in: { text: speech.text } }
 outputs: { scene: { from: scene } }
 `;
+
+/** The same on the bundled clip where no input is named, with its words to search. */
+export const CLIP_GRAPH = `flow: 1
+name: small
+params:
+  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+nodes:
+  media:  { op: media.open, with: { uri: "\${params.input}" } }
+  scores: { op: scene.scores, in: media.frames }
+  scenes: { op: scene.cut, in: { scores: scores } }
+  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
+  scene:  { op: join, by: scene, in: { transcript: speech.text } }
+outputs:
+  scene: { from: scene, fulltext: [transcript] }
+`;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ErrorDocument, ExportDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import type { FlowRecord } from "../../src/contracts/index.js";
+import { CLIP_GRAPH } from "./small-graph.js";
 import { flow } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-stand-ins-"));
@@ -13,20 +14,7 @@ const [real, mocked, partly] = [join(dir, "real"), join(dir, "mocked"), join(dir
 const [graph, cuts] = [join(dir, "vectors.yaml"), join(dir, "cuts.yaml")];
 after(() => rmSync(dir, { recursive: true }));
 
-const CUTS = `flow: 1
-name: vectors
-params:
-  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
-nodes:
-  media:  { op: media.open, with: { uri: "\${params.input}" } }
-  scores: { op: scene.scores, in: media.frames }
-  scenes: { op: scene.cut, in: { scores: scores } }
-  speech: { op: speech.subtitles, in: { scenes: scenes, subtitles: media.subtitles } }
-  scene:  { op: join, by: scene, in: { transcript: speech.text } }
-outputs:
-  scene: { from: scene, fulltext: [transcript] }
-`;
-const GRAPH = `${CUTS.replace("in: { transcript", "in: { video: video, transcript").replace("from: scene,", "from: scene, vectors: { video: {} },").replace("\noutputs", `
+const GRAPH = `${CLIP_GRAPH.replace("in: { transcript", "in: { video: video, transcript").replace("from: scene,", "from: scene, vectors: { video: {} },").replace("\noutputs", `
   frames: { op: image.embed, in: { frames: { from: media.frames, fps: 1 } }, model: image }
   video:  { op: video.pool, in: { scenes: scenes, vectors: frames } }
   sound:  { op: audio.embed, in: media.audio, model: sound }
@@ -50,7 +38,7 @@ const text = async (...args: string[]): Promise<string> => {
 
 before(async () => {
   writeFileSync(graph, GRAPH);
-  writeFileSync(cuts, CUTS);
+  writeFileSync(cuts, CLIP_GRAPH);
   await json(["run", graph, "--store", real]);
   await json(["run", graph, "--mock-models", "--store", mocked]);
   await json(["run", graph, "--mock-models=image", "--store", partly]);

@@ -53,7 +53,7 @@ outputs: { media: { from: medium } }
 test("a model with large activations stays under limits.rss with the same digests, is measured once, and one that cannot is refused before work", { skip: canSample ? false : "this system does not tell RssAnon" }, () =>
   inTemporaryFolder(async (dir) => {
     mkdirSync(join(dir, "models"));
-    const { id, task, summary, licence, files, inputs, preprocess, output } = wideModel(join(dir, "models", "wide.onnx"));
+    const { id, task, summary, licence, files, inputs, preprocess, output } = wideModel(join(dir, "models"));
     writeFileSync(join(dir, "models", "wide.yaml"), stringify({ id, task, summary, licence, files: files.map(({ path, sizeBytes, sha256 }) => ({ path, size: sizeBytes, sha256 })), inputs, preprocess, output, limits: [] }));
     for (const [name, limits] of [["free", ""], ["limited", `, limits: { rss: ${LIMIT_MB}MB }`], ["little", `, limits: { rss: ${TOO_LITTLE_MB}MB }`]] as const) writeFileSync(join(dir, `${name}.yaml`), graph(limits));
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { FlowError, Frames, Text, Value, Vector, defineOperator, skip, type BatchFunction, type GridItem, type MediumInfo, type ModelManifest } from "../../src/contracts/index.js";
@@ -38,6 +38,14 @@ export function audioRing(windows: { length: number; valid: number }[], sample: 
   });
 }
 
+/** The graph as a file, in a folder of its own unless told, and its manifest. */
+export function stored(graph: OnnxGraph, name: string, fields: Record<string, unknown>, folder = mkdtempSync(join(tmpdir(), "flow-model-"))): ModelManifest {
+  const bytes = graph.encode();
+  writeFileSync(join(folder, `${name}.onnx`), bytes);
+  const file = { path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return manifestOf({ id: name, licence: "MIT", files: [file], limits: [], ...fields }, join(folder, `${name}.yaml`));
+}
+
 /** A mean over pixels per channel, ×[1,2,3] + [0,0,1]: a model small enough to check by hand. `batch`: first dimension of the file. */
 export function tinyModel(options: { batch?: number | string; size?: number; dims?: number; name?: string } = {}): ModelManifest {
   const { batch = "n", size = 4, dims = 3, name = "tiny" } = options;
@@ -47,23 +55,13 @@ export function tinyModel(options: { batch?: number | string; size?: number; dim
   const mean = graph.op("ReduceMean", [x], { axes: [2, 3], keepdims: 0 });
   const scaled = graph.op("Add", [graph.op("Mul", [mean, graph.constant([1, 3], Float32Array.of(1, 2, 3))]), graph.constant([1, 3], Float32Array.of(0, 0, 1))]);
   graph.output(scaled, "vector", "float32", [batch, 3]);
-  const bytes = graph.encode();
-  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
-  writeFileSync(file, bytes);
-  return manifestOf(
-    {
-      id: name,
-      task: "image-embedding",
-      summary: "Channel means.",
-      licence: "MIT",
-      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
-      inputs: [{ name: "pixels", dims: ["n", 3, size, size] }],
-      preprocess: { kind: "image", size: [size, size] },
-      output: { name: "vector", dims, normalised: "none" },
-      limits: [],
-    },
-    join(dirname(file), `${name}.yaml`),
-  );
+  return stored(graph, name, {
+    task: "image-embedding",
+    summary: "Channel means.",
+    inputs: [{ name: "pixels", dims: ["n", 3, size, size] }],
+    preprocess: { kind: "image", size: [size, size] },
+    output: { name: "vector", dims, normalised: "none" },
+  });
 }
 
 export const medium: MediumInfo = {
@@ -180,19 +178,11 @@ export function greedyModel(name = "greedy"): ModelManifest {
   const huge = graph.op("Expand", [graph.op("ReduceMean", [x], { axes: [0, 1], keepdims: 0 }), shape]);
   const least = graph.op("Mul", [graph.op("ReduceMax", [huge], { keepdims: 0 }), graph.constant([1], Float32Array.of(0))]);
   graph.output(graph.op("Add", [scaled, least]), "vector", "float32", ["n", 3]);
-  const bytes = graph.encode();
-  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
-  writeFileSync(file, bytes);
-  return manifestOf(
-    {
-      id: name, task: "test", summary: "Needs n⁹ numbers.", licence: "MIT",
-      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
-      inputs: [{ name: "x", dims: ["n", 1] }],
-      outputs: [{ name: "vector", dims: ["n", 3] }],
-      limits: [],
-    },
-    join(dirname(file), `${name}.yaml`),
-  );
+  return stored(graph, name, {
+    task: "test", summary: "Needs n⁹ numbers.",
+    inputs: [{ name: "x", dims: ["n", 1] }],
+    outputs: [{ name: "vector", dims: ["n", 3] }],
+  });
 }
 
 /** [n] indices of 2…5 → [n] numbers; refuses all others. */
@@ -200,19 +190,11 @@ export function pickyModel(name = "picky"): ModelManifest {
   const graph = new OnnxGraph(name, "for tests");
   const index = graph.op("Sub", [graph.input("i", "int64", ["n"]), graph.ints(4)]);
   graph.output(graph.op("Gather", [graph.constant([2], Float32Array.of(5, 7)), index]), "y", "float32", ["n"]);
-  const bytes = graph.encode();
-  const file = join(mkdtempSync(join(tmpdir(), "flow-model-")), `${name}.onnx`);
-  writeFileSync(file, bytes);
-  return manifestOf(
-    {
-      id: name, task: "test", summary: "Refuses indices.", licence: "MIT",
-      files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
-      inputs: [{ name: "i", type: "int64", dims: ["n"] }],
-      outputs: [{ name: "y", dims: ["n"] }],
-      limits: [],
-    },
-    join(dirname(file), `${name}.yaml`),
-  );
+  return stored(graph, name, {
+    task: "test", summary: "Refuses indices.",
+    inputs: [{ name: "i", type: "int64", dims: ["n"] }],
+    outputs: [{ name: "y", dims: ["n"] }],
+  });
 }
 
 const throughModel: BatchFunction = async (items, _config, { models }) => {
@@ -238,24 +220,17 @@ export const testModel = defineOperator({
 });
 
 /** [n, 3, 64, 64] → [n, 32] over two maps of 32 × 256 × 256: small weights, 17 MB of activations a row. */
-export function wideModel(file: string): ModelManifest {
+export function wideModel(folder: string): ModelManifest {
   const graph = new OnnxGraph("wide", "for tests");
   const weights = (dims: number[]): string => graph.constant(dims, Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i) / 10));
   const x = graph.input("pixels", "float32", ["n", 3, 64, 64]);
   let map = graph.op("Resize", [x, "", graph.constant([4], Float32Array.of(1, 1, 4, 4))], { mode: "nearest" });
   for (const channels of [3, 32]) map = graph.op("Sigmoid", [graph.op("Conv", [map, weights([32, channels, 1, 1])], { kernel_shape: [1, 1] })]);
   graph.output(graph.op("ReduceMean", [map], { axes: [2, 3], keepdims: 0 }), "vector", "float32", ["n", 32]);
-  const bytes = graph.encode();
-  writeFileSync(file, bytes);
-  return manifestOf(
-    {
-      id: "wide", task: "image-embedding", summary: "Wide maps.", licence: "MIT",
-      files: [{ path: "wide.onnx", size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }],
-      inputs: [{ name: "pixels", dims: ["n", 3, 64, 64] }],
-      preprocess: { kind: "image", size: [64, 64] },
-      output: { name: "vector", dims: 32, normalised: "unit" },
-      limits: [],
-    },
-    join(dirname(file), "wide.yaml"),
-  );
+  return stored(graph, "wide", {
+    task: "image-embedding", summary: "Wide maps.",
+    inputs: [{ name: "pixels", dims: ["n", 3, 64, 64] }],
+    preprocess: { kind: "image", size: [64, 64] },
+    output: { name: "vector", dims: 32, normalised: "unit" },
+  }, folder);
 }

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { ModelManifest } from "../../src/contracts/index.js";
 import { sameBits } from "../../src/inference/feeds.js";
 import { OnnxRuntime } from "../../src/inference/onnx.js";
 import { Sessions } from "../../src/inference/sessions.js";
-import { manifestOf } from "../../src/models/manifest.js";
 import { OnnxGraph } from "../../models/build/onnx-writer.js";
 import { Random } from "../../models/build/random.js";
+import { stored } from "./fixtures.js";
 
 const WIDTH = 48;
 const noise = (length: number, seed: number): Float32Array => {
@@ -18,16 +14,8 @@ const noise = (length: number, seed: number): Float32Array => {
   return Float32Array.from({ length }, () => random.normal());
 };
 
-function manifestFor(name: string, graph: OnnxGraph, input: (number | string)[]): ModelManifest {
-  const bytes = graph.encode();
-  const dir = mkdtempSync(join(tmpdir(), "flow-rows-"));
-  writeFileSync(join(dir, `${name}.onnx`), bytes);
-  const fields = {
-    ...{ id: name, task: "text-embedding", summary: "Rows.", licence: "MIT", files: [{ path: `${name}.onnx`, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }] },
-    ...{ inputs: [{ name: "x", dims: input }], preprocess: { kind: "text", tokenizer: "lite-ngrams", dims: WIDTH }, output: { name: "y", dims: WIDTH, normalised: "none" }, limits: [] },
-  };
-  return manifestOf(fields, join(dir, `${name}.yaml`));
-}
+const manifestFor = (name: string, graph: OnnxGraph, input: (number | string)[]): ModelManifest =>
+  stored(graph, name, { task: "text-embedding", summary: "Rows.", inputs: [{ name: "x", dims: input }], preprocess: { kind: "text", tokenizer: "lite-ngrams", dims: WIDTH }, output: { name: "y", dims: WIDTH, normalised: "none" } });
 
 /** A dense layer whose weights are computed, which ONNX Runtime cannot pack: a matrix of one row has a kernel of its own. */
 function dense(): ModelManifest {
