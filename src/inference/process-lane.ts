@@ -1,8 +1,9 @@
 /**
  * Worker processes (`isolation: process`): a crash, a native abort or a run that never ends costs one call, and memory goes back to the
  * system with the process. Who paces whom: one call per seat of a child; what waits is bounded by `maxQueue`. A child that died or was killed is
- * replaced by the next call that needs one. Of several calls that it had, each is done again with nothing beside it: only then is its end one call's fault. A call that it took along is its item's failure, which the engine tries again; a task that no item
- * stands behind (a model is checked, opened, measured, tried on a device) is tried once more here, or one death would end the run.
+ * replaced by the next call that needs one. Of several calls that it had, each is done again with nothing beside it: only then is its end one
+ * call's fault. A call that it took along is its item's failure, which the engine tries again; a task that no item stands behind (a model is
+ * checked, opened, measured, tried on a device) is tried once more here, or one death would end the run.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
