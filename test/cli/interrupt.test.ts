@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CLIP, EGO, flow, inTemporaryFolder, start } from "../e2e/flow.js";
-import { ffmpegsOn } from "../e2e/kill.js";
+import { left, naming, needsProc } from "../processes.js";
 
 const CHILD = fileURLToPath(new URL("./interrupt-child.js", import.meta.url));
 
@@ -45,7 +45,7 @@ function pressOn(event: string, { child }: Pick<ReturnType<typeof start>, "child
   });
 }
 
-test("Ctrl-C twice in the middle of a decode: 130, no ffmpeg left, nothing failed, and a rerun ends as if nothing had happened", { skip: process.platform !== "linux" && "reads /proc" }, () =>
+test("Ctrl-C twice in the middle of a decode: 130, no ffmpeg left, nothing failed, and a rerun ends as if nothing had happened", { skip: needsProc }, () =>
   inTemporaryFolder(async (dir) => {
     const [medium, store, whole] = [join(dir, "clip.mp4"), join(dir, "store"), join(dir, "whole")];
     copyFileSync(CLIP, medium);
@@ -53,13 +53,13 @@ test("Ctrl-C twice in the middle of a decode: 130, no ffmpeg left, nothing faile
     const reference = await run(whole);
     const running = start(["run", EGO, medium, "--store", store, "--log", "json"]);
     pressOn("stopping", running);
-    while (ffmpegsOn(medium) === 0 && running.child.exitCode === null) await turn();
+    while (naming(medium).every((pid) => pid === running.child.pid) && running.child.exitCode === null) await turn();
     running.child.kill("SIGINT");
     const { code, signal, stderr } = await running.ended;
     // By itself, or (the drain took longer) as by a Ctrl-C that nobody handles.
     assert.ok(code === 130 || signal === "SIGINT", `${code} ${signal} ${stderr}`);
     assert.match(stderr, /"stopping"/);
-    assert.equal(ffmpegsOn(medium), 0);
+    assert.deepEqual(await left(() => naming(medium)), []);
     assert.deepEqual((await flow(["errors", "--store", store, "--json"])).json, { failures: [] });
     const { json } = await run(store);
     assert.deepEqual([json.status, json.digest, json.digestNumbers], ["done", reference.json.digest, reference.json.digestNumbers]);

@@ -1,7 +1,8 @@
 /** Kills a run with SIGKILL at random moments until it has been killed `kills` times, then lets it finish. Shared by the test and the bench command. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { left, marked } from "../processes.js";
 import { flow, start } from "./flow.js";
 
 export interface KillReport {
@@ -9,31 +10,12 @@ export interface KillReport {
   /** Runs that finished before their kill came; each then starts over on a fresh store. */
   finishedEarly: number;
   mismatches: string[];
+  /** Kills that left a process of the run: an ffmpeg, its guard, a process of a pool. */
   orphans: number;
 }
 
-/** Processes whose command line names the medium: an ffmpeg that outlived us. */
-export function ffmpegsOn(path: string): number {
-  let found = 0;
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      // The input is given as file:PATH.
-      if (line[0]!.includes("ffmpeg") && line.some((word) => word.endsWith(path))) found += 1;
-    } catch {
-      // gone meanwhile
-    }
-  }
-  return found;
-}
-
-async function noneLeft(path: string): Promise<boolean> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (ffmpegsOn(path) === 0) return true;
-    await delay(50);
-  }
-  return false;
-}
+/** In the environment of a killed run, so that its processes are told from those of tests beside it. */
+const MARK = "FLOW_TEST_KILLED_RUN";
 
 /** `random` in [0, 1). `storeOf(n)` names the n-th store folder. */
 export async function killRuns(graph: string, medium: string, kills: number, random: () => number, storeOf: (n: number) => string, args: string[] = []): Promise<KillReport> {
@@ -47,7 +29,8 @@ export async function killRuns(graph: string, medium: string, kills: number, ran
     const store = storeOf(n);
     // Several kills on one store: each resumes what the one before left.
     for (let round = 0; round < 4 && report.kills < kills; round++) {
-      const { child, ended } = start(["run", graph, medium, "--store", store, "--json", ...args]);
+      const mark = randomUUID();
+      const { child, ended } = start(["run", graph, medium, "--store", store, "--json", ...args], { env: { [MARK]: mark } });
       const result = await Promise.race([ended, delay(150 + random() * wholeMs).then(() => null)]);
       if (result) {
         report.finishedEarly += 1;
@@ -56,7 +39,7 @@ export async function killRuns(graph: string, medium: string, kills: number, ran
       child.kill("SIGKILL");
       await ended;
       report.kills += 1;
-      if (!(await noneLeft(medium))) report.orphans += 1;
+      if ((await left(() => marked(MARK, mark))).length > 0) report.orphans += 1;
     }
     const final = await flow(["run", graph, medium, "--store", store, "--json", ...args]);
     const diff = await flow(["diff", reference, store, "--json"]);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { left, naming, needsProc as skip } from "../processes.js";
 import { mediaFile } from "./media-files.js";
 
-const skip = process.platform === "linux" ? false : "needs /proc";
 const decodeModule = new URL("../../src/media/guard.js", import.meta.url).href;
 const binaries = new URL("../../src/media/binaries.js", import.meta.url).href;
 
@@ -40,24 +40,12 @@ for (const [name, args, pipes] of [
     assert.ok(groupAlive(pid));
     node.kill("SIGKILL");
     await once(node, "exit");
-    const deadline = performance.now() + 5000;
-    while (groupAlive(pid) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.ok(!groupAlive(pid), "ffmpeg outlived its owner");
+    assert.deepEqual(await left(() => (groupAlive(pid) ? [pid] : [])), [], "ffmpeg outlived its owner");
   });
 }
 
 const dir = mkdtempSync(join(tmpdir(), "flow-guard-"));
 after(() => rmSync(dir, { recursive: true, force: true }));
-
-/** Processes whose command line names this path. */
-const naming = (path: string): string[] =>
-  readdirSync("/proc").filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(path);
-    } catch {
-      return false;
-    }
-  });
 
 const file = mediaFile("video/testvideo.mp4");
 
@@ -72,11 +60,8 @@ openDecode(info, { video: [{ key: "v", demand, slots: 2, deliver: true, taps: []
 `;
   const node = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   await once(node.stdout, "data");
-  const own = String(node.pid);
-  assert.ok(naming(media).filter((pid) => pid !== own).length > 0, "ffmpeg runs");
+  assert.ok(naming(media).some((pid) => pid !== node.pid), "ffmpeg runs");
   node.kill("SIGKILL");
   await once(node, "exit");
-  const deadline = performance.now() + 5000;
-  while (naming(media).length > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.deepEqual(naming(media), []);
+  assert.deepEqual(await left(() => naming(media)), []);
 });

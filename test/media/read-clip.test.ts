@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ffmpegPath } from "../../src/media/index.js";
 import { collectAudio, readAudio, wholeMedium } from "../../src/media/read-clip.js";
+import { left, naming, needsProc } from "../processes.js";
 import { collect, usualSpec } from "./collect.js";
 import { mediaFile, openMedium } from "./media-files.js";
 
@@ -120,23 +121,10 @@ test("two channels are interleaved", async () => {
   assert.ok(Math.abs(samples[1000]! - 0.25) < 1e-3 && Math.abs(samples[1001]! - 0.5) < 1e-3);
 });
 
-/** Processes whose command line names this path. */
-const naming = (path: string): string[] =>
-  readdirSync("/proc").filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(path);
-    } catch {
-      return false;
-    }
-  });
-
-test("who stops reading, and an abort, end ffmpeg", { skip: process.platform === "linux" ? false : "needs /proc" }, async () => {
+test("who stops reading, and an abort, end ffmpeg", { skip: needsProc }, async () => {
   const path = clicks("long.wav", []);
   const info = await openMedium(path);
-  const ended = async (): Promise<void> => {
-    for (let n = 0; n < 200 && naming(path).length > 0; n++) await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.deepEqual(naming(path), []);
-  };
+  const ended = async (): Promise<void> => assert.deepEqual(await left(() => naming(path)), []);
   for await (const part of readAudio(info, wholeMedium, { sampleRate: 48_000 })) {
     assert.ok(part.length > 0);
     assert.ok(naming(path).length > 0, "it waits for its reader");

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, symlink } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { MediumInfo } from "../../src/contracts/media.js";
 import { readFrames, type FramesWanted, type ReadFrame } from "../../src/media/read-frames.js";
+import { left, naming, needsProc } from "../processes.js";
 import { collect } from "./collect.js";
 import { mediaFile, openMedium } from "./media-files.js";
 
@@ -64,7 +65,7 @@ describe("frames of an interval, decoded again", () => {
     assert.deepEqual(await times(0, 1, { which: { at: [] } }), []);
   });
 
-  test("a reader that stops early leaves no ffmpeg behind", { skip: process.platform === "linux" ? false : "needs /proc" }, async () => {
+  test("a reader that stops early leaves no ffmpeg behind", { skip: needsProc }, async () => {
     // Under a name of its own, so that its ffmpeg can be told from others.
     const dir = await mkdtemp(join(tmpdir(), "flow-frames-"));
     await symlink(CLIP, join(dir, "only.mp4"));
@@ -74,14 +75,7 @@ describe("frames of an interval, decoded again", () => {
       frames.push(frame);
       if (frames.length === 2) break;
     }
-    const holders = async (): Promise<string[]> => {
-      const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-      const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
-      return lines.filter((line) => line.includes(dir));
-    };
-    // Killed: the kernel takes a moment to bury it.
-    for (const deadline = performance.now() + 5000; (await holders()).length > 0 && performance.now() < deadline; );
-    assert.deepEqual(await holders(), []);
+    assert.deepEqual(await left(() => naming(dir)), []);
     await rm(dir, { recursive: true });
     assert.deepEqual(frames.map(({ width, height, pixels }) => [width, height, pixels.length]), Array(2).fill([640, 360, 640 * 360 * 3]));
   });
