@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { commands } from "../../src/cli/commands/index.js";
+import { completionWords } from "../../src/cli/completion-words.js";
 import type { ErrorDocument, LintDocument, ListDocument, PlanDocument, ShowDocument } from "../../src/cli/json.js";
 import { Store } from "../../src/store/index.js";
+import { smallClip } from "../small-clip.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
@@ -15,7 +17,7 @@ after(() => rmSync(dir, { recursive: true }));
 const GRAPH = `flow: 1
 name: small
 params:
-  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+  input: { type: media, default: "${smallClip()}", positional: true }
 nodes:
   media:  { op: media.open, with: { uri: "\${params.input}" } }
   scores: { op: scene.scores, in: media.frames }
@@ -29,7 +31,7 @@ const bad = join(dir, "bad.yaml");
 writeFileSync(good, GRAPH);
 writeFileSync(bad, GRAPH.replace("scene.scores", "scene.score").replace("name: small", "nmae: small"));
 
-/** Types a line and a tab into a zsh on a terminal of its own, whose compadd tells what it adds; $1: the folder with _flow. */
+/** Types each line, a tab and Ctrl-U into a zsh on a terminal of its own, whose compadd tells what it adds; $1: the folder with _flow. Prints a word a line, "--" behind each line. */
 const PRESS_TAB = String.raw`
 zmodload zsh/zpty
 zpty z "zsh -f -i"
@@ -40,14 +42,19 @@ compadd() {
   local hit; for hit in $hits; do print -r -- "HIT:$hit"; done
   builtin compadd "$@"
 }
-setopt no_beep; finish() { print -r -- "DONE:" }; comppostfuncs=(finish); bindkey "^I" complete-word
+setopt no_beep; finish() { print -r -- "DONE:"; comppostfuncs=(finish) }; comppostfuncs=(finish); bindkey "^I" complete-word
 print RE""ADY'
 while zpty -r z line; do [[ $line == *READY* ]] && break; done
-zpty -n -w z "$2"$'\t'
-while zpty -r z line; do
-  line=${"$"}{line//[$'\r\n']/}
-  [[ $line == *HIT:* ]] && print -r -- ${"$"}{line#*HIT:}
-  [[ $line == *DONE:* ]] && break
+shift
+for typed; do
+  zpty -n -w z "$typed"$'\t'
+  while zpty -r z line; do
+    line=${"$"}{line//[$'\r\n']/}
+    [[ $line == *HIT:* ]] && print -r -- ${"$"}{line#*HIT:}
+    [[ $line == *DONE:* ]] && break
+  done
+  zpty -n -w z $'\C-u'
+  print -r -- --
 done
 zpty -d z
 `;
@@ -239,7 +246,7 @@ describe("completion", () => {
   }
   test("what a graph, a store or the catalogue knows", async () => {
     const store = join(dir, "completed");
-    assert.equal((await flow(["run", good, join(ROOT, "graphs/demo/clip.mp4"), "--until", "media", "--store", store])).code, 0);
+    assert.equal((await flow(["run", good, smallClip(), "--until", "media", "--store", store])).code, 0);
     const [medium] = (JSON.parse((await flow(["show", "--store", store, "--json"])).stdout) as ShowDocument).records;
     const id = medium!.id.slice(0, 8);
     const vectors = join(dir, "vectors");
@@ -277,9 +284,10 @@ describe("completion", () => {
       ["run graphs/ego.yaml -p threshold="], ["run nothing.yaml --profile s"], ["search car --from 0"], ["search car --store nothing --space vi"],
       ["run graphs/eg"], ["run nothing.yaml --until s"], ["show --store nothing 1"], ["nothing x"], [""],
     ] as string[][]) {
-      const { code, stdout, stderr } = await flow(["completion", "words", "--", ...line!.split(" ")]);
-      assert.deepEqual([code, stdout.split("\n").filter(Boolean), stderr], [0, words, ""], line);
+      assert.deepEqual(await completionWords(line!.split(" ")), words, line);
     }
+    const { code, stdout, stderr } = await flow(["completion", "words", "--", "run", "graphs/ego.yaml", "--until", "=", "scene"]);
+    assert.deepEqual([code, stdout, stderr], [0, "scenes\nscene\n", ""]);
   });
 
   test("bash asks for them, and leaves files to bash", { skip: spawnSync("bash", ["--version"]).status !== 0 && "no bash here" }, async () => {
@@ -319,7 +327,7 @@ describe("completion", () => {
     writeFileSync(join(bin, "flow"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 });
   });
   const shell = (name: string, args: string[]): string[] => {
-    const { stdout, stderr } = spawnSync(name, args, { cwd: ROOT, encoding: "utf8", env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}`, HOME: dir, XDG_DATA_HOME: dir } });
+    const { stdout, stderr } = spawnSync(name, args, { cwd: ROOT, encoding: "utf8", timeout: 120_000, env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}`, HOME: dir, XDG_DATA_HOME: dir } });
     assert.equal(stderr, "", args.at(-1));
     return stdout.split("\n").filter(Boolean);
   };
@@ -340,7 +348,9 @@ describe("completion", () => {
     writeFileSync(join(bin, "_flow"), (await flow(["completion", "zsh"])).stdout);
     const driver = join(dir, "press-tab.zsh");
     writeFileSync(driver, PRESS_TAB);
-    for (const [line, ...words] of [...LINES, ["flow run graphs/eg", "ego.yaml"]] as typeof LINES) assert.deepEqual(shell("zsh", ["-f", driver, bin, line]).sort(), words, line);
+    const lines = [...LINES, ["flow run graphs/eg", "ego.yaml"]] as typeof LINES;
+    const offered = shell("zsh", ["-f", driver, bin, ...lines.map(([line]) => line)]).join("\n").split(/^--$/m);
+    for (const [n, [line, ...words]] of lines.entries()) assert.deepEqual(offered[n]?.split("\n").filter(Boolean).sort(), words, line);
   });
 
   test("another shell: exit 2", async () => assert.equal((await flow(["completion", "tcsh"])).code, 2));

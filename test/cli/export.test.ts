@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import type { DiffDocument, ErrorDocument, ExportDocument, RunDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import type { FlowRecord } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
+import { smallClip } from "../small-clip.js";
 import { flow } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-export-"));
@@ -17,7 +18,7 @@ after(() => rmSync(dir, { recursive: true }));
 const GRAPH = `flow: 1
 name: vectors
 params:
-  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+  input: { type: media, default: "${smallClip()}", positional: true }
 models: { image: lite-image }
 nodes:
   media:  { op: media.open, with: { uri: "\${params.input}" } }
@@ -119,7 +120,7 @@ test("export: vectors that the store has not are named; what is no file, a mediu
   const wrong = await json<ErrorDocument>(["export", "--format", "npz", "--vectors", "video,vidoe", "-o", join(dir, "v.npz"), "--store", a], 2);
   assert.match(wrong.error.message, /no vectors vidoe/);
   const [medium, own, link, pipe] = [join(dir, "medium.mp4"), join(dir, "own"), join(dir, "link.mp4"), join(dir, "pipe")];
-  copyFileSync("graphs/demo/clip.mp4", medium);
+  copyFileSync(smallClip(), medium);
   const bytes = readFileSync(medium);
   await json<RunDocument>(["run", graph, medium, "--store", own]);
   symlinkSync(medium, link);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { DiffDocument, ErrorDocument, GcDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import { Store } from "../../src/store/index.js";
+import { smallClip } from "../small-clip.js";
 import { flow, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-gc-"));
@@ -36,7 +37,7 @@ async function json<T>(args: string[], code = 0): Promise<T> {
 const rows = ({ removed }: GcDocument): number => Object.values(removed).reduce((sum, row) => sum + row.count, 0);
 
 test("what an earlier threshold stored goes; the results stay, and stay cached", async () => {
-  copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), clip);
+  copyFileSync(smallClip(), clip);
   await json(["run", graph, clip, ...at("a")]);
   const second = await json<RunDocument>(["run", graph, clip, "-p", "min=7s", ...at("a")]);
   const told = await json<GcDocument>(["gc", "--dry-run", ...at("a")]);

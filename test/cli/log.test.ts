@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { RunDocument } from "../../src/cli/json.js";
+import { smallClip } from "../small-clip.js";
 import { flow, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 
@@ -14,7 +15,7 @@ writeFileSync(broken, "no video");
 const graph = join(dir, "small.yaml");
 writeFileSync(graph, SMALL_GRAPH);
 const store = (name: string): string[] => ["--store", join(dir, name)];
-const clip = join(ROOT, "graphs/demo/clip.mp4");
+const clip = smallClip();
 const lines = (text: string): { event: string; at: string; error?: { code: string } }[] => text.split("\n").filter(Boolean).map((line) => JSON.parse(line) as { event: string; at: string });
 
 describe("--log json", () => {

@@ -12,6 +12,7 @@ import type { ClipDocument, DoctorDocument, ErrorDocument, ErrorsDocument, LintD
 import type { Problem } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
 import { Store } from "../../src/store/index.js";
+import { smallClip } from "../small-clip.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 
@@ -31,7 +32,7 @@ describe("on a store with a clip and a picture", () => {
   let scenes: ShowDocument["records"];
   before(async () => {
     await sharp({ create: { width: 64, height: 48, channels: 3, background: "red" } }).png().toFile(join(dir, "red.png"));
-    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), join(dir, "red.png"), ...at]);
+    const ran = await flow(["run", graph, smallClip(), join(dir, "red.png"), ...at]);
     assert.equal(ran.code, 0, ran.stderr);
     scenes = (JSON.parse((await flow(["show", "--kind", "scene", "--json", ...at])).stdout) as ShowDocument).records;
   });
@@ -57,7 +58,7 @@ describe("on a store with a clip and a picture", () => {
 
   test("a clip of a file that was moved: exit 2, which file, and the command that finds it again", async () => {
     const [before, behind, own] = [join(dir, "before.mp4"), join(dir, "behind.mp4"), ["--store", join(dir, "moved")]];
-    copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), before);
+    copyFileSync(smallClip(), before);
     assert.equal((await flow(["run", graph, before, ...own])).code, 0);
     const id = scenes.find((scene) => scene.endUs - scene.startUs > 1000)!.id;
     renameSync(before, behind);
@@ -90,7 +91,7 @@ describe("on a store with a clip and a picture", () => {
 
   test("a clip comes from the path that still holds the medium", async () => {
     const [first, second, own] = [join(dir, "a.mp4"), join(dir, "b.mp4"), ["--store", join(dir, "twice")]];
-    for (const path of [first, second]) copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), path);
+    for (const path of [first, second]) copyFileSync(smallClip(), path);
     assert.equal((await flow(["run", graph, first, second, ...own])).code, 0);
     const { records } = JSON.parse((await flow(["show", "--json", ...own])).stdout) as ShowDocument;
     const { uri, uris } = records[0]!.fields as { uri: string; uris: string[] };
@@ -152,7 +153,7 @@ describe("on a store with a clip and a picture", () => {
   test("a run whose messages nobody can read any more goes on to its end", { skip: !existsSync("/dev/full") && "no /dev/full here" }, async () => {
     const full = openSync("/dev/full", "w");
     try {
-      const child = spawn(process.execPath, [MAIN, "run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--log", "json", ...at], { stdio: ["ignore", "pipe", full] });
+      const child = spawn(process.execPath, [MAIN, "run", graph, smallClip(), "--log", "json", ...at], { stdio: ["ignore", "pipe", full] });
       child.stdout!.resume();
       assert.equal(await new Promise((resolve) => child.once("close", resolve)), 0);
     } finally {
@@ -204,28 +205,28 @@ test("what this machine lacks is the command's error, exit 3, and no medium's fa
   const mine = ["--store", join(dir, "lacking")];
   for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
     const env = { [variable]: join(dir, "no-such-binary") };
-    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env });
+    const ran = await flow(["run", graph, smallClip(), ...mine, "--json"], { env });
     assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
     assert.ok(!existsSync(mine[1]!), "nothing is left where nothing was done");
   }
-  const planned = await flow(["plan", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine, "--json"], { env: { FLOW_FFPROBE: join(dir, "no-such-binary") } });
+  const planned = await flow(["plan", graph, smallClip(), ...mine, "--json"], { env: { FLOW_FFPROBE: join(dir, "no-such-binary") } });
   assert.deepEqual([planned.code, (JSON.parse(planned.stdout) as ErrorDocument).error.code], [3, "FFMPEG_MISSING"]);
   for (const variable of ["FLOW_FFPROBE", "FLOW_FFMPEG"]) {
     const env = { [variable]: "/bin/ls" };
     // A store of its own: in the other one the medium has been probed already.
-    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--store", join(dir, variable), "--json"], { env });
+    const ran = await flow(["run", graph, smallClip(), "--store", join(dir, variable), "--json"], { env });
     assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as ErrorDocument).error.code], [3, "FFMPEG_UNFIT"]);
     const { ok, checks } = JSON.parse((await flow(["doctor", "--json", ...mine], { env })).stdout) as DoctorDocument;
     assert.deepEqual([ok, checks.filter((check) => !check.ok).map(({ name }) => name)], [false, [variable.slice("FLOW_".length).toLowerCase()]]);
   }
-  assert.equal((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine])).code, 0);
+  assert.equal((await flow(["run", graph, smallClip(), ...mine])).code, 0);
 });
 
 test("another version of ffmpeg decodes anew; the earlier one's results are found again", async () => {
   const mine = ["--store", join(dir, "versions"), "--json"];
   const other = join(dir, "ffmpeg-99");
   writeFileSync(other, `#!/bin/sh\nif [ "$*" = -version ]; then echo "ffmpeg version 99 of this test"; exit; fi\nexec "${ffmpegPath()}" "$@"\n`, { mode: 0o755 });
-  const run = async (env: Record<string, string>): Promise<RunDocument> => JSON.parse((await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...mine], { env })).stdout) as RunDocument;
+  const run = async (env: Record<string, string>): Promise<RunDocument> => JSON.parse((await flow(["run", graph, smallClip(), ...mine], { env })).stdout) as RunDocument;
   const first = await run({});
   const second = await run({ FLOW_FFMPEG: other });
   assert.ok(first.framesDecoded > 0 && second.framesDecoded === first.framesDecoded);
@@ -248,7 +249,7 @@ test("a graph whose input has no default can be linted and drawn; another value 
 test("a graph without outputs says why there are no records", async () => {
   const silent = join(dir, "silent.yaml");
   writeFileSync(silent, readFileSync(graph, "utf8").replace(/^outputs:.*$/m, ""));
-  const ran = JSON.parse((await flow(["run", silent, join(ROOT, "graphs/demo/clip.mp4"), ...at, "--json"])).stdout) as RunDocument;
+  const ran = JSON.parse((await flow(["run", silent, smallClip(), ...at, "--json"])).stdout) as RunDocument;
   assert.match(ran.notes.join(), /no record was written.*outputs:/);
 });
 
@@ -262,14 +263,14 @@ test("a list says what is wrong with it, and what of it is not read", async () =
   assert.match(hint, /\[\{"path": "a\.mp4"/);
   writeFileSync(list, JSON.stringify(["nowhere.mp4"]));
   assert.match((await failure(["run", graph, list], 2)).message, /exist\.$/);
-  writeFileSync(list, JSON.stringify([{ path: join(ROOT, "graphs/demo/clip.mp4"), narration: "a harbour" }]));
+  writeFileSync(list, JSON.stringify([{ path: smallClip(), narration: "a harbour" }]));
   const ran = JSON.parse((await flow(["run", graph, list, ...at, "--json"])).stdout) as RunDocument;
   assert.equal(ran.notes.length, 1);
   assert.match(ran.notes[0]!, /narration/);
 });
 
 test("no command, page or export shows the credentials of a URL, not even of one that cannot be opened", async () => {
-  const clip = readFileSync(join(ROOT, "graphs/demo/clip.mp4"));
+  const clip = readFileSync(smallClip());
   const server = createServer((request, response) => {
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
     const head = { etag: '"1"', "accept-ranges": "bytes", "content-length": clip.length - from, "content-range": `bytes ${from}-${clip.length - 1}/${clip.length}` };
@@ -296,7 +297,7 @@ test("no command, page or export shows the credentials of a URL, not even of one
 
 test("a run that is refused leaves no store", async () => {
   const nowhere = join(dir, "refused", "store");
-  for (const args of [["nowhere.mp4"], [join(ROOT, "graphs/demo/clip.mp4"), "--force", "speach"]]) {
+  for (const args of [["nowhere.mp4"], [smallClip(), "--force", "speach"]]) {
     assert.equal((await flow(["run", graph, ...args, "--store", nowhere])).code, 2);
     assert.ok(!existsSync(join(dir, "refused")), args.join(" "));
   }
@@ -305,7 +306,7 @@ test("a run that is refused leaves no store", async () => {
 test("a file of scenes that cannot be used refuses the run and its plan, and leaves what is stored as it is", async () => {
   const [store, file, none] = [join(dir, "scenes-file"), join(dir, "scenes.json"), join(dir, "no-scenes.json")];
   const own = join(dir, "own-scenes.yaml");
-  const run = ["run", own, join(ROOT, "graphs/demo/clip.mp4"), "--store", store];
+  const run = ["run", own, smallClip(), "--store", store];
   const refusal = async (command: string): Promise<ErrorDocument["error"]> => {
     const ran = await flow([command, ...run.slice(1), "--json"]);
     assert.equal(ran.code, 2, ran.stdout + ran.stderr);
@@ -340,7 +341,7 @@ test("folders and stores that we may not read are told as that, by whoever comes
     assert.ok(ran.stdout, ran.stderr);
     return [ran.status, (JSON.parse(ran.stdout) as ErrorDocument).error.code];
   };
-  const clip = join(ROOT, "graphs/demo/clip.mp4");
+  const clip = smallClip();
   assert.deepEqual(run(["plan", graph, "closed", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
   assert.deepEqual(run(["plan", graph, "closed/a.mp4", "--store", "none"]), [2, "INPUT_UNREADABLE"]);
   for (const args of [["show"], ["plan", graph, clip], ["run", graph, clip]]) assert.deepEqual(run([...args, "--store", "closed"]), [3, "STORE_UNREADABLE"], args[0]);
@@ -348,7 +349,7 @@ test("folders and stores that we may not read are told as that, by whoever comes
 
 test("a node that an option names and the graph, or the run, does not have is one problem, with the nearest name", async () => {
   const problem = async (...options: string[]): Promise<Problem> => {
-    const ran = await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), ...options, ...at, "--json"]);
+    const ran = await flow(["run", graph, smallClip(), ...options, ...at, "--json"]);
     const { error, problems } = JSON.parse(ran.stdout) as ErrorDocument;
     assert.deepEqual([ran.code, error.code, problems?.length], [2, "BAD_GRAPH", 1], ran.stdout);
     return problems![0]!;
@@ -364,7 +365,7 @@ test("a node that an option names and the graph, or the run, does not have is on
 test("flow plan says what cannot be opened, whether there is a store or not", async () => {
   writeFileSync(join(dir, "empty.mp4"), "");
   writeFileSync(join(dir, "letter.mp4"), "Dear reader");
-  await flow(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--store", join(dir, "planned")]);
+  await flow(["run", graph, smallClip(), "--store", join(dir, "planned")]);
   for (const store of ["planned", "none yet"]) {
     const { stdout } = await flow(["plan", graph, join(dir, "empty.mp4"), join(dir, "letter.mp4"), "--store", join(dir, store), "--json"]);
     assert.deepEqual((JSON.parse(stdout) as PlanDocument).media.map(({ state, nodes }) => [state, nodes]), [["unreadable", []], ["unreadable", []]]);
@@ -395,11 +396,11 @@ test("flow doctor: a model that nobody installed is a note, one that is damaged 
 });
 
 test("a mistake on the command line is not blamed on the graph; help of no command names the nearest", async () => {
-  const wrong = await failure(["run", graph, join(ROOT, "graphs/demo/clip.mp4"), "--until", "scens"], 2);
+  const wrong = await failure(["run", graph, smallClip(), "--until", "scens"], 2);
   assert.deepEqual([wrong.code, /command line/.test(wrong.hint), /flow lint/.test(wrong.hint)], ["BAD_GRAPH", true, false]);
   const empty = await failure(["run", graph, "", ...at], 2);
   assert.match(empty.hint, /command line/);
-  const twice = await flow(["plan", graph, join(ROOT, "graphs/demo/clip.mp4"), "-p", "input=other.mp4", "--json"]);
+  const twice = await flow(["plan", graph, smallClip(), "-p", "input=other.mp4", "--json"]);
   const { error, problems } = JSON.parse(twice.stdout) as ErrorDocument;
   assert.deepEqual([twice.code, /command line/.test(error.hint), problems?.map(({ code }) => code)], [2, true, ["PARAM_TWICE"]]);
   const nowhere = await flow(["show", "--store", "", "--json"]);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { ClipDocument, ErrorsDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
+import { smallClip } from "../small-clip.js";
 import { CLIP_GRAPH } from "./small-graph.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -117,7 +118,7 @@ test("a medium that cannot be read beside one that can: exit 1, named by errors,
   const failing = join(dir, "failing");
   const noise = join(dir, "noise.mp4");
   writeFileSync(noise, "this is no video");
-  const run = await json<RunDocument>(["run", graph, "graphs/demo/clip.mp4", noise, "--store", failing], 1);
+  const run = await json<RunDocument>(["run", graph, smallClip(), noise, "--store", failing], 1);
   assert.equal(run.status, "failed-items");
   assert.equal(run.media, 1);
   assert.deepEqual(run.failures.map((failure) => failure.uri), [noise]);
@@ -125,7 +126,7 @@ test("a medium that cannot be read beside one that can: exit 1, named by errors,
   const { failures } = await json<ErrorsDocument>(["errors", "--store", failing]);
   assert.deepEqual(failures.map(({ uri, node }) => [uri, node]), [[noise, "media"]]);
   assert.ok(failures[0]?.error.hint);
-  copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), noise);
+  copyFileSync(smallClip(), noise);
   const retried = await json<RunDocument>(["retry", "--store", failing]);
   assert.equal(retried.status, "done");
   assert.equal(retried.framesDecoded, 0, "the same bytes under another name");
@@ -139,7 +140,7 @@ test("retry goes back to the runs before, until nothing is left undone", async (
     writeFileSync(noise, "this is no video");
     await json<RunDocument>(["run", graph, noise, "--store", failing], 1);
   }
-  for (const noise of noises) copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), noise);
+  for (const noise of noises) copyFileSync(smallClip(), noise);
   for (const left of [1, 0]) {
     assert.equal((await json<RunDocument>(["retry", "--store", failing])).status, "done");
     assert.equal((await json<ErrorsDocument>(["errors", "--store", failing])).failures.length, left);
@@ -150,10 +151,10 @@ test("retry repeats a run from any folder: relative paths go from the one it was
   const [failing, here] = [join(dir, "failing-elsewhere"), join(dir, "here")];
   mkdirSync(here);
   writeFileSync(join(here, "a.mp4"), "this is no video");
-  const relative = readFileSync(graph, "utf8").replace("./graphs/demo/clip.mp4", "./a.mp4");
+  const relative = readFileSync(graph, "utf8").replace(smallClip(), "./a.mp4");
   writeFileSync(join(here, "relative.yaml"), relative);
   assert.equal((await flow(["run", "relative.yaml", "--store", "../failing-elsewhere"], { cwd: here })).code, 1);
-  copyFileSync(join(ROOT, "graphs/demo/clip.mp4"), join(here, "a.mp4"));
+  copyFileSync(smallClip(), join(here, "a.mp4"));
   const retried = await flow(["retry", "--store", "failing-elsewhere", "--json"], { cwd: dir });
   assert.equal((JSON.parse(retried.stdout) as RunDocument).status, "done", retried.stdout);
   const { runs } = await json<RunsDocument>(["runs", "--store", failing]);

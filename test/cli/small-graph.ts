@@ -1,3 +1,5 @@
+import { smallClip } from "../small-clip.js";
+
 /** The least graph that cuts scenes and keeps a record of each, without a model. */
 export const SMALL_GRAPH = `flow: 1
 name: small
@@ -11,11 +13,11 @@ nodes:
 outputs: { scene: { from: scene } }
 `;
 
-/** The same on the bundled clip where no input is named, with its words to search. */
+/** The same on a small clip where no input is named, with its words to search. */
 export const CLIP_GRAPH = `flow: 1
 name: small
 params:
-  input: { type: media, default: "./graphs/demo/clip.mp4", positional: true }
+  input: { type: media, default: "${smallClip()}", positional: true }
 nodes:
   media:  { op: media.open, with: { uri: "\${params.input}" } }
   scores: { op: scene.scores, in: media.frames }

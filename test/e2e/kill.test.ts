@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ffmpegPath } from "../../src/media/index.js";
-import { CLIP, EGO, inTemporaryFolder } from "./flow.js";
+import { shortClip } from "../small-clip.js";
+import { EGO, inTemporaryFolder } from "./flow.js";
 import { killRuns, remux, seeded } from "./kill.js";
 
 const MEDIA = process.env["FLOW_MEDIA_DIR"];
@@ -14,12 +15,12 @@ async function survives(medium: string, kills: number, seed: number, dir: string
   assert.deepEqual({ kills: report.kills, mismatches: report.mismatches, orphans: report.orphans }, { kills, mismatches: [], orphans: 0 });
 }
 
-test(`mp4: ${KILLS.mp4} SIGKILLs at random moments end in the same store`, () => inTemporaryFolder((dir) => survives(CLIP, KILLS.mp4, 1, dir)));
+test(`mp4: ${KILLS.mp4} SIGKILLs at random moments end in the same store`, () => inTemporaryFolder((dir) => survives(shortClip(), KILLS.mp4, 1, dir)));
 
 test(`transport stream: ${KILLS.ts} SIGKILLs at random moments end in the same store`, () =>
   inTemporaryFolder(async (dir) => {
     const medium = join(dir, "clip.ts");
-    remux(ffmpegPath(), CLIP, medium);
+    remux(ffmpegPath(), shortClip(), medium);
     await survives(medium, KILLS.ts, 2, dir);
   }));
 

@@ -7,10 +7,9 @@ import { test } from "node:test";
 import { stringify } from "yaml";
 import type { PlanDocument, RunDocument } from "../../src/cli/json.js";
 import { MAIN } from "../cli/spawn.js";
-import { inTemporaryFolder } from "../e2e/flow.js";
+import { CLIP, inTemporaryFolder } from "../e2e/flow.js";
 import { wideModel } from "../inference/fixtures.js";
 import { canSample, sampleTree } from "./fixtures/process-tree.js";
-import { CLIP } from "./small-graph.js";
 
 const LIMIT_MB = 400;
 const TOO_LITTLE_MB = 300;

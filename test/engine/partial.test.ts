@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { Store, type RunGraphOptions } from "../../src/index.js";
+import { CLIP as BUNDLED } from "../e2e/flow.js";
 import { behaviour } from "./operators/test.note.js";
 import { HEAD, SCENES, Workbench, balanced } from "./small-graph.js";
 
@@ -74,14 +75,16 @@ describe("a run of part of the graph", () => {
 
   test("that computes again what it was told to, and stops, leaves no medium that says it is complete without its rows", () =>
     Workbench.with(async (bench) => {
-      const whole = await bench.run(graph("one"));
+      // In full size: a decode that is not over when it is told to stop.
+      const long = { inputs: [BUNDLED] };
+      const whole = await bench.run(graph("one"), long);
       const stop = new AbortController();
-      const part = await bench.run(graph("one"), { until: "scores", force: ["scores"], stop: stop.signal, onProgress: () => stop.abort() });
+      const part = await bench.run(graph("one"), { ...long, until: "scores", force: ["scores"], stop: stop.signal, onProgress: () => stop.abort() });
       assert.equal(part.status, "interrupted");
       const row = await bench.read((store) => [...store.mediaRows()][0]!);
       assert.equal(row.complete, false);
       assert.ok(row.outputs?.some((output) => output.kind === "scene"), "what is there can be searched");
-      const again = await bench.run(graph("one"));
+      const again = await bench.run(graph("one"), long);
       assert.deepEqual([again.status, again.digest], ["done", whole.digest]);
       assert.ok(again.framesDecoded > 0);
     }));

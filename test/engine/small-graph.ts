@@ -1,4 +1,4 @@
-/** Small graphs over the bundled clip with operators that misbehave on demand. */
+/** Small graphs over a small clip with operators that misbehave on demand. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,9 +8,10 @@ import { Store, runGraph, type RunGraphOptions, type OperatorDefinition, type Ru
 import { testFlaky } from "./operators/test.flaky.js";
 import { testGather } from "./operators/test.gather.js";
 import { testNote } from "./operators/test.note.js";
+import { smallClip } from "../small-clip.js";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
-export const CLIP = join(ROOT, "graphs", "demo", "clip.mp4");
+export const CLIP = smallClip();
 
 export const HEAD = `flow: 1\nname: small\nparams: { input: { type: media, default: "${CLIP}", positional: true } }\n`;
 export const SCENES = `nodes:

@@ -6,7 +6,8 @@ import { loadModels } from "../../src/models/manifest.js";
 import { createLocate } from "../../src/models/store/locate.js";
 import { catalogue } from "../../src/operators/index.js";
 import { runGraph } from "../../src/sdk.js";
-import { CLIP, ROOT, inTemporaryFolder } from "../e2e/flow.js";
+import { smallClip } from "../small-clip.js";
+import { ROOT, inTemporaryFolder } from "../e2e/flow.js";
 
 const ROLES: Record<string, string> = { image: "lite-image", sound: "lite-sound", text: "lite-text" };
 
@@ -28,7 +29,7 @@ test("every example of every operator runs", async (t) =>
           const whole = /^flow:/m.test(example.yaml);
           const file = join(dir, `${op.name}-${n}.yaml`);
           const roles = Object.entries(ROLES).map((entry) => entry.join(": ")).join(", ");
-          await writeFile(file, whole ? example.yaml : `flow: 1\nmodels: { ${roles} }\nnodes:\n${example.yaml.replaceAll("./graphs/demo/clip.mp4", CLIP).replace(/^/gm, "  ")}\n`);
+          await writeFile(file, whole ? example.yaml : `flow: 1\nmodels: { ${roles} }\nruntime: { workers: 1 }\nnodes:\n${example.yaml.replaceAll("./graphs/demo/clip.mp4", smallClip()).replace(/^/gm, "  ")}\n`);
           const summary = await runGraph(file, { store: join(dir, "store") });
           assert.equal(summary.status, "done", JSON.stringify(summary.failures));
           assert.ok(Object.values(summary.nodes).every((c) => c.failed === 0 && c.inFlight === 0), JSON.stringify(summary.nodes));
