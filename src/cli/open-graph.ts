@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative, resolve } from "node:path";
 import type { ModelManifest, Plan, Problem } from "../contracts/index.js";
-import { EXIT, FlowError } from "../contracts/errors.js";
+import { EXIT, FlowError, toFlowError } from "../contracts/errors.js";
 import type { GraphSource } from "../graph/index.js";
 import { hasErrors } from "../graph/problems.js";
 import { cacheFolder } from "../models/store/folders.js";
 import { graphFile, modelFolders } from "./environment.js";
-import { GraphError } from "./failure.js";
+import { GraphError, noteError } from "./failure.js";
 
 /** More workers than this wait for the one decoder. `runtime.workers` in the graph says otherwise. */
 const MAX_WORKERS = 8;
@@ -37,6 +37,18 @@ export async function installedModels() {
   const [{ loadModels }, { createLocate }, { calibrated, readCalibrations }] = await Promise.all([import("../models/manifest.js"), import("../models/store/locate.js"), import("../models/store/calibration.js")]);
   const calibrations = readCalibrations(cacheFolder());
   return loadModels(modelFolders(), createLocate(), (model) => calibrated(model, calibrations));
+}
+
+/** All models whose manifests can be read; of the others `unreadable` says why: on stderr, if nobody else does. */
+export function readable(models: ReadonlyMap<string, ModelManifest>, unreadable: (id: string, error: FlowError) => void = (_, error) => noteError(error)): ModelManifest[] {
+  return [...models.keys()].flatMap((id) => {
+    try {
+      return models.get(id)!;
+    } catch (thrown) {
+      unreadable(id, toFlowError(thrown));
+      return [];
+    }
+  });
 }
 
 /** The model of one manifest, wherever it lies; its files are looked for as any model's. */

@@ -782,6 +782,14 @@ test("a manifest of the cache that cannot be read: list has the others and names
   assert.equal((await run("import", root)).code, 0);
   const doctor = await flow(["doctor"], { env, cwd: root });
   assert.deepEqual([doctor.code, /model torn.*manifests\/torn\.yaml: /.test(doctor.stdout)], [3, true], doctor.stdout);
+  // What reads all models for their spaces goes on without these.
+  const store = join(root, "store");
+  await (await (await import("../../src/store/index.js")).Store.open(store, {})).close();
+  for (const words of [["search", "harbour"], ["report"]]) {
+    const ran = await flow([...words, "--store", store, "--json"], { env, cwd: root });
+    assert.deepEqual([ran.code, ran.stderr.match(/error MODEL_MANIFEST/g)?.length], [0, 2], ran.stderr);
+  }
+  assert.match((await run("calibrate", "lite-image", "--reset")).stdout, /the manifest's numbers hold again/);
   const removed = await json<ModelsRmDocument>("rm", "torn");
   assert.deepEqual(removed.removed.map(({ model, path }) => [model, path]), [["torn", join(cache, "models", "torn", "x.onnx")], ["torn", join(manifests, "torn.yaml")]]);
   assert.equal((await run("rm", join(manifests, "half.yaml"))).code, 0);

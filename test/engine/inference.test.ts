@@ -44,12 +44,12 @@ describe("isolation: process", () => {
 
   test("a call that never returns is ended after `timeout`, its frame is the dead letter", () =>
     Workbench.with(async (bench) => {
-      const summary = await bench.run(abortGraph("hang: 3", "pools: { inference: { isolation: process, timeout: 1s } }"), { operators });
+      const summary = await bench.run(abortGraph("hang: 3", "pools: { inference: { isolation: process, timeout: 2s } }"), { operators });
       balanced(summary);
       assert.deepEqual([summary.status, summary.nodes["frames"]!.failed], ["failed-items", 1]);
       const failures = await bench.read((store) => [...store.failures()].map((f) => [f.startUs, f.error.code]));
       assert.deepEqual(failures, [[3_000_000, "WORKER_TIMEOUT"]]);
-      assert.match(summary.notes.join("\n"), /^frames: a worker process gave no answer for 1 s and was ended, \d+ times;/m);
+      assert.match(summary.notes.join("\n"), /^frames: a worker process gave no answer for 2 s and was ended, \d+ times;/m);
     }));
 
   test("a crash that a second try healed is no failure, and the summary tells of it", () =>

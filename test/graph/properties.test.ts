@@ -25,7 +25,7 @@ test("text of any kind never throws, and every problem has a place inside the fi
   );
 });
 
-test("large files are refused or read in a time that grows with them", { timeout: 20_000 }, () => {
+test("large files are refused or read in a time that grows with them", { timeout: 60_000 }, () => {
   const keys = (count: number): string => `flow: 1\n${Array.from({ length: count }, (_, i) => `x-${i}: 1\n`).join("")}`;
   assert.deepEqual(parseGraph({ path: "x.yaml", text: keys(40_000) }).problems, []);
   assert.deepEqual(parseGraph({ path: "x.yaml", text: keys(200_000) }).problems.map((problem) => problem.code), ["YAML_ALIAS_BOMB"]);

@@ -88,7 +88,7 @@ test("subtitles are read by an ffmpeg that ends with its process, though the ser
   reader.kill("SIGKILL");
   // ffmpeg itself would wait 30 s for an answer.
   const late = new AbortController();
-  const timer = delay(10_000, "late", { signal: late.signal }).catch(() => "");
+  const timer = delay(20_000, "late", { signal: late.signal }).catch(() => "");
   assert.notEqual(await Promise.race([gone, timer]), "late");
   late.abort();
 });

@@ -6,10 +6,9 @@ import { EXIT, toFlowError, type FlowError } from "../../contracts/errors.js";
 import type { Device } from "../../contracts/index.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { packageRoot } from "../environment.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import type { DoctorDocument } from "../json.js";
 import { colours, print, printJson, size, table } from "../output.js";
-import { readable } from "./models-shared.js";
 
 /** Models that are in the package; without them its own graphs do not run. Others are there when somebody installed them. */
 const BUILT_IN = "lite-";

@@ -5,7 +5,7 @@ import type { Store } from "../../store/index.js";
 import { act, quantity, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { badArguments } from "../failure.js";
 import type { ModelsCalibrateDocument, ModelsCalibrateResetDocument } from "../json.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import { withStore } from "../open-store.js";
 import { colours, count, print, printJson, table } from "../output.js";
 import { requireModel, subcommand } from "./models-shared.js";
@@ -83,10 +83,11 @@ export function calibrateCommand(): Command {
 }
 
 function spaceOf(word: string, models: ReadonlyMap<string, ModelManifest>): ModelManifest {
-  const bySpace = [...models.values()].find((model) => model.space?.name === word);
+  const all = readable(models);
+  const bySpace = all.find((model) => model.space?.name === word);
   const model = bySpace ?? requireModel(word, models);
   if (model.space) return model;
-  throw badArguments(`${model.id} has no vector space.`, `Models that have one: ${[...models.values()].filter((each) => each.space).map((each) => each.id).join(", ")}.`);
+  throw badArguments(`${model.id} has no vector space.`, `Models that have one: ${all.filter((each) => each.space).map((each) => each.id).join(", ")}.`);
 }
 
 const numbersOf = ({ calibration, threshold }: NonNullable<ModelManifest["space"]>): ModelsCalibrateResetDocument["now"] => ({ foreignMedian: calibration.foreignMedian, threshold });

@@ -1,11 +1,10 @@
 import type { Command } from "commander";
 import { EXIT } from "../../contracts/errors.js";
 import { act, names, withGraph, type GraphOptions } from "../define.js";
-import { noteError } from "../failure.js";
 import type { ModelsImportDocument } from "../json.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import { colours, plural, print, printJson, size, table } from "../output.js";
-import { modelsOf, readable, subcommand } from "./models-shared.js";
+import { modelsOf, subcommand } from "./models-shared.js";
 
 interface Options extends GraphOptions {
   model?: string[];
@@ -35,7 +34,7 @@ export function importCommand(): Command {
   return act<Options>(withGraph(command), async ([dir], options) => {
     const [{ importFolder }, catalogue] = await Promise.all([import("../../models/store/index.js"), installedModels()]);
     const named = options.model !== undefined;
-    const models = named ? (await modelsOf(options.model!, catalogue, options)).models : readable(catalogue, (_id, error) => noteError(error));
+    const models = named ? (await modelsOf(options.model!, catalogue, options)).models : readable(catalogue);
     const { imported, missing, present } = await importFolder(String(dir), models, { how: options.link ? "link" : "copy" });
     // Of models nobody asked for only those count of which a part was there.
     const touched = new Set(imported.map((file) => file.model));

@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import { act, withJson, type JsonOptions } from "../define.js";
 import { badArguments, noteError } from "../failure.js";
 import type { ModelsListDocument, ModelsPartialDocument } from "../json.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import { colours, plural, print, printJson, size, table } from "../output.js";
-import { modelSize, readable, stateOf, subcommand } from "./models-shared.js";
+import { modelSize, stateOf, subcommand } from "./models-shared.js";
 
 interface Options extends JsonOptions {
   installed?: boolean;

@@ -1,7 +1,7 @@
 /** What the subcommands of `flow models` share. */
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
-import { EXIT, FlowError, toFlowError, type ModelManifest } from "../../contracts/index.js";
+import { EXIT, FlowError, type ModelManifest } from "../../contracts/index.js";
 import type { GraphOptions } from "../define.js";
 import type { ModelFileDocument, ModelsListDocument } from "../json.js";
 import { shellWord, size } from "../output.js";
@@ -30,18 +30,6 @@ export function requireModel(id: string, models: Catalogue): ModelManifest {
 /** The model of that id, or of the manifest in that file, which need not lie where models are searched. Throws MODEL_UNKNOWN with the nearest ids. */
 export async function modelOf(word: string, models: Catalogue): Promise<ModelManifest> {
   return models.has(word) || !/\.ya?ml$/.test(word) ? requireModel(word, models) : (await import("../open-graph.js")).readModel(word);
-}
-
-/** All models whose manifests can be read; of the others `unreadable` says why. */
-export function readable(models: Catalogue, unreadable: (id: string, error: FlowError) => void): ModelManifest[] {
-  return [...models.keys()].flatMap((id) => {
-    try {
-      return models.get(id)!;
-    } catch (thrown) {
-      unreadable(id, toFlowError(thrown));
-      return [];
-    }
-  });
 }
 
 /** How a command names a model again: by its id where that is this one, else by its manifest. */

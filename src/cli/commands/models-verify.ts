@@ -3,12 +3,11 @@ import { stat } from "node:fs/promises";
 import { EXIT, type FlowError } from "../../contracts/errors.js";
 import type { ModelManifest } from "../../contracts/index.js";
 import { act, withJson, type JsonOptions } from "../define.js";
-import { noteError } from "../failure.js";
 import type { ModelsVerifyDocument } from "../json.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import { canRelearn, relearn } from "../../models/store/lock-change.js";
 import { colours, plural, print, printJson, table } from "../output.js";
-import { modelOf, readable, stateOf, subcommand, wordFor } from "./models-shared.js";
+import { modelOf, stateOf, subcommand, wordFor } from "./models-shared.js";
 
 type Verified = ModelsVerifyDocument["models"][number];
 
@@ -24,7 +23,7 @@ export function verifyCommand(): Command {
     const named = (ids ?? []) as string[];
     const models: ModelManifest[] = [];
     for (const word of named) models.push(await modelOf(word, catalogue));
-    if (named.length === 0) for (const model of readable(catalogue, (_id, error) => noteError(error))) if (["installed", "damaged"].includes((await stateOf(model)).state)) models.push(model);
+    if (named.length === 0) for (const model of readable(catalogue)) if (["installed", "damaged"].includes((await stateOf(model)).state)) models.push(model);
     const verified: Verified[] = [];
     for (const model of models) verified.push(await verifyOne(model));
     const shapes = await verifyShapes(models.filter((model, i) => model.runtime === "onnx" && verified[i]!.ok));

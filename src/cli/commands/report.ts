@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { EXIT, FlowError } from "../../contracts/errors.js";
 import { act, define, withStore as withStoreOption, type StoreOptions } from "../define.js";
 import { packageVersion } from "../environment.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import type { WrittenDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson, size } from "../output.js";
@@ -29,7 +29,7 @@ export function command(): Command {
 export async function writeReport(storeDir: string, out = join(storeDir, "report.html")): Promise<WrittenDocument> {
   const [{ renderReport }, models] = await Promise.all([import("../../report/index.js"), installedModels()]);
   // Thresholds and calibration belong to the space, and so to the model that made it.
-  const spaces = [...models.values()].flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
+  const spaces = readable(models).flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
   const html = await withStore(storeDir, (store) => {
     checkOutput(out, store);
     return renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() });

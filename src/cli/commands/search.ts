@@ -4,7 +4,7 @@ import type { FlowRecord, ModelManifest } from "../../contracts/index.js";
 import type { SearchOptions, SearchResult, Store, VectorQuery } from "../../store/index.js";
 import { storeOption } from "../command-line.js";
 import { act, define, names, timeUs, wholeNumber, withStore as withStoreOption, withSuperseded, type StoreOptions } from "../define.js";
-import { installedModels } from "../open-graph.js";
+import { installedModels, readable } from "../open-graph.js";
 import { badArguments } from "../failure.js";
 import type { SearchDocument } from "../json.js";
 import { withStore } from "../open-store.js";
@@ -148,7 +148,7 @@ interface QueryVectors {
 /** The query as each space that can read it reads it, by the model that made the space. */
 async function queryVectors(text: string, options: Options, spaces: ReturnType<typeof vectorSpaces>): Promise<QueryVectors> {
   const asked = [...spaces].filter(([name]) => !options.space || options.space.includes(name));
-  const models = [...(await installedModels()).values()];
+  const models = readable(await installedModels());
   // Workers and decoders are loaded when a model is asked.
   const encoders = () => import("../query-vector.js");
   const readers: Reader[] = [];
