@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { EXIT, FlowError, type ModelFile, type ModelManifest, type ModelSource } from "../contracts/index.js";
+import { checkedManifest } from "./checked-manifests.js";
 import { manifestSchema, type sourceSchema } from "./manifest-schema.js";
 import { cacheFolder, infoOf, layout } from "./store/folders.js";
 
@@ -14,21 +15,33 @@ export type ModelCatalogue = ReadonlyMap<string, ModelManifest>;
 
 /** Text of one manifest → manifest with absolute files. Throws MODEL_MANIFEST with the file and every problem. */
 export function parseManifest(text: string, origin: string, locate: Locate = beside): ModelManifest {
-  const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) throw manifestError(origin, document.errors.map((e) => e.message.split("\n")[0] ?? e.message));
-  return manifestOf(document.toJS(), origin, locate);
+  const known = checkedManifest(text);
+  return resolved(known?.id === idOf(origin) ? known : checkManifest(text, origin), origin, locate);
 }
 
 /** The same from the value that the YAML stands for. `origin`: the manifest's absolute path; its name is the model's id. */
 export function manifestOf(value: unknown, origin: string, locate: Locate = beside): ModelManifest {
+  return resolved(checked(value, origin), origin, locate);
+}
+
+/** What the text says, with defaults, whatever is on disk. Throws MODEL_MANIFEST with the file and every problem. */
+export function checkManifest(text: string, origin: string): Manifest {
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) throw manifestError(origin, document.errors.map((e) => e.message.split("\n")[0] ?? e.message));
+  return checked(document.toJS(), origin);
+}
+
+function checked(value: unknown, origin: string): Manifest {
   const parsed = manifestSchema.safeParse(value);
   if (!parsed.success) throw manifestError(origin, parsed.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message.replace(/^Invalid input: expected (\w+), received undefined$/, "is missing ($1)")}`));
   const manifest = parsed.data;
   const problems = contradictions(manifest);
-  if (manifest.id !== basename(origin).replace(/\.ya?ml$/, "")) problems.unshift(`id: found "${manifest.id}", expected the file's name`);
+  if (manifest.id !== idOf(origin)) problems.unshift(`id: found "${manifest.id}", expected the file's name`);
   if (problems.length > 0) throw manifestError(origin, problems);
-  return resolved(manifest, origin, locate);
+  return manifest;
 }
+
+const idOf = (origin: string): string => basename(origin).replace(/\.ya?ml$/, "");
 
 type Manifest = z.infer<typeof manifestSchema>;
 
@@ -156,7 +169,7 @@ const beside: Locate = (_id, file, origin) => ({ at: resolve(dirname(origin), fi
 
 function manifestError(path: string, problems: string[]): FlowError {
   return new FlowError("MODEL_MANIFEST", `${path}: ${problems.join("; ")}`, {
-    hint: `Correct the manifest; models/README.md describes its fields.${dirname(path) === layout.manifests(cacheFolder()) ? ` \`flow models rm ${basename(path).replace(/\.ya?ml$/, "")}\` removes it.` : ""}`,
+    hint: `Correct the manifest; models/README.md describes its fields.${dirname(path) === layout.manifests(cacheFolder()) ? ` \`flow models rm ${idOf(path)}\` removes it.` : ""}`,
     exit: EXIT.badInput,
   });
 }

@@ -9,7 +9,7 @@ type Feeds = Parameters<ModelHandle["run"]>[0];
 type Fetched = Awaited<ReturnType<ModelHandle["run"]>>;
 
 /** Raised when stand-ins give other values: it is part of their hash. */
-const MOCK_VERSION = 1;
+const MOCK_VERSION = 2;
 
 /** The manifest of a model's stand-in: its shapes, no files, and a hash of its own, so that no result of it is taken for the model's. */
 export function mockManifest(manifest: ModelManifest): ModelManifest {
@@ -67,12 +67,20 @@ export function mockRun(manifest: ModelManifest, feeds: Feeds): Fetched {
     const embedded = output.name === manifest.output?.name;
     for (let row = 0; row < count; row++) {
       const next = random(byRow ? seeds[row]! : seedOf("all", seeds), output.name);
-      if (embedded) data.set(tail.length === 1 ? vector(next, width, manifest.output!.normalised !== "none") : Float32Array.from({ length: width }, () => next() - 0.5), row * width);
-      else for (let i = 0; i < width; i++) data[row * width + i] = next() ** 16;
+      const own = data.subarray(row * width, (row + 1) * width);
+      if (!embedded) for (let i = 0; i < width; i++) own[i] = sixteenthPower(next());
+      else if (tail.length === 1) own.set(vector(next, width, manifest.output!.normalised !== "none"));
+      else for (let i = 0; i < width; i++) own[i] = next() - 0.5;
     }
     fetched[output.name] = { data, dims: byRow ? [rows, ...tail] : tail };
   }
   return fetched;
+}
+
+/** Its 16th power. A detector has half a million numbers a picture, and `**` takes ten times as long. */
+function sixteenthPower(value: number): number {
+  const fourth = value * value * (value * value);
+  return fourth * fourth * (fourth * fourth);
 }
 
 /** `cls_16` of a detector has a row for each cell of its grid of 16 pixels. */
@@ -135,7 +143,8 @@ function random(seed: number, stream = ""): () => number {
 }
 
 function vector(next: () => number, dims: number, unit: boolean): Float32Array<ArrayBuffer> {
-  const values = Float32Array.from({ length: dims }, () => next() * 2 - 1);
+  const values = new Float32Array(dims);
+  for (let i = 0; i < dims; i++) values[i] = next() * 2 - 1;
   const norm = unit ? Math.hypot(...values) : 1;
   return norm > 0 ? values.map((value) => value / norm) : values;
 }

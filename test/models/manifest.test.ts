@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import test from "node:test";
 import { stringify } from "yaml";
-import { loadModels, parseManifest } from "../../src/models/manifest.js";
+import { checkedManifest } from "../../src/models/checked-manifests.js";
+import { checkManifest, loadModels, parseManifest } from "../../src/models/manifest.js";
 import { missingModels, verifyModelFiles, verifyModelShape } from "../../src/models/verify-model.js";
 import { manifestJsonSchema } from "../../src/models/manifest-json-schema.js";
 import { modelsDir, tinyModel } from "../inference/fixtures.js";
@@ -20,6 +21,21 @@ const wire = {
   preprocess: { kind: "image", size: [4, 4] },
   output: { name: "y", dims: 3, normalised: "unit" },
 };
+
+test("what the build has read of the manifests that come with flow is what they say; another text is read", () => {
+  const names = readdirSync(modelsDir).filter((name) => name.endsWith(".yaml"));
+  assert.ok(names.includes("lite-image.yaml"));
+  for (const name of names) {
+    const path = join(modelsDir, name);
+    const text = readFileSync(path, "utf8");
+    assert.deepEqual(checkedManifest(text), checkManifest(text, path), name);
+    assert.equal(checkedManifest(`${text}# changed\n`), undefined);
+    const renamed = parseManifest(`${text}# changed\n`, path);
+    assert.deepEqual([renamed.id, renamed.settings], [parseManifest(text, path).id, parseManifest(text, path).settings]);
+    // Under another name it is as wrong as any.
+    assert.throws(() => parseManifest(text, join(modelsDir, "other.yaml")), /expected the file's name/);
+  }
+});
 
 test("a large file is hashed once, by whatever run, until it changes; a small one every time", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "flow-hashes-"));
