@@ -5,18 +5,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ffmpegPath } from "../src/media/index.js";
-import { killRuns, remux, seeded, type KillReport } from "../test/e2e/kill.js";
+import { remux } from "../test/clips.js";
+import { killRuns, seeded, type KillReport } from "../test/e2e/kill.js";
 import { CLIP, EGO } from "./inputs.js";
 
 const { values } = parseArgs({ options: { kills: { type: "string", default: "200" }, seed: { type: "string", default: "1" } } });
 const dir = mkdtempSync(join(tmpdir(), "flow-bench-kill-"));
 try {
   const media: Record<string, string> = { mp4: CLIP, ts: join(dir, "clip.ts") };
-  remux(ffmpegPath(), CLIP, media["ts"]!);
+  remux(CLIP, media["ts"]!);
   const given = process.env["FLOW_MEDIA_DIR"];
   if (given) media["webm"] = join(given, "video/big_buck_bunny_0_30.webm");
-  else remux(ffmpegPath(), CLIP, (media["mkv"] = join(dir, "clip.mkv")));
+  else remux(CLIP, (media["mkv"] = join(dir, "clip.mkv")));
   const names = Object.keys(media);
   const reports: Record<string, KillReport> = {};
   for (const [n, name] of names.entries()) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { refuseTelemetry } from "../src/models/telemetry.js";
-import { SHARED, shortClip, smallClip } from "./small-clip.js";
+import { SHARED } from "./clips.js";
 
 // Some tests open models themselves.
 refuseTelemetry();
@@ -24,9 +24,9 @@ for (const name of ["FLOW_MODELS_DIR", "FLOW_MEDIA_DIR"]) if (!process.env[name]
 const temporary = mkdtempSync(join(tmpdir(), "flow-test-"));
 // As the system's own folder: another user, which a test becomes, gets through.
 chmodSync(temporary, 0o711);
-process.env[SHARED] = temporary;
-smallClip();
-shortClip();
-const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit", env: { ...process.env, TMPDIR: temporary } });
-rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
-process.exitCode = status ?? 1;
+try {
+  const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { stdio: "inherit", env: { ...process.env, TMPDIR: temporary, [SHARED]: temporary } });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+}

@@ -101,7 +101,10 @@ export interface ModelManifest {
   preprocess: Preprocess;
   /** Embedding models only. */
   output: EmbeddingOutput | null;
-  /** Vector space: thresholds and calibration belong to it. */
+  /**
+   * Vector space: thresholds and calibration belong to it. `calibration`: median cosine of what has nothing to do with each other, and cosine of what is the
+   * same, which is below 1 for a model that only reads queries into a space that another fills.
+   */
   space: { name: string; threshold: number; calibration: { foreignMedian: number; identical: number }; reads: string[] } | null;
   /** Labels by class index: `path` of a file of the model with a label a line (or the CSV of AudioSet), or null. */
   labels: string | null;

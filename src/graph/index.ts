@@ -3,7 +3,7 @@ export { configSchema, type ConfigSchema } from "./config.js";
 export { decodesOf, type Decode } from "./demand.js";
 export { compileExpression, type CompiledExpression, type Variables } from "./expression.js";
 export { canonicalJson, shortHash } from "./hash.js";
-export { linkGraph, type GraphEnvironment, type LinkedGraph, type LinkOptions, type ModelCatalogue, type OperatorCatalogue } from "./link.js";
+export { linkGraph, type GraphEnvironment, type LinkedGraph, type LinkOptions, type OperatorCatalogue } from "./link.js";
 export { loadGraph, type LoadOptions } from "./load.js";
 export { parseGraph, type GraphSource, type GraphSyntax } from "./parse.js";
 export { planGraph, refitPlan, type PlanOptions } from "./plan.js";

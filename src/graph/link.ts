@@ -10,11 +10,10 @@ import { nearestName, reporter, type Reporter } from "./problems.js";
 import { expectedOf, isOrder, readDevice, readRuntime, type RuntimeSyntax } from "./runtime.js";
 import { substitute, type Scope } from "./substitute.js";
 import { child, describe, emptyMap, isBroken, overlay, type At, type MapEntry, type MapTree, type Tree } from "./tree.js";
-import type { Role } from "./roles.js";
+import type { ModelCatalogue, Role } from "./roles.js";
 import { wireNode, type LinkedNode, type Wiring } from "./wire.js";
 
 export type OperatorCatalogue = ReadonlyMap<string, OperatorDefinition>;
-export type ModelCatalogue = ReadonlyMap<string, ModelManifest>;
 
 export interface GraphEnvironment {
   catalogue: OperatorCatalogue;
@@ -136,7 +135,14 @@ function linkAs(syntax: GraphSyntax, env: GraphEnvironment, options: LinkOptions
 
 function withStandIns({ models, standIn }: GraphEnvironment, mock: LinkOptions["mock"]): ModelCatalogue {
   if (!standIn || mock === undefined) return models;
-  return new Map([...models].map(([id, manifest]) => [id, mock === true || mock.includes(id) ? standIn(manifest) : manifest]));
+  const played = new Map<string, ModelManifest>();
+  const get = (id: string): ModelManifest | undefined => {
+    const manifest = models.get(id);
+    if (!manifest || (mock !== true && !mock.includes(id))) return manifest;
+    if (!played.has(id)) played.set(id, standIn(manifest));
+    return played.get(id);
+  };
+  return { get, has: (id) => models.has(id), keys: () => models.keys() };
 }
 
 function mockRoles(roles: Map<string, Role>, { models, standIn }: GraphEnvironment, mock: LinkOptions["mock"], report: Reporter): void {
@@ -239,7 +245,7 @@ function readModel(tree: Tree, models: ModelCatalogue, report: Reporter): { mani
   }
   const id = String(tree.value);
   const manifest = models.get(id) ?? null;
-  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: models, hint: "A model is a manifest models/NAME.yaml; `flow models list` shows all." });
+  if (!manifest && !tree.broken) report.add("UNKNOWN_MODEL", at, `There is no model ${id}.`, { found: id, among: [...models.keys()], hint: "A model is a manifest models/NAME.yaml; `flow models list` shows all." });
   return { manifest, at };
 }
 

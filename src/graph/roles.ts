@@ -3,6 +3,9 @@ import type { NodeDraft } from "./node-syntax.js";
 import { nearestName, type Reporter } from "./problems.js";
 import { describe, type At, type Tree } from "./tree.js";
 
+/** Asking for a model reads its manifest, and may throw MODEL_MANIFEST: one that nobody asks for may be wrong. */
+export type ModelCatalogue = Pick<ReadonlyMap<string, ModelManifest>, "get" | "has" | "keys">;
+
 /** What `models:` says of a role. */
 export interface Role {
   /** What its nodes run; null: the manifest is unknown, which is reported. */
@@ -20,7 +23,7 @@ export interface Role {
 
 export interface ModelScope {
   roles: ReadonlyMap<string, Role>;
-  models: ReadonlyMap<string, ModelManifest>;
+  models: ModelCatalogue;
   report: Reporter;
 }
 

@@ -4,7 +4,7 @@ import type { InputRef } from "./inputs.js";
 import { checkExpressionFields, checkTemplates, checkWhen, type WhenSource } from "./node-checks.js";
 import type { NodeDraft } from "./node-syntax.js";
 import { reporter, type Reporter } from "./problems.js";
-import { chooseModels, type Role } from "./roles.js";
+import { chooseModels, type ModelCatalogue, type Role } from "./roles.js";
 import { holdsBroken } from "./tree.js";
 import { MEDIA_VARIABLES } from "./when.js";
 
@@ -31,7 +31,7 @@ export interface Wiring {
   linked: Map<string, LinkedNode>;
   /** role of the graph → manifest, null when the manifest is unknown (and reported). */
   roles: ReadonlyMap<string, Role>;
-  models: ReadonlyMap<string, ModelManifest>;
+  models: ModelCatalogue;
   /** Active nodes that cut scenes. */
   cutters: readonly string[];
   report: Reporter;

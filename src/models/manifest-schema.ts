@@ -95,7 +95,10 @@ export const manifestSchema = z.strictObject({
       version: z.int().positive().default(1),
       threshold: z.number().describe("Cosine from which two items are taken for the same scene or subject."),
       duplicate: z.number().optional().describe("Cosine from which two items are taken for copies."),
-      calibration: z.strictObject({ foreignMedian: z.number(), identical: z.number() }),
+      calibration: z
+        .strictObject({ foreignMedian: z.number(), identical: z.number() })
+        .refine(({ foreignMedian, identical }) => foreignMedian < identical && identical <= 1, "foreignMedian < identical ≤ 1")
+        .describe("Cosines of what has nothing to do with each other (median) and of what is the same; `identical` below 1: the model only reads queries into a space that another fills."),
       reads: z.array(z.string()),
     })
     .nullable()

@@ -8,7 +8,7 @@ import { commands } from "../../src/cli/commands/index.js";
 import { completionWords } from "../../src/cli/completion-words.js";
 import type { ErrorDocument, LintDocument, ListDocument, PlanDocument, ShowDocument } from "../../src/cli/json.js";
 import { Store } from "../../src/store/index.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
@@ -286,8 +286,11 @@ describe("completion", () => {
     ] as string[][]) {
       assert.deepEqual(await completionWords(line!.split(" ")), words, line);
     }
-    const { code, stdout, stderr } = await flow(["completion", "words", "--", "run", "graphs/ego.yaml", "--until", "=", "scene"]);
-    assert.deepEqual([code, stdout, stderr], [0, "scenes\nscene\n", ""]);
+    // Through the program: a shell in the middle of a line sees no message, whatever is wrong.
+    for (const [line, said] of [["run graphs/ego.yaml --until = scene", "scenes\nscene\n"], ["run nothing.yaml --until s", ""], ["show --store nothing 1", ""]] as const) {
+      const { code, stdout, stderr } = await flow(["completion", "words", "--", ...line.split(" ")]);
+      assert.deepEqual([code, stdout, stderr], [0, said, ""], line);
+    }
   });
 
   test("bash asks for them, and leaves files to bash", { skip: spawnSync("bash", ["--version"]).status !== 0 && "no bash here" }, async () => {

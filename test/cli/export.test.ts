@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import type { DiffDocument, ErrorDocument, ExportDocument, RunDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
 import type { FlowRecord } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { flow } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-export-"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { DiffDocument, ErrorDocument, GcDocument, RunDocument, ShowDocument } from "../../src/cli/json.js";
 import { Store } from "../../src/store/index.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { flow, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-gc-"));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { RunDocument } from "../../src/cli/json.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { flow, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 

@@ -555,6 +555,16 @@ test("calibrate: median and threshold are those of the store's unrelated pairs; 
   const reset = await json<ModelsCalibrateResetDocument>("calibrate", "lite-image", "--reset");
   assert.deepEqual(reset, { space: "lite-image-v1", model: "lite-image", before: { foreignMedian: told.foreignMedian, threshold: told.threshold }, now: told.before, code: 0 });
   assert.equal((await manifests()).threshold, told.before.threshold);
+  // CLIP's text half reads words into the space that its picture half fills: their cosines with pictures are none of these pairs.
+  const space = async (id: string) => (await json<ModelDocument>("show", id)).space!;
+  const words = await space("clip-vit-base-patch32-text");
+  writeCalibration(cache, "clip-vit-base-patch32", { threshold: 0.8, foreignMedian: 0.55, falsePositives: 0.001, pairs: 600, media: 4 });
+  assert.deepEqual([(await space("clip-vit-base-patch32")).calibration.foreignMedian, await space("clip-vit-base-patch32-text")], [0.55, words]);
+  for (const word of ["clip-vit-base-patch32", "clip-vit-base-patch32-text"]) {
+    writeCalibration(cache, "clip-vit-base-patch32", { threshold: 0.8, foreignMedian: 0.55, falsePositives: 0.001, pairs: 600, media: 4 });
+    const back = await json<ModelsCalibrateResetDocument>("calibrate", word, "--reset");
+    assert.deepEqual([back.model, back.before.foreignMedian, back.now.foreignMedian], ["clip-vit-base-patch32", 0.55, 0.5], word);
+  }
   const none = await run("calibrate", "lite-sound", "--store", dir);
   assert.equal(none.code, 2);
   assert.match(none.stderr, /MODEL_CALIBRATION_DATA/);
@@ -784,11 +794,19 @@ test("a manifest of the cache that cannot be read: list has the others and names
   assert.deepEqual([doctor.code, /model torn.*manifests\/torn\.yaml: /.test(doctor.stdout)], [3, true], doctor.stdout);
   // What reads all models for their spaces goes on without these.
   const store = join(root, "store");
-  await (await (await import("../../src/store/index.js")).Store.open(store, {})).close();
-  for (const words of [["search", "harbour"], ["report"]]) {
-    const ran = await flow([...words, "--store", store, "--json"], { env, cwd: root });
+  const { Store } = await import("../../src/store/index.js");
+  {
+    await using _made = await Store.open(store, {});
+  }
+  for (const words of [["search", "harbour", "--store", store], ["report", "--store", store], ["list"]]) {
+    const ran = await flow([...words, "--json"], { env, cwd: root });
     assert.deepEqual([ran.code, ran.stderr.match(/error MODEL_MANIFEST/g)?.length], [0, 2], ran.stderr);
   }
+  // What asks for some models asks for these only.
+  const planned = await flow(["plan", join(ROOT, "graphs/ego.yaml"), "--mock-models", "--store", store, "--json"], { env });
+  assert.deepEqual([planned.code, planned.stderr], [0, ""], planned.stdout);
+  assert.equal((await flow(["completion", "words", "--", "run", join(ROOT, "graphs/ego.yaml"), "--until", "keyf"], { env })).stdout, "keyframes\n");
+  assert.equal((await run("calibrate", "torn")).stderr.match(/error MODEL_MANIFEST/g)?.length, 1);
   assert.match((await run("calibrate", "lite-image", "--reset")).stdout, /the manifest's numbers hold again/);
   const removed = await json<ModelsRmDocument>("rm", "torn");
   assert.deepEqual(removed.removed.map(({ model, path }) => [model, path]), [["torn", join(cache, "models", "torn", "x.onnx")], ["torn", join(manifests, "torn.yaml")]]);

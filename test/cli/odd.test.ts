@@ -12,7 +12,7 @@ import type { ClipDocument, DoctorDocument, ErrorDocument, ErrorsDocument, LintD
 import type { Problem } from "../../src/contracts/index.js";
 import { ffmpegPath } from "../../src/media/index.js";
 import { Store } from "../../src/store/index.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 import { SMALL_GRAPH } from "./small-graph.js";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { ClipDocument, ErrorsDocument, PlanDocument, RunDocument, RunsDocument, SearchDocument, ShowDocument } from "../../src/cli/json.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { CLIP_GRAPH } from "./small-graph.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
@@ -22,7 +22,7 @@ async function json<T>(args: string[], code = 0): Promise<T> {
   return JSON.parse(finished.stdout) as T;
 }
 
-describe("a run on the bundled clip", () => {
+describe("a run on a small clip", () => {
   let first: RunDocument;
   before(async () => {
     first = await json<RunDocument>(["run", graph, "--store", store]);

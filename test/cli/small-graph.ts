@@ -1,4 +1,4 @@
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 
 /** The least graph that cuts scenes and keeps a record of each, without a model. */
 export const SMALL_GRAPH = `flow: 1

@@ -3,14 +3,14 @@ import { copyFile, cp, mkdir, readFile, symlink, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { runGraph } from "../../src/index.js";
-import { shortClip } from "../small-clip.js";
-import { CLIP as BUNDLED, EGO, ROOT, flow, inTemporaryFolder, start, type Ran } from "./flow.js";
+import { BUNDLED, smallClip } from "../clips.js";
+import { EGO, ROOT, flow, inTemporaryFolder, start, type Ran } from "./flow.js";
 
-const CLIP = shortClip();
+const SHORT = smallClip(30);
 const MEDIA = process.env["FLOW_MEDIA_DIR"];
 const needsMedia = MEDIA ? {} : { skip: "FLOW_MEDIA_DIR is not set" };
 
-const run = (store: string, inputs: string[] = [CLIP], ...args: string[]): Promise<Ran> => flow(["run", EGO, ...inputs, "--store", store, "--json", ...args]);
+const run = (store: string, inputs: string[] = [SHORT], ...args: string[]): Promise<Ran> => flow(["run", EGO, ...inputs, "--store", store, "--json", ...args]);
 
 /** Every node's items are in exactly one column. */
 function balanced(ran: Ran): void {
@@ -21,8 +21,8 @@ function balanced(ran: Ran): void {
   }
 }
 
-describe("ego on the bundled clip", () => {
-  test("finds what its truth says, and a second run computes nothing", () =>
+describe("ego", () => {
+  test("finds on the bundled clip what its truth says, and a second run computes nothing", () =>
     inTemporaryFolder(async (dir) => {
       const truth = JSON.parse(await readFile(join(ROOT, "graphs/demo/truth.json"), "utf8"));
       const first = await run(dir, [BUNDLED]);
@@ -52,14 +52,14 @@ describe("ego on the bundled clip", () => {
   test("a moved threshold decodes nothing and touches only scenes whose bounds changed; back again everything is there", () =>
     inTemporaryFolder(async (dir) => {
       const first = await run(dir);
-      const moved = await run(dir, [CLIP], "-p", "threshold=60");
+      const moved = await run(dir, [SHORT], "-p", "threshold=60");
       assert.equal(moved.json.framesDecoded, 0);
       assert.ok(moved.json.records.scene < first.json.records.scene);
       balanced(moved);
       assert.ok(moved.json.nodes.caption.done > 0 && moved.json.nodes.caption.cached > 0, JSON.stringify(moved.json.nodes.caption));
       const shown = (await flow(["show", "--store", dir, "--json"])).json.records;
       assert.equal(shown.filter((r: { kind: string }) => r.kind === "scene").length, moved.json.records.scene, "scenes of the old cut are gone");
-      const fresh = await inTemporaryFolder((other) => run(other, [CLIP], "-p", "threshold=60"));
+      const fresh = await inTemporaryFolder((other) => run(other, [SHORT], "-p", "threshold=60"));
       assert.deepEqual([moved.json.digest, moved.json.digestNumbers], [fresh.json.digest, fresh.json.digestNumbers]);
       const back = await run(dir);
       assert.deepEqual([back.json.digest, back.json.digestNumbers, back.json.framesDecoded, back.json.inferences], [first.json.digest, first.json.digestNumbers, 0, 0]);
@@ -67,12 +67,12 @@ describe("ego on the bundled clip", () => {
 
   test("fps 1 → 2 embeds only the new frames", () =>
     inTemporaryFolder(async (dir) => {
-      const one = await run(dir, [CLIP], "-p", "fps=1");
-      const two = await run(dir, [CLIP], "-p", "fps=2");
+      const one = await run(dir, [SHORT], "-p", "fps=1");
+      const two = await run(dir, [SHORT], "-p", "fps=2");
       assert.equal(two.json.nodes.frames.cached, one.json.nodes.frames.done);
       assert.equal(two.json.nodes.frames.done, two.json.nodes.frames.in - one.json.nodes.frames.in);
       assert.equal(two.json.nodes.scores.done, 0);
-      const fresh = await inTemporaryFolder((other) => run(other, [CLIP], "-p", "fps=2"));
+      const fresh = await inTemporaryFolder((other) => run(other, [SHORT], "-p", "fps=2"));
       assert.deepEqual([two.json.digest, two.json.digestNumbers], [fresh.json.digest, fresh.json.digestNumbers]);
     }));
 
@@ -84,7 +84,7 @@ describe("ego on the bundled clip", () => {
       const graph = await readFile(EGO, "utf8");
       assert.ok(graph.includes("Transcript: {transcript}"));
       await writeFile(edited, graph.replace("Transcript: {transcript}", "Said: {transcript}"));
-      const again = await flow(["run", edited, CLIP, "--store", store, "--json"]);
+      const again = await flow(["run", edited, SHORT, "--store", store, "--json"]);
       const ran = Object.entries<Record<string, number>>(again.json.nodes).filter(([, c]) => c["done"]! > 0).map(([name]) => name).sort();
       assert.deepEqual(ran, ["global", "media", "medium", "scene", "text"]);
       assert.equal(again.json.framesDecoded, 0);
@@ -93,7 +93,7 @@ describe("ego on the bundled clip", () => {
   test("--force runs a node again with the same result", () =>
     inTemporaryFolder(async (dir) => {
       const first = await run(dir);
-      const forced = await run(dir, [CLIP], "--force", "caption");
+      const forced = await run(dir, [SHORT], "--force", "caption");
       assert.equal(forced.json.nodes.caption.done, first.json.nodes.caption.done);
       assert.equal(forced.json.framesDecoded, 0);
       assert.equal(forced.json.digest, first.json.digest);
@@ -102,7 +102,7 @@ describe("ego on the bundled clip", () => {
 
 describe("flow plan", () => {
   const states = async (store: string, ...args: string[]): Promise<Record<string, string>> => {
-    const ran = await flow(["plan", EGO, CLIP, "--store", store, "--json", ...args]);
+    const ran = await flow(["plan", EGO, SHORT, "--store", store, "--json", ...args]);
     assert.equal(ran.code, 0, ran.stdout + ran.stderr);
     return Object.fromEntries(ran.json.media[0].nodes.map(({ node, state }: { node: string; state: string }) => [node, state]));
   };
@@ -115,13 +115,13 @@ describe("flow plan", () => {
       const faster = await states(dir, "-p", "fps=4");
       assert.deepEqual([faster["frames"], faster["scores"], faster["keyframes"]], ["partial", "cached", "unknown"]);
       assert.deepEqual(["scenes", "audio", "caption", "text", "quality"].map((node) => faster[node]), Array(5).fill("cached"), "what reads no frame of another rate");
-      const ready = await flow(["plan", EGO, CLIP, "--store", dir, "-p", "threshold=27.5"]);
+      const ready = await flow(["plan", EGO, SHORT, "--store", dir, "-p", "threshold=27.5"]);
       assert.match(ready.stdout, /: nothing to compute \(every result is stored/);
       for (const args of [["-p", "threshold=60"], ["-p", "k=3"], ["-p", "captioner=subtitles"], ["-p", "fps=4"], ["-p", "fps=1"]]) {
         const told = await states(dir, ...args);
         const ran = await inTemporaryFolder(async (copy) => {
           await cp(dir, copy, { recursive: true });
-          return run(copy, [CLIP], ...args);
+          return run(copy, [SHORT], ...args);
         });
         assert.equal(ran.json.framesDecoded > 0, args[1]!.startsWith("fps"));
         for (const [node, c] of Object.entries<Record<string, number>>(ran.json.nodes)) {
@@ -147,7 +147,7 @@ describe("determinism", () => {
           assert.ok(text.includes(`size: ${batch} }`) && text.includes(`workers: ${workers}`));
           await writeFile(file, text);
           for (const round of [1, 2]) {
-            const ran = await runGraph(file, { inputs: [CLIP], store: join(dir, `s-${batch}-${workers}-${round}`) });
+            const ran = await runGraph(file, { inputs: [SHORT], store: join(dir, `s-${batch}-${workers}-${round}`) });
             assert.equal(ran.status, "done", JSON.stringify(ran.failures));
             digests.add(`${ran.digest} ${ran.digestNumbers}`);
           }
@@ -185,8 +185,8 @@ describe("all kinds of media", () => {
     inTemporaryFolder(async (dir) => {
       const folder = join(dir, "media");
       await mkdir(folder);
-      await copyFile(CLIP, join(folder, "a.mp4"));
-      await symlink(CLIP, join(folder, "b.mp4"));
+      await copyFile(SHORT, join(folder, "a.mp4"));
+      await symlink(SHORT, join(folder, "b.mp4"));
       const ran = await run(join(dir, "store"), [folder]);
       assert.equal(ran.json?.records?.media, 1, ran.stdout + ran.stderr);
       const records = (await flow(["show", "--store", join(dir, "store"), "--json"])).json.records;
@@ -196,7 +196,7 @@ describe("all kinds of media", () => {
   test("scenes given in a list are taken as they are", () =>
     inTemporaryFolder(async (dir) => {
       const list = join(dir, "list.json");
-      await writeFile(list, JSON.stringify([{ path: CLIP, name: "given", scenes: [{ start: 1, end: 4 }, { start: 20, end: 28.5 }] }]));
+      await writeFile(list, JSON.stringify([{ path: SHORT, name: "given", scenes: [{ start: 1, end: 4 }, { start: 20, end: 28.5 }] }]));
       const ran = await run(join(dir, "store"), [list]);
       assert.equal(ran.code, 0, ran.stdout + ran.stderr);
       const scenes = (await flow(["show", "--store", join(dir, "store"), "--json"])).json.records.filter((r: { kind: string }) => r.kind === "scene");
@@ -208,9 +208,9 @@ describe("all kinds of media", () => {
     inTemporaryFolder(async (dir) => {
       await writeFile(join(dir, "empty.mp4"), "");
       await writeFile(join(dir, "text.mp4"), "this is not a film");
-      const whole = await readFile(CLIP);
+      const whole = await readFile(SHORT);
       await writeFile(join(dir, "cut.mp4"), whole.subarray(0, whole.length >> 1));
-      const ran = await run(join(dir, "store"), [CLIP, join(dir, "empty.mp4"), join(dir, "text.mp4"), join(dir, "cut.mp4")]);
+      const ran = await run(join(dir, "store"), [SHORT, join(dir, "empty.mp4"), join(dir, "text.mp4"), join(dir, "cut.mp4")]);
       assert.equal(ran.code, 1, ran.stdout + ran.stderr);
       assert.equal(ran.json.status, "failed-items");
       assert.deepEqual(ran.json.failures.map((f: { uri: string }) => f.uri.split("/").at(-1)).filter((n: string) => n !== "cut.mp4"), ["empty.mp4", "text.mp4"]);
@@ -227,7 +227,7 @@ describe("interruption", () => {
       const store = join(dir, "store");
       // Every frame is embedded, so that the run is long enough to be interrupted in the middle of it.
       const slow = ["-p", "fps=all"];
-      const { child, ended } = start(["run", EGO, CLIP, "--store", store, "--log", "json", ...slow]);
+      const { child, ended } = start(["run", EGO, SHORT, "--store", store, "--log", "json", ...slow]);
       await new Promise<void>((resolve) => {
         child.stderr!.on("data", () => resolve());
         child.stdout!.on("data", () => resolve());

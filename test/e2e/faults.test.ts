@@ -6,10 +6,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FlowError, Store, runGraph } from "../../src/index.js";
-import { shortClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { EGO, ROOT, flow, inTemporaryFolder, start } from "./flow.js";
 
-const CLIP = shortClip();
+const SHORT = smallClip(30);
 
 const failsWith = (code: string) => (error: unknown) => error instanceof FlowError && error.code === code && error.hint.length > 0;
 
@@ -33,7 +33,7 @@ describe("models", () => {
       for (const [code, change] of cases) {
         const folder = join(dir, code);
         await mkdir(folder);
-        await assert.rejects(runGraph(EGO, { store: join(folder, "store"), inputs: [CLIP], models: [await models(folder, change)] }), failsWith(code), code);
+        await assert.rejects(runGraph(EGO, { store: join(folder, "store"), inputs: [SHORT], models: [await models(folder, change)] }), failsWith(code), code);
         assert.ok(!existsSync(join(folder, "store")), "nothing was done, nothing is left");
       }
     }));
@@ -42,7 +42,7 @@ describe("models", () => {
 describe("media from elsewhere", () => {
   test("a file over http is one medium; the second run asks for its validators only", () =>
     inTemporaryFolder(async (dir) => {
-      const bytes = await readFile(CLIP);
+      const bytes = await readFile(SHORT);
       let gets = 0;
       const server = createServer((request, response) => {
         const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
@@ -75,7 +75,7 @@ describe("media from elsewhere", () => {
   test("no scenes at all is a valid result", () =>
     inTemporaryFolder(async (dir) => {
       const list = join(dir, "list.json");
-      await writeFile(list, JSON.stringify([{ path: CLIP, scenes: [] }]));
+      await writeFile(list, JSON.stringify([{ path: SHORT, scenes: [] }]));
       const ran = await flow(["run", EGO, list, "--store", join(dir, "store"), "--json"]);
       assert.equal(ran.code, 0, ran.stdout + ran.stderr);
       assert.deepEqual(ran.json.records, { media: 1, scene: 0 });
@@ -90,17 +90,17 @@ describe("stores", () => {
   test("a second writer is told to wait, with exit 3; nothing is lost", () =>
     inTemporaryFolder(async (dir) => {
       const store = await Store.open(dir);
-      const refused = await flow(["run", EGO, CLIP, "--store", dir, "--json"]);
+      const refused = await flow(["run", EGO, SHORT, "--store", dir, "--json"]);
       assert.equal(refused.code, 3);
       assert.equal(refused.json.error.code, "STORE_LOCKED");
       await store.close();
-      assert.equal((await flow(["run", EGO, CLIP, "--store", dir, "--json"])).code, 0);
+      assert.equal((await flow(["run", EGO, SHORT, "--store", dir, "--json"])).code, 0);
     }));
 
   test("a store can be read while a run writes it", () =>
     inTemporaryFolder(async (dir) => {
-      await flow(["run", EGO, CLIP, "--store", dir, "--json"]);
-      const { ended } = start(["run", EGO, CLIP, "--store", dir, "--json", "-p", "fps=8"]);
+      await flow(["run", EGO, SHORT, "--store", dir, "--json"]);
+      const { ended } = start(["run", EGO, SHORT, "--store", dir, "--json", "-p", "fps=8"]);
       const shown = await flow(["show", "--store", dir, "--json"]);
       assert.equal(shown.code, 0, shown.stderr);
       assert.ok(shown.json.records.length > 0);

@@ -8,7 +8,6 @@ import { fileURLToPath } from "node:url";
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const MAIN = join(ROOT, "dist", "src", "cli", "main.js");
 export const EGO = join(ROOT, "graphs", "ego.yaml");
-export const CLIP = join(ROOT, "graphs", "demo", "clip.mp4");
 
 export interface Ran {
   code: number | null;

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { describe, test } from "node:test";
 import sharp from "sharp";
 import { Store, runGraph, type RunSummary } from "../../src/index.js";
-import { ffmpegPath } from "../../src/media/index.js";
+import { remux } from "../clips.js";
 import { needsBpe, qwen2Vl, vitGpt2 } from "../models/stand-ins/generative-models.js";
 import { needsClipVocabulary } from "../models/stand-ins/clip-tokenizer.js";
 import { clip, miniLm } from "../models/stand-ins/text-models.js";
@@ -94,11 +93,10 @@ describe("the models of the full profile, by stand-ins of their layouts, on a fi
     inTemporaryFolder(async (dir) => {
       const digests: string[] = [];
       // Its first three scenes.
-      const part = join(dir, "part.mp4");
-      execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", CLIP, "-t", "8", "-map", "0:V", "-c", "copy", part]);
+      const part = remux(CLIP, join(dir, "part.mp4"), 8);
       for (const runtime of ["{ workers: 1 }", "{ workers: 2 }", "{ pools: { inference: { workers: 2, isolation: process } } }"]) {
         const file = join(dir, "full.yaml");
-        await writeFile(file, GRAPH.replace("default: captioner1", "default: captioner2").replace("\nnodes:\n", `\nruntime: ${runtime}\nnodes:\n`));
+        await writeFile(file, GRAPH.replace("default: captioner1", "default: captioner2").replace("batch: { size: 16 }", "batch: { size: 4 }").replace("\nnodes:\n", `\nruntime: ${runtime}\nnodes:\n`));
         const summary = await runGraph(file, { inputs: [part], store: join(dir, `store-${digests.length}`), models: folders });
         assert.deepEqual([summary.status, summary.records["scene"]], ["done", 3], JSON.stringify(summary.failures));
         digests.push(`${summary.digest} ${summary.digestNumbers}`);

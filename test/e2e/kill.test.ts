@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ffmpegPath } from "../../src/media/index.js";
-import { shortClip } from "../small-clip.js";
+import { remux, smallClip } from "../clips.js";
+import { needsProc } from "../processes.js";
 import { EGO, inTemporaryFolder } from "./flow.js";
-import { killRuns, remux, seeded } from "./kill.js";
+import { killRuns, seeded } from "./kill.js";
 
 const MEDIA = process.env["FLOW_MEDIA_DIR"];
 const KILLS = { mp4: 9, ts: 8, webm: 8 };
@@ -15,14 +15,12 @@ async function survives(medium: string, kills: number, seed: number, dir: string
   assert.deepEqual({ kills: report.kills, mismatches: report.mismatches, orphans: report.orphans }, { kills, mismatches: [], orphans: 0 });
 }
 
-test(`mp4: ${KILLS.mp4} SIGKILLs at random moments end in the same store`, () => inTemporaryFolder((dir) => survives(shortClip(), KILLS.mp4, 1, dir)));
+test(`mp4: ${KILLS.mp4} SIGKILLs at random moments end in the same store`, { skip: needsProc }, () => inTemporaryFolder((dir) => survives(smallClip(), KILLS.mp4, 1, dir)));
 
-test(`transport stream: ${KILLS.ts} SIGKILLs at random moments end in the same store`, () =>
+test(`transport stream: ${KILLS.ts} SIGKILLs at random moments end in the same store`, { skip: needsProc }, () =>
   inTemporaryFolder(async (dir) => {
-    const medium = join(dir, "clip.ts");
-    remux(ffmpegPath(), shortClip(), medium);
-    await survives(medium, KILLS.ts, 2, dir);
+    await survives(remux(smallClip(), join(dir, "clip.ts")), KILLS.ts, 2, dir);
   }));
 
-test(`webm: ${KILLS.webm} SIGKILLs at random moments end in the same store`, MEDIA ? {} : { skip: "FLOW_MEDIA_DIR is not set" }, () =>
+test(`webm: ${KILLS.webm} SIGKILLs at random moments end in the same store`, { skip: MEDIA ? needsProc : "FLOW_MEDIA_DIR is not set" }, () =>
   inTemporaryFolder((dir) => survives(join(MEDIA!, "video/big_buck_bunny_0_30.webm"), KILLS.webm, 3, dir)));

@@ -1,5 +1,4 @@
 /** Kills a run with SIGKILL at random moments until it has been killed `kills` times, then lets it finish. Shared by the test and the bench command. */
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { left, marked } from "../processes.js";
@@ -36,6 +35,7 @@ export async function killRuns(graph: string, medium: string, kills: number, ran
         report.finishedEarly += 1;
         break;
       }
+      if (!marked(MARK, mark).includes(child.pid!)) throw new Error("a run does not carry its mark: what it leaves could not be found");
       child.kill("SIGKILL");
       await ended;
       report.kills += 1;
@@ -59,8 +59,4 @@ export function seeded(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
-}
-
-export function remux(ffmpeg: string, from: string, to: string): void {
-  execFileSync(ffmpeg, ["-nostdin", "-v", "error", "-y", "-i", from, "-map", "0:V", "-map", "0:a?", "-c", "copy", to]);
 }

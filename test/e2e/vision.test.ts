@@ -9,7 +9,8 @@ import { boxOf, decodeMask } from "../../src/models/families/masks.js";
 import { displaySize, probe } from "../../src/media/index.js";
 import { MASK_MARGIN, groundingDino, sam } from "../operators/vision/stand-ins.js";
 import { MEDIA, MODELS, needs } from "../operators/vision/weights.js";
-import { CLIP, ROOT, flow, inTemporaryFolder } from "./flow.js";
+import { BUNDLED } from "../clips.js";
+import { ROOT, flow, inTemporaryFolder } from "./flow.js";
 import { killRuns, seeded } from "./kill.js";
 
 /** The fixtures hold a manifest that flow does not offer; its weights are found by their hash. */
@@ -109,7 +110,7 @@ const PROMPTED = `flow: 1
 name: prompted
 models: { words: grounding-dino, see: sam-encoder, draw: sam-decoder, image: lite-image }
 nodes:
-  media:  { op: media.open, with: { uri: "${CLIP}" } }
+  media:  { op: media.open, with: { uri: "${BUNDLED}" } }
   scores: { op: scene.scores, in: media.frames }
   scenes: { op: scene.cut, in: { scores: scores } }
   boxes:  { op: object.detect, in: { frames: { from: media.frames, fps: 1 } }, model: words, with: { prompts: [dog, Person, zebra] } }
@@ -131,7 +132,7 @@ test("names → boxes → masks → vectors through the engine: each mask and ea
     const frames = records.flatMap((r: { kind: string; fields: Record<string, unknown> }) => (r.kind === "scene" ? r.fields["masks"] : [])) as { ptsUs: number; value: Detection[] }[];
     const looks = records.flatMap((r: { kind: string; fields: Record<string, unknown> }) => (r.kind === "scene" ? r.fields["looks"] : [])) as { ptsUs: number; value: Detection[] }[];
     assert.ok(frames.length >= 10);
-    const [width, height] = displaySize((await probe(CLIP)).video!);
+    const [width, height] = displaySize((await probe(BUNDLED)).video!);
     const source = { width, height };
     const margin = (MASK_MARGIN * Math.max(width, height)) / 256;
     for (const [n, { value, ptsUs }] of frames.entries()) {

@@ -5,7 +5,7 @@ import { beforeEach, describe, test } from "node:test";
 import { diffStores, searchStore } from "../../src/store/index.js";
 import { Store } from "../../src/index.js";
 import { behaviour } from "./operators/test.note.js";
-import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+import { SMALL, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
   behaviour.note = (tag) => ({ text: tag });
@@ -18,7 +18,7 @@ describe("a path holds one content", () => {
     Workbench.with(async (bench) => {
       const path = join(bench.dir, "a.mp4");
       const run = () => bench.run(GRAPH, { inputs: [path] });
-      await copyFile(CLIP, path);
+      await copyFile(SMALL, path);
       const first = await run();
       const [old] = await bench.read((store) => [...store.mediaRows()]);
       await appendFile(path, "x");
@@ -37,7 +37,7 @@ describe("a path holds one content", () => {
         assert.ok(searchStore(store, { text: "harbour", top: 50, superseded: true }).hits.length === 2 * hits.length);
         assert.ok(searchStore(store, { text: "harbour", media: [old!.id] }).hits.length > 0);
       });
-      await copyFile(CLIP, path);
+      await copyFile(SMALL, path);
       const back = await run();
       assert.deepEqual([back.framesDecoded, back.digest], [0, first.digest]);
       await bench.read((store) => {
@@ -50,8 +50,8 @@ describe("a path holds one content", () => {
   test("of two paths with the same bytes one changes: the record keeps the other", () =>
     Workbench.with(async (bench) => {
       const [a, b] = [join(bench.dir, "a.mp4"), join(bench.dir, "b.mp4")];
-      await copyFile(CLIP, a);
-      await copyFile(CLIP, b);
+      await copyFile(SMALL, a);
+      await copyFile(SMALL, b);
       await bench.run(GRAPH, { inputs: [a, b] });
       await appendFile(a, "x");
       await bench.run(GRAPH, { inputs: [a] });
@@ -63,7 +63,7 @@ describe("a path holds one content", () => {
         assert.deepEqual(fields.sort(), [[a, "a.mp4", [a]], [b, "b.mp4", [b]]]);
       });
       // Back again through a run that does not replay: the record must say so too.
-      await copyFile(CLIP, a);
+      await copyFile(SMALL, a);
       await bench.run(GRAPH, { inputs: [a], force: ["note"] });
       await bench.read((store) => {
         const [record] = [...store.records({ kind: "media" })].filter(({ fields }) => (fields["uris"] as string[]).includes(b));
@@ -74,7 +74,7 @@ describe("a path holds one content", () => {
   test("a store that saw an older file is no different from one that did not", () =>
     Workbench.with(async (bench) => {
       const path = join(bench.dir, "a.mp4");
-      await copyFile(CLIP, path);
+      await copyFile(SMALL, path);
       await bench.run(GRAPH, { inputs: [path] });
       await appendFile(path, "x");
       await bench.run(GRAPH, { inputs: [path] });
@@ -91,14 +91,14 @@ test("what could not be opened stays listed under its address until it opens", (
     const broken = [join(bench.dir, "x.mp4"), join(bench.dir, "y.mp4")];
     for (const path of broken) await writeFile(path, "no video");
     const listed = (): Promise<string[][]> => bench.read((store) => [...store.failures()].map((row) => [row.node, row.medium, row.uri, row.error.code]));
-    const ran = await bench.run(GRAPH, { inputs: [...broken, CLIP] });
+    const ran = await bench.run(GRAPH, { inputs: [...broken, SMALL] });
     assert.deepEqual([ran.status, ran.failures.length], ["failed-items", 2]);
     const both = await listed();
     assert.deepEqual(both.map(([, , uri]) => uri).sort(), broken);
     assert.deepEqual(both.map(([node, medium]) => [node, medium]), [["media", ""], ["media", ""]]);
     await bench.run(GRAPH);
     assert.deepEqual(await listed(), both, "a run of other inputs changes nothing about them");
-    await copyFile(CLIP, broken[0]!);
+    await copyFile(SMALL, broken[0]!);
     await bench.run(GRAPH, { inputs: broken });
     assert.deepEqual((await listed()).map(([, , uri]) => uri), [broken[1]]);
   }));
@@ -110,7 +110,7 @@ test("the name that a list gives reaches the record of a medium that is known; s
     const first = await bench.run(GRAPH);
     assert.deepEqual(await names(), ["clip.mp4", "clip.mp4"]);
     for (const name of ["Harbour", "Port"]) {
-      await writeFile(list, JSON.stringify([{ path: CLIP, name }]));
+      await writeFile(list, JSON.stringify([{ path: SMALL, name }]));
       const again = await bench.run(GRAPH, { inputs: [list] });
       assert.deepEqual([again.framesDecoded, again.digest], [0, first.digest]);
       assert.deepEqual(await names(), [name, name]);
@@ -121,8 +121,8 @@ test("a medium listed twice has all scenes that were given for it, each once", (
   Workbench.with(async (bench) => {
     const list = join(bench.dir, "list.json");
     const copy = join(bench.dir, "copy.mp4");
-    await copyFile(CLIP, copy);
-    const rows = [{ path: CLIP, scenes: [{ start: 4, end: 6 }] }, { path: copy, scenes: [{ start: 0, end: 2 }, { start: 4, end: 6 }] }, CLIP];
+    await copyFile(SMALL, copy);
+    const rows = [{ path: SMALL, scenes: [{ start: 4, end: 6 }] }, { path: copy, scenes: [{ start: 0, end: 2 }, { start: 4, end: 6 }] }, SMALL];
     const bounds = (): Promise<number[][]> => bench.read((store) => [...store.records({ kind: "scene" })].map((r) => [r.startUs / 1e6, r.endUs / 1e6]));
     await writeFile(list, JSON.stringify(rows));
     const first = await bench.run(GRAPH, { inputs: [list] });

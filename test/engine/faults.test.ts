@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { FlowError } from "../../src/index.js";
 import { behaviour } from "./operators/test.note.js";
-import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+import { SMALL, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
   behaviour.note = (tag) => ({ text: tag });
@@ -115,7 +115,7 @@ describe("a file that is written to while it is read", () => {
   test("fails, and leaves nothing under the content that it had: once that is back, everything is computed", () =>
     Workbench.with(async (bench) => {
       const file = join(bench.dir, "growing.mp4");
-      copyFileSync(CLIP, file);
+      copyFileSync(SMALL, file);
       const bytes = statSync(file).size;
       const graph = `${HEAD}${SCENES}  note: { op: test.note, in: { scenes: scenes } }\n${OUTPUT}`;
       behaviour.note = (tag) => {

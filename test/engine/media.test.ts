@@ -5,8 +5,9 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { ffmpegPath } from "../../src/media/binaries.js";
+import { remux } from "../clips.js";
 import { behaviour } from "./operators/test.note.js";
-import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+import { SMALL, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
   behaviour.note = (tag) => ({ text: tag });
@@ -28,12 +29,8 @@ describe("media", () => {
 
   test("an address without validators is never answered from the store", () =>
     Workbench.with(async (bench) => {
-      const remux = async (seconds: number): Promise<Buffer> => {
-        const file = join(bench.dir, `${seconds}.ts`);
-        execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", CLIP, "-t", String(seconds), "-c", "copy", "-f", "mpegts", file]);
-        return await readFile(file);
-      };
-      let bytes = await remux(8);
+      const stream = (seconds: number): Promise<Buffer> => readFile(remux(SMALL, join(bench.dir, `${seconds}.ts`), seconds));
+      let bytes = await stream(8);
       const server = createServer((socket) => {
         socket.on("error", () => undefined);
         socket.end(bytes);
@@ -43,7 +40,7 @@ describe("media", () => {
         const input = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
         const first = await bench.run(NOTES, { inputs: [input] });
         balanced(first);
-        bytes = await remux(4);
+        bytes = await stream(4);
         const second = await bench.run(NOTES, { inputs: [input] });
         balanced(second);
         assert.ok(second.framesDecoded > 0 && second.framesDecoded < first.framesDecoded, `${first.framesDecoded} then ${second.framesDecoded}`);
@@ -56,12 +53,12 @@ describe("media", () => {
   test("a file that was cut off says so, in the run that decodes it and in those that do not; what is missing counts for no speed", () =>
     Workbench.with(async (bench) => {
       const whole = join(bench.dir, "whole.mp4");
-      execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", CLIP, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart", whole]);
+      execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-i", SMALL, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart", whole]);
       const bytes = await readFile(whole);
       const cut = join(bench.dir, "cut.mp4");
       await writeFile(cut, bytes.subarray(0, Math.floor(bytes.length / 2)));
       const lengths: (number | null)[] = [];
-      const first = await bench.run(NOTES, { inputs: [cut, CLIP], onProgress: ({ active }) => lengths.push(...active.filter(({ uri }) => uri === cut).map(({ durationUs }) => durationUs)) });
+      const first = await bench.run(NOTES, { inputs: [cut, SMALL], onProgress: ({ active }) => lengths.push(...active.filter(({ uri }) => uri === cut).map(({ durationUs }) => durationUs)) });
       balanced(first);
       const said = first.notes.filter((text) => text.includes("damaged"));
       assert.equal(said.length, 1, first.notes.join());
@@ -69,7 +66,7 @@ describe("media", () => {
       assert.equal(all, "73.0");
       assert.ok(Number(read) > 5 && Number(read) < 60, read);
       assert.equal((lengths.at(-1)! / 1e6).toFixed(1), read);
-      const again = await bench.run(NOTES, { inputs: [cut, CLIP] });
+      const again = await bench.run(NOTES, { inputs: [cut, SMALL] });
       assert.deepEqual([again.framesDecoded, again.notes.filter((text) => text.includes("damaged"))], [0, said]);
     }));
 
@@ -87,14 +84,14 @@ describe("media", () => {
   test("one of several media breaks off in the middle: its whole scenes and the other medium are there, the books close", () =>
     Workbench.with(async (bench) => {
       const bad = join(bench.dir, "bad.mp4");
-      const copy = await readFile(CLIP);
+      const copy = await readFile(SMALL);
       await writeFile(bad, Buffer.concat([copy, Buffer.alloc(1)]));
       behaviour.note = (tag, { medium, interval }) => {
         if (medium.name.startsWith("bad") && interval.startUs > 0) throw new Error("scene fault");
         return { text: tag };
       };
       const graph = NOTES.replace("in: { scenes: scenes } }", "in: { scenes: scenes }, on_error: { retry: 0, then: fail } }");
-      const summary = await bench.run(`${graph}runtime: { media_in_flight: 2 }\n`, { inputs: [join(bench.dir, "*.mp4"), CLIP] });
+      const summary = await bench.run(`${graph}runtime: { media_in_flight: 2 }\n`, { inputs: [join(bench.dir, "*.mp4"), SMALL] });
       balanced(summary);
       assert.deepEqual(summary.failures.map((f) => f.message), ["scene fault"]);
       assert.equal(summary.media, 1);

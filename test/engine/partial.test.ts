@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { Store, type RunGraphOptions } from "../../src/index.js";
-import { CLIP as BUNDLED } from "../e2e/flow.js";
+import { BUNDLED } from "../clips.js";
 import { behaviour } from "./operators/test.note.js";
 import { HEAD, SCENES, Workbench, balanced } from "./small-graph.js";
 

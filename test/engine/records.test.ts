@@ -3,7 +3,7 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { behaviour } from "./operators/test.note.js";
-import { CLIP, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
+import { SMALL, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
   behaviour.note = (tag) => ({ text: tag });
@@ -38,7 +38,7 @@ describe("records", () => {
   test("given scenes behind the end of the medium are not made up", () =>
     Workbench.with(async (bench) => {
       const list = join(bench.dir, "list.json");
-      await writeFile(list, JSON.stringify([{ path: CLIP, scenes: [{ start: 1, end: 3 }, { start: 2, end: 900 }, { start: 500, end: 600 }] }]));
+      await writeFile(list, JSON.stringify([{ path: SMALL, scenes: [{ start: 1, end: 3 }, { start: 2, end: 900 }, { start: 500, end: 600 }] }]));
       const summary = await bench.run(noteGraph("one"), { inputs: [list] });
       balanced(summary);
       const scenes = await bench.read((store) => [...store.records({ kind: "scene" })]);
@@ -50,12 +50,12 @@ describe("records", () => {
   test("a second name of the same content reaches the record", () =>
     Workbench.with(async (bench) => {
       const copy = join(bench.dir, "copy.mp4");
-      await copyFile(CLIP, copy);
+      await copyFile(SMALL, copy);
       await bench.run(noteGraph("one"));
       const again = await bench.run(noteGraph("one"), { inputs: [copy] });
       assert.equal(again.framesDecoded, 0);
       const [record] = await bench.read((store) => [...store.records({ kind: "media" })]);
-      assert.deepEqual(record!.fields["uris"], [CLIP, copy]);
+      assert.deepEqual(record!.fields["uris"], [SMALL, copy]);
     }));
 
   test("an edited scenes file cuts anew", () =>

@@ -8,12 +8,12 @@ import { Store, runGraph, type RunGraphOptions, type OperatorDefinition, type Ru
 import { testFlaky } from "./operators/test.flaky.js";
 import { testGather } from "./operators/test.gather.js";
 import { testNote } from "./operators/test.note.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
-export const CLIP = smallClip();
+export const SMALL = smallClip();
 
-export const HEAD = `flow: 1\nname: small\nparams: { input: { type: media, default: "${CLIP}", positional: true } }\n`;
+export const HEAD = `flow: 1\nname: small\nparams: { input: { type: media, default: "${SMALL}", positional: true } }\n`;
 export const SCENES = `nodes:
   media:  { op: media.open, with: { uri: "\${params.input}" } }
   scores: { op: scene.scores, in: media.frames }

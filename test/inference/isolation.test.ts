@@ -12,6 +12,7 @@ import { loadModels } from "../../src/models/manifest.js";
 import { imageEmbed } from "../../src/operators/image/image.embed.js";
 import { createLocate } from "../../src/models/store/locate.js";
 import { testRun, testRunTakes } from "./run-fixture.js";
+import { isAlive, left } from "../processes.js";
 import { frameRing, interval, medium, modelsDir, testCrash, testEach, testSums, testWhere, tinyModel } from "./fixtures.js";
 
 const pool = new InferencePool({ workers: 2, isolation: "process" });
@@ -25,18 +26,8 @@ const where = async (own: InferencePool): Promise<number> => {
   const [result] = await own.run({ kind: "each", module: testWhere.module, operator: testWhere.name, node: "w", config: {}, models: {}, items: [{ inputs: {}, medium, interval }] });
   return (result as { value: { value: number } }).value.value;
 };
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-};
-/** Resolves when no process of that id runs; never, when it stays: the test runner's own limit says so then. */
-const gone = async (pid: number): Promise<void> => {
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
-};
+/** Resolves when no process of that id runs. */
+const gone = async (pid: number): Promise<void> => assert.deepEqual(await left(() => (isAlive(pid) ? [pid] : [])), []);
 
 test("pixels, values and errors cross as they do to a thread", async () => {
   assert.notEqual(await where(pool), process.pid);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { left, naming, needsProc as skip } from "../processes.js";
+import { isAlive, left, naming, needsProc as skip } from "../processes.js";
 import { mediaFile } from "./media-files.js";
 
 const decodeModule = new URL("../../src/media/guard.js", import.meta.url).href;
@@ -20,15 +20,6 @@ process.stdout.write(child.pid + "\\n");
 setInterval(() => {}, 1000);
 `;
 
-const groupAlive = (pid: number): boolean => {
-  try {
-    process.kill(-pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 for (const [name, args, pipes] of [
   ["writes nothing", ["-v", "error", "-re", "-f", "lavfi", "-i", "color=s=64x48:r=1", "-f", "null", "-"], 0],
   ["blocks on a full pipe", ["-v", "error", "-f", "lavfi", "-i", "color=s=640x480", "-f", "rawvideo", "pipe:4"], 1],
@@ -37,10 +28,10 @@ for (const [name, args, pipes] of [
     const node = spawn(process.execPath, ["--input-type=module", "-e", holder([...args], pipes)], { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = (await once(node.stdout.setEncoding("utf8"), "data")) as [string];
     const pid = Number(line);
-    assert.ok(groupAlive(pid));
+    assert.ok(isAlive(-pid));
     node.kill("SIGKILL");
     await once(node, "exit");
-    assert.deepEqual(await left(() => (groupAlive(pid) ? [pid] : [])), [], "ffmpeg outlived its owner");
+    assert.deepEqual(await left(() => (isAlive(-pid) ? [pid] : [])), [], "ffmpeg outlived its owner");
   });
 }
 

@@ -5,17 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ffmpegPath } from "../../src/media/index.js";
+import { remux } from "../clips.js";
 import { collect, usualSpec, type Seen } from "./collect.js";
 import { mediaFile, openMedium } from "./media-files.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-resume-"));
 after(() => rmSync(dir, { recursive: true, force: true }));
-
-const remux = (from: string, name: string): string => {
-  const to = join(dir, name);
-  execFileSync(ffmpegPath(), ["-nostdin", "-v", "error", "-y", "-i", from, "-c", "copy", to]);
-  return to;
-};
 
 const later = (seen: Seen, fromUs: number): unknown => ({
   mean: seen.rows["mean"]?.filter((row) => row.ptsUs >= fromUs),
@@ -34,7 +29,7 @@ for (const [name, from, container] of [
 ] as const) {
   const file = mediaFile(from);
   test(`a resumed decode of ${name} continues exactly`, { skip: file.skip }, async () => {
-    const info = await openMedium(container ? remux(file.path, container) : file.path);
+    const info = await openMedium(container ? remux(file.path, join(dir, container)) : file.path);
     const whole = await collect(info, usualSpec());
     const rows = whole.rows["mean"] ?? [];
     assert.ok(rows.length > 100);

@@ -6,7 +6,7 @@ import { loadModels } from "../../src/models/manifest.js";
 import { createLocate } from "../../src/models/store/locate.js";
 import { catalogue } from "../../src/operators/index.js";
 import { runGraph } from "../../src/sdk.js";
-import { smallClip } from "../small-clip.js";
+import { smallClip } from "../clips.js";
 import { ROOT, inTemporaryFolder } from "../e2e/flow.js";
 
 const ROLES: Record<string, string> = { image: "lite-image", sound: "lite-sound", text: "lite-text" };
@@ -18,7 +18,7 @@ function missing(yaml: string): string[] {
   return named.map((name) => ROLES[name] ?? name).filter((name) => models.has(name) && !models.get(name)!.installed);
 }
 
-/** What `flow explain` prints is run as it stands, on the bundled clip; one store, so that examples which share nodes share results. */
+/** What `flow explain` prints is run: whole graphs as they stand, on the bundled clip, parts within a graph on a small one; one store, so that examples which share nodes share results. */
 test("every example of every operator runs", async (t) =>
   inTemporaryFolder(async (dir) => {
     for (const op of catalogue.values()) {

@@ -6,7 +6,8 @@ import { test } from "node:test";
 import type { Cue } from "../../src/contracts/items.js";
 import { Store, runGraph, type RunSummary } from "../../src/index.js";
 import type { SpeakerSpan } from "../../src/math/speaker-turns.js";
-import { CLIP, inTemporaryFolder } from "../e2e/flow.js";
+import { BUNDLED } from "../clips.js";
+import { inTemporaryFolder } from "../e2e/flow.js";
 import { mediaFile } from "../media/media-files.js";
 import { segmentationStandIn, voiceStandIn, voices } from "../models/stand-ins/speakers.js";
 import { writeWav } from "../models/stand-ins/wav.js";
@@ -148,7 +149,7 @@ test("every operator of sound runs with stand-ins for the published models, the 
   inTemporaryFolder(async (dir) => {
     const file = join(dir, "published.yaml");
     await writeFile(file, published);
-    const run = (store: string): Promise<RunSummary> => runGraph(file, { store: join(dir, store), inputs: [CLIP], mockModels: true });
+    const run = (store: string): Promise<RunSummary> => runGraph(file, { store: join(dir, store), inputs: [BUNDLED], mockModels: true });
     const first = await run("a");
     assert.equal(first.status, "done", JSON.stringify(first));
     for (const [node, counts] of Object.entries(first.nodes)) assert.ok(counts.done > 0 && counts.failed === 0, `${node} ${JSON.stringify(counts)}`);

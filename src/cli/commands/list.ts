@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { act, define, withJson, type JsonOptions } from "../define.js";
 import type { ListDocument } from "../json.js";
-import { linkEnvironment } from "../open-graph.js";
+import { linkEnvironment, readable } from "../open-graph.js";
 import { colours, plural, print, printJson, table } from "../output.js";
 
 export function command(): Command {
@@ -21,7 +21,7 @@ export function command(): Command {
         .filter((op) => has(op.name) || has(op.summary))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((op) => ({ name: op.name, version: op.version, family: op.name.split(".")[0] ?? op.name, level: op.level, summary: op.summary, form: op.run.form })),
-      models: [...models.values()]
+      models: readable(models)
         .filter((model) => has(model.id) || has(model.summary))
         .map((model) => ({ id: model.id, task: model.task, summary: model.summary, dims: model.output?.dims ?? null, space: model.space?.name ?? null, file: model.file })),
     };

@@ -8,6 +8,7 @@ import type { ModelsCalibrateDocument, ModelsCalibrateResetDocument } from "../j
 import { installedModels, readable } from "../open-graph.js";
 import { withStore } from "../open-store.js";
 import { colours, count, print, printJson, table } from "../output.js";
+import { fillsItsSpace } from "../../models/space.js";
 import { requireModel, subcommand } from "./models-shared.js";
 
 interface Options extends StoreOptions {
@@ -82,12 +83,15 @@ export function calibrateCommand(): Command {
   });
 }
 
+/** The model that fills the space of that name, or the one that `word` names, its own or that of another. */
 function spaceOf(word: string, models: ReadonlyMap<string, ModelManifest>): ModelManifest {
+  const named = models.has(word) ? requireModel(word, models) : null;
+  if (named && fillsItsSpace(named)) return named;
   const all = readable(models);
-  const bySpace = all.find((model) => model.space?.name === word);
-  const model = bySpace ?? requireModel(word, models);
-  if (model.space) return model;
-  throw badArguments(`${model.id} has no vector space.`, `Models that have one: ${all.filter((each) => each.space).map((each) => each.id).join(", ")}.`);
+  const filling = all.find((model) => model.space?.name === (named ? named.space?.name : word) && fillsItsSpace(model));
+  if (filling) return filling;
+  const model = requireModel(word, models);
+  throw badArguments(`${model.id} has no vector space of its own.`, `Models that have one: ${all.filter(fillsItsSpace).map((each) => each.id).join(", ")}.`);
 }
 
 const numbersOf = ({ calibration, threshold }: NonNullable<ModelManifest["space"]>): ModelsCalibrateResetDocument["now"] => ({ foreignMedian: calibration.foreignMedian, threshold });

@@ -9,6 +9,7 @@ import type { WrittenDocument } from "../json.js";
 import { withStore } from "../open-store.js";
 import { print, printJson, size } from "../output.js";
 import { checkOutput } from "../output-file.js";
+import { spacesOf } from "../../models/space.js";
 
 export function command(): Command {
   const report = define("report", {
@@ -29,7 +30,7 @@ export function command(): Command {
 export async function writeReport(storeDir: string, out = join(storeDir, "report.html")): Promise<WrittenDocument> {
   const [{ renderReport }, models] = await Promise.all([import("../../report/index.js"), installedModels()]);
   // Thresholds and calibration belong to the space, and so to the model that made it.
-  const spaces = readable(models).flatMap(({ space }) => (space ? [{ name: space.name, threshold: space.threshold, calibration: space.calibration }] : []));
+  const spaces = spacesOf(readable(models)).map(({ name, threshold, calibration }) => ({ name, threshold, calibration }));
   const html = await withStore(storeDir, (store) => {
     checkOutput(out, store);
     return renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() });

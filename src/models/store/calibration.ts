@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { ModelManifest } from "../../contracts/index.js";
+import { fillsItsSpace } from "../space.js";
 import { fromDisk } from "./disk.js";
 import { readJson, replaceFile } from "./json-file.js";
 
@@ -28,9 +29,9 @@ export function writeCalibration(cache: string, space: string, calibration: Cali
   }
 }
 
-/** The manifest with the user's calibration of its space. */
+/** The manifest with the user's calibration of its space. That is one of what lies there: a model that only reads queries into it keeps its own. */
 export function calibrated(model: ModelManifest, calibrations: Record<string, Calibration>): ModelManifest {
-  const own = model.space && calibrations[model.space.name];
+  const own = model.space && fillsItsSpace(model) && calibrations[model.space.name];
   if (own) model.space = { ...model.space!, threshold: own.threshold, calibration: { ...model.space!.calibration, foreignMedian: own.foreignMedian } };
   return model;
 }
