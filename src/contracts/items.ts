@@ -68,6 +68,8 @@ export interface Detection extends Label {
   landmarks?: [number, number][];
   /** Unit vector of the crop. */
   vector?: Float32Array;
+  /** Why an operator that gives vectors gave it none. */
+  noVector?: "no mask" | "empty mask" | "no landmarks" | "outside of the picture";
   mask?: Mask;
 }
 

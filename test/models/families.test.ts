@@ -149,22 +149,22 @@ test("alignment: the similarity is found again, and a face is turned onto the te
   const landmarks = FACE_TEMPLATE.map(([x, y]): [number, number] => [111 - x, 111 - y]);
   const [ex, ey] = landmarks[0]!.map(Math.round) as [number, number];
   for (let dy = -1; dy <= 1; dy++) for (let dx = -1; dx <= 1; dx++) raster.pixels[((ey + dy) * 112 + ex + dx) * 3] = 255;
-  const face = alignedFace(raster, { label: "face", score: 1, box: [0, 0, 112, 112], landmarks }, raster, 112)!;
+  const face = alignedFace(raster, { label: "face", score: 1, box: [0, 0, 112, 112], landmarks }, raster, 112) as Raster;
   const at = FACE_TEMPLATE[0]!.map(Math.round) as [number, number];
   assert.ok(face.pixels[(at[1] * 112 + at[0]) * 3]! > 200);
-  assert.equal(alignedFace(raster, { label: "face", score: 1, box: [0, 0, 1, 1] }, raster, 112), null);
+  assert.equal(alignedFace(raster, { label: "face", score: 1, box: [0, 0, 1, 1] }, raster, 112), "no landmarks");
 });
 
 test("crops: clipped to the raster, grown by padding, black outside the mask; nothing left is no crop", () => {
   const raster = ramp(20, 10);
   const source = { width: 200, height: 100 };
-  const crop = cropped(raster, { label: "x", score: 1, box: [100, 50, 260, 120] }, source)!;
+  const crop = cropped(raster, { label: "x", score: 1, box: [100, 50, 260, 120] }, source) as Raster;
   assert.deepEqual([crop.width, crop.height, ...crop.pixels.subarray(0, 3)], [10, 5, 10, 5, 7]);
-  assert.deepEqual([cropped(raster, { label: "x", score: 1, box: [50, 20, 90, 60] }, source, { padding: 0.5 })!.width], [8]);
-  assert.equal(cropped(raster, { label: "x", score: 1, box: [201, 0, 300, 50] }, source), null);
+  assert.deepEqual([(cropped(raster, { label: "x", score: 1, box: [50, 20, 90, 60] }, source, { padding: 0.5 }) as Raster).width], [8]);
+  assert.equal(cropped(raster, { label: "x", score: 1, box: [201, 0, 300, 50] }, source), "outside of the picture");
   const mask = encodeMask(Uint8Array.from({ length: 200 }, (_, p) => (p % 20 < 12 ? 1 : 0)), 20, 10);
-  const masked = cropped(raster, { label: "x", score: 1, box: [100, 50, 200, 100], mask }, source, { masked: true })!;
+  const masked = cropped(raster, { label: "x", score: 1, box: [100, 50, 200, 100], mask }, source, { masked: true }) as Raster;
   assert.deepEqual([...masked.pixels.subarray(0, 9)], [10, 5, 7, 11, 5, 7, 0, 0, 0]);
-  assert.equal(cropped(raster, { label: "x", score: 1, box: [150, 50, 200, 100], mask }, source, { masked: true }), null);
-  assert.equal(cropped(raster, { label: "x", score: 1, box: [0, 0, 200, 100] }, source, { masked: true }), null);
+  assert.equal(cropped(raster, { label: "x", score: 1, box: [150, 50, 200, 100], mask }, source, { masked: true }), "empty mask");
+  assert.equal(cropped(raster, { label: "x", score: 1, box: [0, 0, 200, 100] }, source, { masked: true }), "no mask");
 });

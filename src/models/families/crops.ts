@@ -2,6 +2,9 @@ import type { Detection, Mask } from "../../contracts/index.js";
 import type { Raster } from "../resample.js";
 import { maskAt } from "./masks.js";
 
+/** Why there is no crop. */
+export type NoCrop = NonNullable<Detection["noVector"]>;
+
 /** [a, b, tx, ty]: x' = a·x − b·y + tx, y' = b·x + a·y + ty. */
 export type Similarity = [number, number, number, number];
 
@@ -53,18 +56,18 @@ export function warp({ pixels, width, height }: Raster, [a, b, tx, ty]: Similari
 }
 
 /** The aligned face of a detection whose landmarks are in pixels of `source`; null where it has no five of them. */
-export function alignedFace(raster: Raster, { landmarks }: Detection, source: { width: number; height: number }, size: number): Raster | null {
-  if (landmarks?.length !== FACE_TEMPLATE.length) return null;
+export function alignedFace(raster: Raster, { landmarks }: Detection, source: { width: number; height: number }, size: number): Raster | NoCrop {
+  if (landmarks?.length !== FACE_TEMPLATE.length) return "no landmarks";
   const points = landmarks.map(([x, y]): [number, number] => [(x * raster.width) / source.width, (y * raster.height) / source.height]);
   const template = FACE_TEMPLATE.map(([x, y]): [number, number] => [(x * size) / 112, (y * size) / 112]);
   return warp(raster, similarity(points, template), size);
 }
 
 /**
- * The part of the raster that a box (pixels of `source`) holds, grown on each side by `padding` of its size and clipped to the raster; null when less than a pixel is left.
- * With `mask` what lies outside of it is black, and a mask without a pixel in the box gives null.
+ * The part of the raster that a box (pixels of `source`) holds, grown on each side by `padding` of its size and clipped to the raster, unless less than a pixel is left.
+ * `masked`: what lies outside of the mask is black, unless no pixel of it lies in the box.
  */
-export function cropped(raster: Raster, { box, mask }: Detection, source: { width: number; height: number }, options: { padding?: number; masked?: boolean } = {}): Raster | null {
+export function cropped(raster: Raster, { box, mask }: Detection, source: { width: number; height: number }, options: { padding?: number; masked?: boolean } = {}): Raster | NoCrop {
   const padding = options.padding ?? 0;
   const [sx, sy] = [raster.width / source.width, raster.height / source.height];
   const [growX, growY] = [(box[2] - box[0]) * padding, (box[3] - box[1]) * padding];
@@ -73,19 +76,19 @@ export function cropped(raster: Raster, { box, mask }: Detection, source: { widt
   const right = Math.min(raster.width, Math.round((box[2] + growX) * sx));
   const bottom = Math.min(raster.height, Math.round((box[3] + growY) * sy));
   const [width, height] = [right - left, bottom - top];
-  if (width < 1 || height < 1) return null;
+  if (width < 1 || height < 1) return "outside of the picture";
   const out = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     const from = ((y + top) * raster.width + left) * 3;
     out.set(raster.pixels.subarray(from, from + width * 3), y * width * 3);
   }
-  if (options.masked && !blacken(out, { left, top, width, height }, raster, mask)) return null;
+  if (options.masked && !mask) return "no mask";
+  if (options.masked && mask && !blacken(out, { left, top, width, height }, raster, mask)) return "empty mask";
   return { pixels: out, width, height };
 }
 
 /** false: no pixel of the mask lies in the crop. */
-function blacken(out: Uint8Array, at: { left: number; top: number; width: number; height: number }, raster: Raster, mask: Mask | undefined): boolean {
-  if (!mask) return false;
+function blacken(out: Uint8Array, at: { left: number; top: number; width: number; height: number }, raster: Raster, mask: Mask): boolean {
   const inside = maskAt(mask);
   let kept = 0;
   for (let y = 0; y < at.height; y++) {

@@ -20,7 +20,7 @@ const embed: BatchFunction = (items, { align, padding }: z.infer<typeof config>,
 
 export const faceEmbed = defineOperator({
   name: "face.embed",
-  version: 1,
+  version: 2,
   summary: "Gives each face the vector of its aligned crop: faces of one person are near one another.",
   description: "Takes the faces of face.detect on the same frames (same fps). All faces of a batch of frames go through the model as one flat batch.",
   module: import.meta.url,

@@ -1,4 +1,5 @@
 import type { Detection, GridItem, ModelHandle } from "../../contracts/index.js";
+import type { NoCrop } from "../../models/families/crops.js";
 import { imageInput, imagePreprocess } from "../../models/preprocess-image.js";
 import type { Raster } from "../../models/resample.js";
 import { runRows, splitRows } from "../../models/rows.js";
@@ -7,12 +8,12 @@ import type { Scratch } from "../../models/scratch.js";
 /** Crops per run of the model: a frame of faces is small, a crowd of large inputs is not. */
 const CROPS_PER_RUN = 64;
 
-/** The crop of one detection, in a raster of its frame whose coordinates are those of `source`; null: none can be made. */
-type Cutter = (detection: Detection, item: GridItem, source: { width: number; height: number }) => Raster | null;
+/** The crop of one detection, in a raster of its frame whose coordinates are those of `source`, or why none can be made. */
+type Cutter = (detection: Detection, item: GridItem, source: { width: number; height: number }) => Raster | NoCrop;
 
 /**
  * The detections of all frames with the vectors of their crops. The crops of the whole batch go through the model together, as one flat list, and each vector comes
- * back to the detection whose crop it is; a detection without a crop comes back without a vector.
+ * back to the detection whose crop it is; a detection without a crop comes back without a vector and says why.
  */
 export async function embedCrops(items: readonly GridItem[], input: string, model: ModelHandle, cut: Cutter, scratch: Scratch): Promise<Detection[][]> {
   const results = items.map(({ inputs }) => ((inputs?.[input] as Detection[] | undefined) ?? []).map(withoutVector));
@@ -21,7 +22,8 @@ export async function embedCrops(items: readonly GridItem[], input: string, mode
     const source = item.source ?? item.slot;
     for (const detection of results[i]!) {
       const crop = cut(detection, item, source);
-      if (crop) flat.push({ crop, detection });
+      if (typeof crop === "string") detection.noVector = crop;
+      else flat.push({ crop, detection });
     }
   }
   const { manifest } = model;
@@ -35,6 +37,6 @@ export async function embedCrops(items: readonly GridItem[], input: string, mode
 }
 
 /** A vector of another space must not be taken for one of this model. */
-function withoutVector({ vector: _, ...detection }: Detection): Detection {
+function withoutVector({ vector: _vector, noVector: _why, ...detection }: Detection): Detection {
   return detection;
 }

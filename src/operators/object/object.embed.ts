@@ -17,9 +17,9 @@ const embed: BatchFunction = (items, { crop, padding }: z.infer<typeof config>, 
 
 export const objectEmbed = defineOperator({
   name: "object.embed",
-  version: 1,
+  version: 2,
   summary: "Gives each detection the vector of its crop, with any image embedding model.",
-  description: "All crops of a batch of frames go through the model as one flat batch. `crop: mask` needs detections from object.segment; a detection without a mask stays without a vector.",
+  description: "All crops of a batch of frames go through the model as one flat batch. `crop: mask` needs detections from object.segment; a detection without a mask, or with an empty one, gets no vector and says so (`noVector`).",
   module: import.meta.url,
   level: "frame",
   inputs: { frames: Frames, detections: Detections },

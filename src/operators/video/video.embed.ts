@@ -10,7 +10,7 @@ import { splitRows, unitRow, vectorPort } from "../../models/rows.js";
 import { frameSize, framesAt, sceneFrames } from "./scene-frames.js";
 
 const config = z.strictObject({
-  frames: z.int().min(1).max(64).default(8).describe("xclip: frames that the model reads; fewer keyframes are filled up with the last one."),
+  frames: z.int().min(1).max(64).default(8).describe("xclip: frames that the model reads; fewer keyframes are filled up with the last one, of more every so-manyth is taken."),
   fps: z.number().min(0.1).max(30).default(1).describe("qwen2-vl: frames a second."),
   max_frames: z.int().min(2).max(1024).default(1024).describe("qwen2-vl: frames at most; a longer scene is sampled more thinly."),
 });
@@ -34,8 +34,9 @@ async function embed(inputs: Record<string, unknown>, options: Config, context: 
 async function xclip(model: ModelHandle, info: MediumInfo, keyframes: KeyframeRef[] | undefined, { frames: count }: Config, { interval }: OperatorContext) {
   if (!keyframes) throw new FlowError("INPUT_MISSING", "video.embed needs `keyframes` for a model of family xclip", { hint: "in: { keyframes: scene.keyframes }", permanent: true });
   const preprocess = imagePreprocess(model.manifest);
-  // In time order whoever chose them, and the first `count` of them are all of them: scene.keyframes has k = count.
-  const at = keyframes.map(({ ptsUs }) => ptsUs).sort((a, b) => a - b).slice(0, count);
+  // In time order whoever chose them. Of more than it reads, those at even distances in the list: the first ones would be the beginning of the scene.
+  const all = keyframes.map(({ ptsUs }) => ptsUs).sort((a, b) => a - b);
+  const at = all.length <= count ? all : Array.from({ length: count }, (_, i) => all[Math.floor(((i + 0.5) * all.length) / count)]!);
   const frames = await framesAt(info, interval, at, rasterDemand(preprocess));
   const last = frames.at(-1);
   if (!last) return skip("the scene has no keyframe");
@@ -62,7 +63,7 @@ async function qwen(model: ModelHandle, info: MediumInfo, { fps, max_frames: max
 
 export const videoEmbed = defineOperator({
   name: "video.embed",
-  version: 1,
+  version: 2,
   summary: "One vector per scene by a video model: X-CLIP over its keyframes, or the first token of Qwen2-VL's vision tower over its frames.",
   description: "Frames are decoded again at the model's size; no clip is written to disk. X-CLIP reads the frames that scene.keyframes chose, in the order of time.",
   module: import.meta.url,

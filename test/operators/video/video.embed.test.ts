@@ -36,6 +36,13 @@ describe("X-CLIP", () => {
     assert.deepEqual(await embed(manifest, at(0.4, 2.4, 4.4), { startUs: 0, endUs: 5_000_000 }), { vector }, "the keyframes decide, not the scene's bounds");
   });
 
+  test("of more keyframes than it reads, some of the whole scene: not the first eight", async () => {
+    const sixteen = Array.from({ length: 16 }, (_, i) => 0.2 + i * 0.3);
+    const all = await embed(manifest, at(...sixteen));
+    assert.deepEqual(all, await embed(manifest, at(...sixteen.filter((_, i) => i % 2 === 1))));
+    assert.notDeepEqual(all, await embed(manifest, at(...sixteen.slice(0, 8))));
+  });
+
   test("a scene without keyframes is skipped, a graph without them is told", async () => {
     assert.deepEqual(await embed(manifest, at()), { skipped: "the scene has no keyframe" });
     await assert.rejects(embed(manifest, {}), { code: "INPUT_MISSING" });
