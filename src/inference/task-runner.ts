@@ -23,7 +23,7 @@ export interface RunnerOptions {
   /** How this worker is called in the statistics. */
   worker: number;
   stopped(): boolean;
-  /** Told when the models of a call are open and the operator begins. */
+  /** Told when the models of a call are open, its operator is loaded, and the operator begins. */
   began?(): void;
 }
 
@@ -86,14 +86,14 @@ export class TaskRunner {
       case "call": {
         this.#checkStop();
         const models = await this.#handles(task.models);
+        const definition = await this.#operator(task.call.module, task.call.operator);
         this.#options.began?.();
-        return this.#call(task.call, models);
+        return this.#call(task.call, definition, models);
       }
     }
   }
 
-  async #call(task: Call, models: Record<string, ModelHandle>): Promise<PoolResult[]> {
-    const definition = await this.#operator(task.module, task.operator);
+  async #call(task: Call, definition: OperatorDefinition, models: Record<string, ModelHandle>): Promise<PoolResult[]> {
     const { node } = task;
     const config = task.config as never;
     const run = definition.run;

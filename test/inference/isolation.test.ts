@@ -94,7 +94,7 @@ test("a call that never returns is ended after its time, its process is gone, an
   await using own = new InferencePool({ workers: 1, isolation: "process" });
   const before = await where(own);
   const frames = frameRing(4, 2, 2);
-  const batcher = new Batcher<GridItem, PoolResult>({ size: 4, inFlight: 1, call: (items) => own.run(batchCall(testCrash, items, { hang: 1_000_000 }, {}, 1_000)) });
+  const batcher = new Batcher<GridItem, PoolResult>({ size: 4, inFlight: 1, call: (items) => own.run(batchCall(testCrash, items, { hang: 1_000_000 }, {}, 2_000)) });
   const results = await Promise.allSettled(frames.map((f) => batcher.submit(f)));
   assert.deepEqual(results.map((r) => (r.status === "rejected" ? r.reason.code : "ok")), ["ok", "ok", "WORKER_TIMEOUT", "ok"]);
   await gone(before);
