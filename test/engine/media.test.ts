@@ -122,12 +122,15 @@ describe("media", () => {
         const [long, short] = [seconds(40), seconds(3)];
         const list = join(bench.dir, "list.json");
         await writeFile(list, JSON.stringify([{ path: SMALL, name: "long", scenes: long }, { path: remux(SMALL, join(bench.dir, "short.mp4"), 4), name: "short", scenes: short }]));
-        // Every scene of both is there before the first one of the long medium goes on to the pool, and then the short one's last.
-        const arrived: { name: string; go: () => void }[] = [];
+        // Every scene of both waits for its note; then those of the long medium go on to the pool, and behind them the short one's.
+        const waiting: { name: string; go: () => void }[] = [];
+        const release = (): void => {
+          for (const name of ["long", "short"]) for (const one of waiting) if (one.name === name) one.go();
+        };
         behaviour.note = (tag, { medium }) =>
           new Promise((resolve) => {
-            arrived.push({ name: medium.name, go: () => resolve({ text: tag }) });
-            if (arrived.length === long.length + short.length) for (const name of ["long", "short"]) for (const one of arrived) if (one.name === name) one.go();
+            waiting.push({ name: medium.name, go: () => resolve({ text: tag }) });
+            if (waiting.length === long.length + short.length) setImmediate(release);
           });
         const graph = `${HEAD}${SCENES}  note: { op: test.note, in: { scenes: scenes } }\n  turn: { op: test.turn, in: { text: note.text } }\n${OUTPUT.replace("note: note.text", "turn: turn.text")}`;
         const summary = await bench.run(`${graph}runtime: { workers: 1, media_in_flight: 2, pools: { inference: { isolation: ${isolation} } } }\n`, { inputs: [list], operators: [testNote, testTurn] as OperatorDefinition[] });
