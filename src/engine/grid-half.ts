@@ -210,11 +210,11 @@ export class GridHalf {
   }
 
   private infer(node: PlanNode, { ptsUs, slot, samples }: Delivery, inputs: Record<string, unknown>): Promise<Float32Array | Uint8Array> {
-    const { services } = this.context;
+    const { services, info } = this.context;
     const { above, port, type, plain } = shapeOf(node);
     const item = { ptsUs, slot, samples, source: this.source, inputs };
     // Whoever waited for another node may find nobody left who would fill or cut its batch.
-    return services.policy(node).run((again) => services.onGrid(node, item, again || above.length > 0)).then((value) => {
+    return services.policy(node).run((again) => services.onGrid(node, info.id, item, again || above.length > 0)).then((value) => {
       checkValue(node.name, port, type, value);
       return plain ? packValue(value) : (value as Float32Array);
     });

@@ -2,8 +2,8 @@
  * The scene half of a medium: cut → per-scene nodes → records.
  *
  * Who paces whom: scenes wait for `scenesInFlight` credits as bare intervals and read their inputs from blocks when it is their turn, so that a
- * slow branch never holds frames and intake never waits for a scene. What bounds memory: scenes in flight; of a finished scene only what medium-level
- * nodes ask for stays, as keys of the memo. Who frees: the scene's last outcome.
+ * slow branch never holds frames and intake never waits for a scene. The credits are the medium's own; for the pool, media take
+ * turns (`Batcher`). What bounds memory: scenes in flight; of a finished scene only what medium-level nodes ask for stays, as keys of the memo. Who frees: the scene's last outcome.
  */
 import { Subject, lastValueFrom, mergeMap } from "rxjs";
 import { toFlowError, type Interval, type Outcome, type PlanInput, type PlanNode, type SceneCut, type Series } from "../contracts/index.js";

@@ -71,7 +71,7 @@ export class Services {
   private readonly policies = new Map<string, NodePolicy>();
   private readonly conditions = new Map<string, Condition>();
   private readonly batchers = new Map<string, Batcher<PoolItem, unknown>>();
-  private readonly timers = new Map<string, { dueMs: number; cuts: number; timer: NodeJS.Timeout }>();
+  private readonly timers = new Map<string, { dueMs: number; upTo: number; timer: NodeJS.Timeout }>();
   private decodes = 0;
   private poolStart: Promise<InferencePool> | null = null;
   private poolInstance: InferencePool | null = null;
@@ -148,7 +148,7 @@ export class Services {
     return Object.values(rows).reduce((sum, n) => sum + n, 0);
   }
 
-  /** The node's batcher: fills across media, bisects a failing batch, gives each item its own result. */
+  /** The node's batcher: fills across media, which take turns, bisects a failing batch, gives each item its own result. */
   batcher(node: PlanNode): Batcher<PoolItem, unknown> {
     let batcher = this.batchers.get(node.name);
     if (!batcher) {
@@ -174,15 +174,15 @@ export class Services {
 
   /** A scene-level item through the node's batcher; a partial batch waits `batch.wait` for company, light work only for what comes in the same turn. */
   inPool(node: PlanNode, item: EachItem): Promise<OutputValues | Skip> {
-    const result = this.submit(node, item);
+    const result = this.submit(node, item, item.medium.id);
     if (node.op.run.form === "eachBatch") this.flushSoon(node);
     else if (isLight(node)) this.flushWithin(node, 0);
     return result as Promise<OutputValues | Skip>;
   }
 
   /** An item of the grid. One that comes back after a back-off may find nobody left who would fill or cut its batch. */
-  onGrid(node: PlanNode, item: GridItem, again: boolean): Promise<unknown> {
-    const result = this.submit(node, item);
+  onGrid(node: PlanNode, medium: string, item: GridItem, again: boolean): Promise<unknown> {
+    const result = this.submit(node, item, medium);
     if (again) this.flushSoon(node);
     return result;
   }
@@ -200,8 +200,8 @@ export class Services {
 
   /** The ring of one medium is full. What runs will free its slots, and other media may fill the partial batch; with nothing running it has to go. */
   starving(node: PlanNode): void {
-    const { pending, partial } = this.batcher(node);
-    if (pending > partial) this.flushWithin(node, this.decodes > 1 ? COMPANY_MS : node.batch.waitMs);
+    const { pending, waiting } = this.batcher(node);
+    if (pending > waiting) this.flushWithin(node, this.decodes > 1 ? COMPANY_MS : node.batch.waitMs);
     else this.batcher(node).flush();
   }
 
@@ -214,23 +214,23 @@ export class Services {
     const batcher = this.batcher(node);
     const known = this.timers.get(node.name);
     if (known && known.dueMs <= dueMs) {
-      known.cuts = batcher.cuts;
+      known.upTo = batcher.submitted;
       return;
     }
     if (known) clearTimeout(known.timer);
-    const due = { dueMs, cuts: batcher.cuts, timer: setTimeout(cut, ms) };
+    const due = { dueMs, upTo: batcher.submitted, timer: setTimeout(cut, ms) };
     const { timers } = this;
     function cut(): void {
       timers.delete(node.name);
-      // Once a batch has been cut, whoever asked is on his way: what is partial now is others', who did not.
-      if (batcher.cuts === due.cuts) batcher.flush();
+      // What came since then is others', who did not ask.
+      batcher.flush(due.upTo);
     }
     timers.set(node.name, due);
   }
 
   /** One item to the node's batcher; rejects with the item's own error. */
-  private submit(node: PlanNode, item: PoolItem): Promise<unknown> {
-    return this.batcher(node).submit(item).then(valueOrThrow);
+  private submit(node: PlanNode, item: PoolItem, medium: string): Promise<unknown> {
+    return this.batcher(node).submit(item, medium).then(valueOrThrow);
   }
 
   deadLetter(node: PlanNode, info: MediumInfo, interval: Interval, error: FlowErrorData, permanent: boolean): void {

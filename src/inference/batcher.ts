@@ -1,10 +1,12 @@
 /**
- * Batches of one node, cut across media. Who paces whom: at most `inFlight` calls run; full batches behind them wait, and so does
- * whoever holds the leases in them, until the ring starves and the decoder blocks. What bounds memory: the submitters' leases. Who
- * frees: the submitter, when its promise settles, which each one does exactly once.
+ * Batches of one node, cut across media. Who paces whom: at most `inFlight` calls run; items behind them wait, and so does
+ * whoever holds their leases, until the ring starves and the decoder blocks. What is in a batch is decided when a call is free for it:
+ * the media that wait take turns. What bounds memory: the submitters' leases and credits. Who frees: the submitter, when its promise
+ * settles, which each one does exactly once.
  */
-import { EMPTY, Subject, bufferCount, catchError, concat, defer, mergeMap, windowWhen, type Observable } from "rxjs";
+import { EMPTY, Subject, bufferCount, catchError, concat, defer, finalize, mergeMap, windowWhen, type Observable } from "rxjs";
 import { FlowError } from "../contracts/index.js";
+import { Turns } from "./turns.js";
 
 export interface BatcherOptions<I, O> {
   /** Items per call. */
@@ -30,11 +32,13 @@ interface Job<I, O> {
 
 export class Batcher<I, O> {
   readonly #options: BatcherOptions<I, O>;
+  readonly #turns = new Turns<Job<I, O>>();
   readonly #jobs = new Subject<Job<I, O>>();
-  readonly #flushes = new Subject<void>();
+  readonly #cuts = new Subject<void>();
+  /** Items up to this number go as soon as a call is free, in a full batch or not. */
+  #due = 0;
+  #running = 0;
   #pending = 0;
-  #partial = 0;
-  #cuts = 0;
   #calls = 0;
   #items = 0;
 
@@ -42,26 +46,31 @@ export class Batcher<I, O> {
     this.#options = options;
     this.#jobs
       .pipe(
-        windowWhen(() => this.#flushes),
+        windowWhen(() => this.#cuts),
         mergeMap((window) => window.pipe(bufferCount(options.size))),
-        mergeMap((batch) => this.#attempt(batch), options.inFlight),
+        mergeMap((batch) => this.#attempt(batch).pipe(finalize(() => this.#freed())), options.inFlight),
       )
       .subscribe();
   }
 
-  /** The item's own result, or the error of the call in which it was alone. */
-  submit(item: I): Promise<O> {
+  /** The item's own result, or the error of the call in which it was alone. `source`: whose turn it takes. */
+  submit(item: I, source = ""): Promise<O> {
     this.#pending++;
-    this.#partial = (this.#partial + 1) % this.#options.size;
-    if (this.#partial === 0) this.#cuts++;
-    return new Promise<O>((resolve, reject) => this.#jobs.next({ item, resolve, reject }));
+    return new Promise<O>((resolve, reject) => {
+      this.#turns.add(source, { item, resolve, reject });
+      this.#deal();
+    });
   }
 
-  /** Cuts the partial batch now: a ring is starving, or no more items will come. */
-  flush(): void {
-    if (this.#partial > 0) this.#cuts++;
-    this.#partial = 0;
-    this.#flushes.next();
+  /** What waits has to go, in a batch that is not full if need be: a ring is starving, or no more items will come. `upTo`: only what was submitted by then ({@link submitted}). */
+  flush(upTo = this.submitted): void {
+    this.#due = Math.max(this.#due, upTo);
+    this.#deal();
+  }
+
+  /** Submitted so far. */
+  get submitted(): number {
+    return this.#turns.added;
   }
 
   /** Submitted and not settled. */
@@ -69,14 +78,9 @@ export class Batcher<I, O> {
     return this.#pending;
   }
 
-  /** Of those, waiting for a batch to fill. */
-  get partial(): number {
-    return this.#partial;
-  }
-
-  /** Batches cut so far, full ones and flushed ones: what was partial before the last cut is on its way. */
-  get cuts(): number {
-    return this.#cuts;
+  /** Of those, in no call yet. */
+  get waiting(): number {
+    return this.#turns.count;
   }
 
   /** Items that a call may hold. */
@@ -92,6 +96,22 @@ export class Batcher<I, O> {
   /** Calls made so far, those of bisects included. */
   get calls(): number {
     return this.#calls;
+  }
+
+  /** Fills the free calls, as long as there is a full batch or something that has to go. */
+  #deal(): void {
+    const { size, inFlight } = this.#options;
+    while (this.#running < inFlight && (this.#turns.count >= size || this.#turns.oldest <= this.#due)) {
+      this.#running++;
+      const jobs = this.#turns.take(size);
+      for (const job of jobs) this.#jobs.next(job);
+      if (jobs.length < size) this.#cuts.next();
+    }
+  }
+
+  #freed(): void {
+    this.#running--;
+    this.#deal();
   }
 
   #attempt(jobs: Job<I, O>[]): Observable<never> {

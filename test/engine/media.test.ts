@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 import { ffmpegPath } from "../../src/media/binaries.js";
 import { remux } from "../clips.js";
-import { behaviour } from "./operators/test.note.js";
+import type { OperatorDefinition } from "../../src/index.js";
+import { behaviour, testNote } from "./operators/test.note.js";
+import { testTurn } from "./operators/test.turn.js";
 import { SMALL, HEAD, OUTPUT, SCENES, Workbench, balanced } from "./small-graph.js";
 
 beforeEach(() => {
@@ -111,4 +113,36 @@ describe("media", () => {
       await bench.run(graph("note: note.text, mean: mean.vector"));
       assert.equal(await rows(), first.records["scene"]);
     }));
+
+  // A light operator's scenes go to the worker in groups of eight, in a process one by one.
+  for (const [isolation, together] of [["thread", 8], ["process", 1]] as const) {
+    test(`a short medium beside a long one does not wait for all of its scenes (${isolation})`, () =>
+      Workbench.with(async (bench) => {
+        const seconds = (n: number): { start: number; end: number }[] => Array.from({ length: n }, (_, i) => ({ start: i, end: i + 1 }));
+        const [long, short] = [seconds(40), seconds(3)];
+        const list = join(bench.dir, "list.json");
+        await writeFile(list, JSON.stringify([{ path: SMALL, name: "long", scenes: long }, { path: remux(SMALL, join(bench.dir, "short.mp4"), 4), name: "short", scenes: short }]));
+        // Every scene of both waits for its note; then those of the long medium go on to the pool, and behind them the short one's.
+        const waiting: { name: string; go: () => void }[] = [];
+        const release = (): void => {
+          for (const name of ["long", "short"]) for (const one of waiting) if (one.name === name) one.go();
+        };
+        behaviour.note = (tag, { medium }) =>
+          new Promise((resolve) => {
+            waiting.push({ name: medium.name, go: () => resolve({ text: tag }) });
+            if (waiting.length === long.length + short.length) setImmediate(release);
+          });
+        const graph = `${HEAD}${SCENES}  note: { op: test.note, in: { scenes: scenes } }\n  turn: { op: test.turn, in: { text: note.text } }\n${OUTPUT.replace("note: note.text", "turn: turn.text")}`;
+        const summary = await bench.run(`${graph}runtime: { workers: 1, media_in_flight: 2, pools: { inference: { isolation: ${isolation} } } }\n`, { inputs: [list], operators: [testNote, testTurn] as OperatorDefinition[] });
+        balanced(summary);
+        const turns = await bench.read((store) => {
+          const name = new Map([...store.mediaRows()].map(({ id, info }) => [id, info.name]));
+          return [...store.records({ kind: "scene" })].map(({ media, fields }) => ({ name: name.get(media), turn: Number(fields["turn"]) }));
+        });
+        const of = (medium: string): number[] => turns.filter(({ name }) => name === medium).map(({ turn }) => turn).sort((a, b) => a - b);
+        assert.deepEqual([of("long").length, of("short").length], [long.length, short.length]);
+        const before = of("long").filter((turn) => turn < of("short").at(-1)!).length;
+        assert.ok(before <= together + short.length, `${before} scenes of the long medium came before the short one's last`);
+      }));
+  }
 });

@@ -47,7 +47,7 @@ test("every item settles exactly once with its own result, whatever fails and wh
         const results = await Promise.all(settled);
         assert.deepEqual(results, script.map((s, i) => [i, s.fails ? `error item ${i}` : `result ${i}`]));
         assert.equal(batcher.pending, 0);
-        assert.equal(batcher.partial, 0);
+        assert.equal(batcher.waiting, 0);
         assert.ok(peak() <= inFlight, `${peak()} calls at once`);
         assert.ok(log.every((items) => items.length >= 1 && items.length <= size));
         const succeeded = log.filter((items) => !items.some((i) => guilty.has(i))).flat();
@@ -65,7 +65,7 @@ test("a partial batch waits until it is flushed; a full one does not", async () 
   await Promise.all(all.slice(0, 3));
   assert.deepEqual(log, [[0, 1, 2]]);
   assert.equal(batcher.pending, 1);
-  assert.equal(batcher.partial, 1);
+  assert.equal(batcher.waiting, 1);
   batcher.flush();
   batcher.flush();
   assert.equal(await all[3], "result 3");
