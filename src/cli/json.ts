@@ -144,6 +144,8 @@ export interface PlanDocument {
   passes: { nodes: string[]; models: string[]; bytes: number }[];
   /** `limits: { rss }`: what models were measured to take and may run at once on each worker; null without the limit. */
   memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number | null }[]; unmeasured: string[] } | null;
+  /** Where the machine's memory has no room for what the graph or its defaults ask for: what a run does instead. */
+  notes: string[];
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
   problems: Problem[];

@@ -204,7 +204,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked,
       nodes: counts,
       failures,
-      notes: [...mockNotes(mocked), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
+      notes: [...mockNotes(mocked), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...plan.notes, ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {

@@ -56,6 +56,7 @@ export function command(): Command {
         params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
         nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime, passes: planned.passes,
         memory: planned.runtime.rssBytes === null ? null : { measured: sharesOf(planned), unmeasured: unmeasured.map(({ id }) => id) },
+        notes: planned.notes,
         media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
       } satisfies PlanDocument);
     }
@@ -103,6 +104,7 @@ function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly Mediu
   print();
   printPasses(plan);
   printMemory(plan, unmeasured);
+  for (const note of plan.notes) print(`${colours.bold("memory")}  ${note}\n`);
   const [only] = media.length === 1 && media[0]!.nodes.length > 0 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
   const rows = plan.nodes.map((node) => {
