@@ -95,8 +95,12 @@ function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stat
   const low = limits.filter(({ at, needs }) => needs > at!);
   const told = low.length > 0 ? low : limits;
   const { at, needs } = told[0]!;
-  const estimated = measured.size === 0 && told.some(({ option }) => option === "rss") && nodes.some((node) => Object.values(node.models).some((model) => !model.mock));
-  const basis = each.length > 0 ? ` (measured: ${each.join("; ")})` : estimated ? " (estimated by the files of its models; a run measures them, which may give more)" : "";
+  const real = new Map(nodes.flatMap((node) => Object.values(node.models)).filter((model) => !model.mock).map((model) => [model.id, model]));
+  const byFiles = told.some(({ option }) => option === "rss") ? [...real.values()].filter((model) => !memories.has(model.sha256)).map(({ id }) => id) : [];
+  const basis =
+    each.length > 0 ? ` (measured: ${each.join("; ")}${byFiles.length > 0 ? `; estimated by the files: ${byFiles.join(", ")}` : ""})`
+    : byFiles.length > 0 ? " (estimated by the files of its models; a run measures those of runtime: onnx, which may give more)"
+    : "";
   return {
     message: `The plan takes about ${told.map((one) => `${up(one.needs)} MB of ${one.name}`).join(" and ")} at least${stream ? " in one pass" : ""}${basis}, and ${told.length === 1 ? "the limit is" : "the limits are"} ${told.map((one) => mega(one.at!)).join(" and ")}.`,
     found: String(at),
@@ -134,9 +138,8 @@ function noteOf(wished: Fitted, fit: Fitted, memoryBytes: number): string | null
     ...(fit.nodes.some(({ batch }, i) => batch.size < wished.nodes[i]!.batch.size) ? ["smaller batches"] : []),
     ...(fit.passes.length > wished.passes.length ? [`${fit.passes.length} passes`] : []),
   ];
-  const still = after > memoryBytes * MACHINE_SHARE ? `${changes.length > 0 ? "; even so it may take" : ", and may take"} ${giga(after)}` : "";
-  return (
-    `Estimated by the files of its models the run would take ${giga(before)} with ${workers(wished.workers)}, and this machine has ${giga(memoryBytes)}, of which ${MACHINE_SHARE * 100} % count: ` +
-    `it runs with ${changes.length > 0 ? changes.join(", ") : "what the graph states"}${still}. limits: { rss } sets a bound of your own; runtime: { workers } keeps their number.`
-  );
+  const count = `Estimated by the files of its models the run would take ${giga(before)} with ${workers(wished.workers)}, and this machine has ${giga(memoryBytes)}, of which ${MACHINE_SHARE * 100} % count: `;
+  if (changes.length === 0) return `${count}the graph leaves nothing to lower. limits: { rss } sets a bound of your own.`;
+  const still = after > memoryBytes * MACHINE_SHARE ? `; even so it may take ${giga(after)}` : "";
+  return `${count}it runs with ${changes.join(", ")}${still}. limits: { rss } sets a bound of your own${fit.workers < wished.workers ? "; runtime: { workers } keeps their number" : ""}.`;
 }

@@ -14,8 +14,11 @@ const changed = (manifest: ModelManifest, fields: Partial<ModelManifest>): Model
 describe("checkpoints from a folder", needsBpe, () => {
   test("what is opened stays: one object a worker, shared by manifests of the same files", async () => {
     const { manifest } = qwen2Vl();
-    const model = await openModel({ manifest }, "AutoModelForImageTextToText");
-    assert.equal(await openModel({ manifest: changed(manifest, { id: "another-name" }) }, "AutoModelForImageTextToText"), model);
+    let opened = 0;
+    const handle = { manifest, opened: () => void (opened += 1) };
+    const model = await openModel(handle, "AutoModelForImageTextToText");
+    assert.equal(await openModel({ ...handle, manifest: changed(manifest, { id: "another-name" }) }, "AutoModelForImageTextToText"), model);
+    assert.equal(opened, 1);
     assert.notEqual(await openModel({ manifest: changed(manifest, { sha256: "f".repeat(64) }) }, "AutoModelForImageTextToText"), model);
     assert.equal(await openTokenizer(manifest), await openTokenizer(manifest));
     assert.equal((await openProcessor(manifest)).constructor.name, "Qwen2VLProcessor");
@@ -43,7 +46,7 @@ describe("checkpoints from a folder", needsBpe, () => {
     const { manifest, dir } = vitGpt2("mended-stand-in");
     const config = manifest.files.find(({ path }) => path === "config.json")!;
     rmSync(config.at);
-    await assert.rejects(openModel({ manifest }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
+    await assert.rejects(openModel({ manifest, opened: () => assert.fail("it has not been opened") }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
     const whole = vitGpt2("whole-stand-in");
     writeFileSync(join(dir, "config.json"), JSON.stringify((await openModel(whole, "AutoModelForVision2Seq")).config));
     assert.ok(await openModel({ manifest }, "AutoModelForVision2Seq"));
