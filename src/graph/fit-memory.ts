@@ -41,7 +41,7 @@ function peakOf(shape: Wish, passes: readonly Pass[], memories: Memories): Need 
   return { rss: Math.max(...needs.map(({ rss }) => rss)), vram: Math.max(...needs.map(({ vram }) => vram)) };
 }
 
-const residents = ({ nodes }: Wish, passes: readonly Pass[]): PlanNode[][] => passes.map((pass) => nodes.filter((node) => pass.nodes.includes(node.name)));
+const residents = ({ nodes }: Wish, passes: readonly Pass[]): PlanNode[][] => (passes.length === 1 ? [nodes] : passes.map((pass) => nodes.filter((node) => pass.nodes.includes(node.name))));
 const ringOf = ({ nodes, workers }: Wish): number => groupDemands(nodes, workers).reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0);
 
 /**
@@ -115,21 +115,19 @@ function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stat
  * refuses nothing. `note`: what is less than wished, and why.
  */
 export function fitMachine(wish: Wish, limits: Limits, stated: Stated, memoryBytes: number): { fit: Fitted | Shortage; note: string | null } {
-  const within = (rssBytes: number): Fitted | Shortage => fitMemory(wish, { ...limits, rssBytes }, stated, UNMEASURED);
   const share = memoryBytes * MACHINE_SHARE;
+  const wished = fitMemory(wish, { rssBytes: null, vramBytes: null }, stated, UNMEASURED) as Fitted;
+  if (peakOf(wished, wished.passes, UNMEASURED).rss <= share) return { fit: fitMemory(wish, limits, stated, UNMEASURED), note: null };
+  const within = (rssBytes: number): Fitted | Shortage => fitMemory(wish, { ...limits, rssBytes }, stated, UNMEASURED);
   let fit = within(share);
   if (!("nodes" in fit)) fit = within(Math.max(share, fit.least.rss * JITTER_FACTOR));
   // What is left is the limit of video memory.
   if (!("nodes" in fit)) fit = fitMemory({ ...wish, workers: stated.workers ? wish.workers : 1 }, limits, stated, UNMEASURED);
-  if (!("nodes" in fit)) return { fit, note: null };
-  const wished = fitMemory(wish, { rssBytes: null, vramBytes: null }, stated, UNMEASURED) as Fitted;
-  return { fit, note: noteOf(wished, fit, memoryBytes) };
+  return { fit, note: "nodes" in fit ? noteOf(wished, fit, memoryBytes) : null };
 }
 
-function noteOf(wished: Fitted, fit: Fitted, memoryBytes: number): string | null {
-  const before = peakOf(wished, wished.passes, UNMEASURED).rss;
-  if (before <= memoryBytes * MACHINE_SHARE) return null;
-  const after = peakOf(fit, fit.passes, UNMEASURED).rss;
+function noteOf(wished: Fitted, fit: Fitted, memoryBytes: number): string {
+  const [before, after] = [wished, fit].map((one) => peakOf(one, one.passes, UNMEASURED).rss) as [number, number];
   const giga = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const workers = (n: number): string => `${n} worker${n === 1 ? "" : "s"}`;
   const changes = [

@@ -36,12 +36,12 @@ nodes:
 outputs: { scene: { from: scene } }
 `;
 
+const { uri } = await colouredClip();
+
 test("the machine's memory, or what its container has of it", () => {
-  for (const none of [0, undefined, 2 ** 64]) assert.equal(machineMemoryBytes(none), totalmem());
+  for (const none of [0, 2 ** 64]) assert.equal(machineMemoryBytes(none), totalmem());
   assert.equal(machineMemoryBytes(64e6), 64e6);
 });
-
-const { uri } = await colouredClip();
 
 describe("a checkpoint that is said to be large", needsBpe, () => {
   const { manifest } = vitGpt2();
