@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { EXIT, FlowError, type OperatorDefinition } from "./contracts/index.js";
 import { runPlan, type RunProgress, type RunSummary } from "./engine/index.js";
+import { machineMemoryBytes } from "./engine/machine-memory.js";
 import { loadGraph, modelNotes } from "./graph/index.js";
 import { decoderVersion } from "./media/binaries.js";
 import { loadModels } from "./models/manifest.js";
@@ -41,7 +42,7 @@ export async function runGraph(file: string, options: RunGraphOptions): Promise<
   const { plan, problems } = loadGraph(
     { path: file, text },
     { catalogue: operators, models: loadModels([builtIn, ...(options.models ?? [])], createLocate()), environment: process.env, standIn: mockManifest },
-    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, force: options.force, mock: options.mockModels, decoder: await decoderVersion() },
+    { params: options.params ?? {}, inputs: options.inputs ?? [], profile: options.profile, only: options.only, from: options.from, until: options.until, force: options.force, mock: options.mockModels, memoryBytes: machineMemoryBytes(), decoder: await decoderVersion() },
   );
   if (!plan) {
     const errors = problems.filter((problem) => problem.severity === "error");

@@ -142,8 +142,10 @@ export interface PlanDocument {
   runtime: unknown;
   /** One after the other over all media; each has only its models in memory (`bytes`: estimated, on one worker). */
   passes: { nodes: string[]; models: string[]; bytes: number }[];
-  /** `limits: { rss }`: what models were measured to take and may run at once on each worker; null without the limit. */
-  memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number | null }[]; unmeasured: string[] } | null;
+  /** `limits: { rss }`: what models were measured to take and may run at once on each worker, which the first run will measure, and which are only ever estimated by their files; null without the limit. */
+  memory: { measured: { model: string; residentBytes: number; loadBytes: number; firstRowBytes: number | null; moreRowBytes: number | null; rows: number | null }[]; unmeasured: string[]; estimated: string[] } | null;
+  /** Where the machine's memory has no room for what the graph or its defaults ask for: what a run does instead. */
+  notes: string[];
   /** Per input medium; empty when no input can be opened. */
   media: PlanMediumDocument[];
   problems: Problem[];

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { relative, resolve } from "node:path";
 import type { ModelManifest, Plan, Problem } from "../contracts/index.js";
 import { EXIT, FlowError, toFlowError } from "../contracts/errors.js";
+import { machineMemoryBytes } from "../engine/machine-memory.js";
 import type { GraphSource } from "../graph/index.js";
 import { hasErrors } from "../graph/problems.js";
 import { cacheFolder } from "../models/store/folders.js";
@@ -77,7 +78,7 @@ export async function readGraph(typed: string): Promise<GraphSource> {
 /** parse → link → plan; every problem at once, plan null when one is an error. */
 export async function loadPlan(typed: string, request: GraphRequest): Promise<{ file: string; plan: Plan | null; problems: Problem[] }> {
   const [{ loadGraph }, source, environment, { decoderVersion }] = await Promise.all([import("../graph/index.js"), readGraph(typed), linkEnvironment(), import("../media/binaries.js")]);
-  const { plan, problems } = loadGraph(source, environment, { ...request, workers: Math.min(MAX_WORKERS, availableParallelism()), decoder: await decoderVersion() });
+  const { plan, problems } = loadGraph(source, environment, { ...request, workers: Math.min(MAX_WORKERS, availableParallelism()), memoryBytes: machineMemoryBytes(), decoder: await decoderVersion() });
   return { file: source.path, plan, problems };
 }
 

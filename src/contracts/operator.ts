@@ -50,6 +50,8 @@ export interface ModelHandle {
   readonly device: Device;
   /** Rows that another runtime (@huggingface/transformers) ran for this model. */
   count(rows: number): void;
+  /** Another runtime has opened the model's checkpoint in this worker. */
+  opened?(): void;
   /** Throws CANCELLED when the pool is stopping: asked between the steps of a generation, which `run()` knows nothing of. */
   checkStop?(): void;
   /**

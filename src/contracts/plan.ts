@@ -150,6 +150,8 @@ export interface Plan {
   stated: Stated;
   /** By SHA-256 of the model; empty as long as nothing was measured (`limits: { rss }` alone asks for it). */
   shares: Record<string, ModelShare>;
+  /** What is less than the graph or its defaults ask for, and why: for who runs it. */
+  notes: string[];
   /** Every value with its origin. */
   resolved: ResolvedValue[];
   /** Hash of everything that decides results (nodes' keys, wiring, outputs), not names of files or inputs. */

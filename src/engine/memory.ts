@@ -1,6 +1,7 @@
 /**
  * `limits: { rss }`: what a model takes cannot be told from its file (small weights, large activations), so it is measured, once per file, ONNX Runtime
- * and store, and the plan is fitted to that. Without the limit nothing is measured.
+ * and store, and the plan is fitted to that. Without the limit nothing is measured. Two kinds of models stay estimated by their files: those of a device, and
+ * those that @huggingface/transformers runs, of which a run takes what the node asks for (pictures, words of an answer), not the model.
  */
 import { FlowError, toFlowError, type ModelManifest, type ModelMemory, type Plan } from "../contracts/index.js";
 import { refitPlan } from "../graph/index.js";
@@ -11,24 +12,32 @@ import type { Store } from "../store/index.js";
 /** A session has one thread. `model/` keys belong to the machine, not to a medium. */
 const memoryKey = ({ sha256 }: ModelManifest): string => `model/memory/${sha256}:cpu:${runtimeVersion()}:1`;
 
-/** Models of our own sessions that will run on the CPU here, each once; none when the plan has no limit. */
-function measurable(plan: Plan): ModelManifest[] {
-  if (plan.runtime.rssBytes === null) return [];
-  const uses = plan.nodes.flatMap(({ models, runtime }) => Object.entries(models).map(([role, model]) => ({ model, cpu: onCpu(runtime.devices[role] ?? ["cpu"]) })));
-  const elsewhere = new Set(uses.filter(({ cpu }) => !cpu).map(({ model }) => model.sha256));
-  return [...new Map(uses.filter(({ model }) => !model.mock && model.runtime === "onnx" && !elsewhere.has(model.sha256)).map(({ model }) => [model.sha256, model])).values()];
+/** The real models of a plan with a limit, each once: those of our own sessions that will run on the CPU here, and the others; none when the plan has no limit. */
+function limited(plan: Plan): { measurable: ModelManifest[]; estimated: ModelManifest[] } {
+  if (plan.runtime.rssBytes === null) return { measurable: [], estimated: [] };
+  const uses = plan.nodes.flatMap(({ models, runtime }) => Object.entries(models).map(([role, model]) => ({ model, own: model.runtime === "onnx" && onCpu(runtime.devices[role] ?? ["cpu"]) }))).filter(({ model }) => !model.mock);
+  const models = [...new Map(uses.map(({ model }) => [model.sha256, model])).values()];
+  const others = new Set(uses.filter(({ own }) => !own).map(({ model }) => model.sha256));
+  return { measurable: models.filter(({ sha256 }) => !others.has(sha256)), estimated: models.filter(({ sha256 }) => others.has(sha256)) };
 }
 
-/** The plan as far as its models have been measured, and those that have not. Throws MEMORY_LIMIT. */
-export function measuredPlan(plan: Plan, store: Store | null): { plan: Plan; unmeasured: ModelManifest[] } {
+/** What a run says of models that its limit rests on and that nobody has measured. */
+export function estimateNotes(plan: Plan): string[] {
+  const { estimated } = limited(plan);
+  return estimated.length === 0 ? [] : [`limits: { rss } takes ${estimated.map(({ id }) => id).join(", ")} as estimated from ${estimated.length === 1 ? "its" : "their"} files, not measured: the run may take more.`];
+}
+
+/** The plan as far as its models have been measured, those that have not been yet, and those that never are. Throws MEMORY_LIMIT. */
+export function measuredPlan(plan: Plan, store: Store | null): { plan: Plan; unmeasured: ModelManifest[]; estimated: ModelManifest[] } {
   const memories = new Map<string, ModelMemory>();
   const unmeasured: ModelManifest[] = [];
-  for (const model of measurable(plan)) {
+  const { measurable, estimated } = limited(plan);
+  for (const model of measurable) {
     const stored = store?.getMemo(memoryKey(model));
     if (stored?.kind === "done") memories.set(model.sha256, stored.value as ModelMemory);
     else unmeasured.push(model);
   }
-  return { plan: refitPlan(plan, memories), unmeasured };
+  return { plan: refitPlan(plan, memories), unmeasured, estimated };
 }
 
 /** The plan by what all its models take, and the ids of those that had to be measured for that. Throws MEMORY_LIMIT. */

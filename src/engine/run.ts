@@ -9,7 +9,7 @@ import { keepsStanding } from "./done.js";
 import { Ledger, unbalanced } from "./ledger.js";
 import type { MediumProgress, MediumResult } from "./medium-context.js";
 import { MEDIA_CHANGED, MediumRun } from "./medium-run.js";
-import { measureAndFit } from "./memory.js";
+import { estimateNotes, measureAndFit } from "./memory.js";
 import { mergeCounts, passPlans, type PassPlan } from "./passes.js";
 import { preflight, type Source } from "./preflight.js";
 import { InferenceTotals, Services, type BatchCounts, type InferenceReport } from "./services.js";
@@ -204,7 +204,7 @@ export async function runPlan(options: RunOptions): Promise<RunSummary> {
       mocked,
       nodes: counts,
       failures,
-      notes: [...mockNotes(mocked), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
+      notes: [...mockNotes(mocked), ...omittedNotes(plan, finished.map(({ medium }) => standing.has(medium))), ...notes, ...plan.notes, ...estimateNotes(plan), ...(options.notes ?? []), ...totals.notes, ...totals.endedNotes(), ...damageNotes(results), ...outputNotes(plan)],
       ...(finished.length === 0 && failures[0] ? { error: { code: failures[0].code, message: failures[0].message, hint: failures[0].hint, item: failures[0].uri } } : {}),
     };
   } finally {

@@ -45,7 +45,9 @@ interface Resident {
   batch: number;
 }
 
+/** Models of @huggingface/transformers run on the CPU, whatever is asked for. */
 const accelerated = (node: PlanNode, role: string): boolean => {
+  if (node.models[role]?.runtime === "transformers") return false;
   const order = node.runtime.devices[role] ?? ["cpu"];
   return order === "auto" || order[0] !== "cpu";
 };

@@ -8,6 +8,9 @@ export const DEFAULT_MEDIA = 2;
 /** One model measured twice differs by 1 to 2 MB in 50, and a new store measures anew: what is said to be enough has to be enough there too. */
 const JITTER_FACTOR = 1.04;
 const ROUND_BYTES = 10e6;
+/** Of the machine's memory, for a run without `limits: { rss }`: the rest is the system's, and what the estimate errs by. */
+const MACHINE_SHARE = 0.8;
+const UNMEASURED: Memories = new Map();
 
 export type Limits = Pick<PlanRuntime, "rssBytes" | "vramBytes">;
 
@@ -29,7 +32,17 @@ export interface Shortage {
   found: string;
   expected: string;
   hint: string;
+  least: Need;
 }
+
+/** In one pass, or in the largest of them. */
+function peakOf(shape: Wish, passes: readonly Pass[], memories: Memories): Need {
+  const needs = residents(shape, passes).map((group) => needOf(group, shape, ringOf(shape), memories));
+  return { rss: Math.max(...needs.map(({ rss }) => rss)), vram: Math.max(...needs.map(({ vram }) => vram)) };
+}
+
+const residents = ({ nodes }: Wish, passes: readonly Pass[]): PlanNode[][] => (passes.length === 1 ? [nodes] : passes.map((pass) => nodes.filter((node) => pass.nodes.includes(node.name))));
+const ringOf = ({ nodes, workers }: Wish): number => groupDemands(nodes, workers).reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0);
 
 /**
  * Makes the plan fit into `runtime.limits`: smaller batches and fewer media at once (prefetch), then fewer workers, then passes; of measured models
@@ -40,7 +53,6 @@ export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: 
   const vram = limits.vramBytes ?? Number.POSITIVE_INFINITY;
   const { nodes, workers, mediaInFlight: media } = wish;
   if (!Number.isFinite(rss) && !Number.isFinite(vram)) return { ...wish, passes: passesOf(nodes, memories, () => stated.schedule !== "stages"), shares: {} };
-  const ringOf = (some: readonly PlanNode[], atOnce: number): number => groupDemands(some, atOnce).reduce((sum, decode) => sum + decode.slots * decode.slotBytes, 0);
   const smaller = (size: number): PlanNode[] =>
     nodes.map((node) => (node.op.run.form === "batch" && !stated.batches.includes(node.name) && node.batch.size > size ? { ...node, batch: { ...node.batch, size } } : node));
   const shapes: Wish[] = [];
@@ -50,16 +62,15 @@ export function fitMemory(wish: Wish, limits: Limits, stated: Stated, memories: 
     }
   }
   const least: Need = { rss: Number.POSITIVE_INFINITY, vram: Number.POSITIVE_INFINITY };
-  const needIn = (group: readonly PlanNode[], shape: Wish) => needOf(group, shape, ringOf(shape.nodes, shape.workers), memories);
   const fits = (group: readonly PlanNode[], shape: Wish): boolean => {
-    const need = needIn(group, shape);
+    const need = needOf(group, shape, ringOf(shape), memories);
     return need.rss <= rss && need.vram <= vram;
   };
   const tried = (shape: Wish, passes: Pass[]): Fitted | null => {
-    const resident = passes.map((pass) => shape.nodes.filter((node) => pass.nodes.includes(node.name)));
-    for (const kind of ["rss", "vram"] as const) least[kind] = Math.min(least[kind], Math.max(...resident.map((group) => needIn(group, shape)[kind])));
-    if (!resident.every((group) => fits(group, shape))) return null;
-    const shares = resident.map((group) => sharesOf(group, shape, ringOf(shape.nodes, shape.workers), memories, rss));
+    const peak = peakOf(shape, passes, memories);
+    for (const kind of ["rss", "vram"] as const) least[kind] = Math.min(least[kind], peak[kind]);
+    if (peak.rss > rss || peak.vram > vram) return null;
+    const shares = residents(shape, passes).map((group) => sharesOf(group, shape, ringOf(shape), memories, rss));
     return { ...shape, passes, shares: Object.assign({}, ...shares) as Record<string, ModelShare> };
   };
   for (const inPasses of [false, true]) {
@@ -84,12 +95,49 @@ function shortage({ nodes }: Wish, { rssBytes, vramBytes }: Limits, stated: Stat
   const low = limits.filter(({ at, needs }) => needs > at!);
   const told = low.length > 0 ? low : limits;
   const { at, needs } = told[0]!;
-  const estimated = measured.size === 0 && told.some(({ option }) => option === "rss") && nodes.some((node) => Object.values(node.models).some((model) => !model.mock));
-  const basis = each.length > 0 ? ` (measured: ${each.join("; ")})` : estimated ? " (estimated by the files of its models; a run measures them, which may give more)" : "";
+  const real = new Map(nodes.flatMap((node) => Object.values(node.models)).filter((model) => !model.mock).map((model) => [model.id, model]));
+  const byFiles = told.some(({ option }) => option === "rss") ? [...real.values()].filter((model) => !memories.has(model.sha256)).map(({ id }) => id) : [];
+  const basis =
+    each.length > 0 ? ` (measured: ${each.join("; ")}${byFiles.length > 0 ? `; estimated by the files: ${byFiles.join(", ")}` : ""})`
+    : byFiles.length > 0 ? " (estimated by the files of its models; a run measures those of runtime: onnx, which may give more)"
+    : "";
   return {
     message: `The plan takes about ${told.map((one) => `${up(one.needs)} MB of ${one.name}`).join(" and ")} at least${stream ? " in one pass" : ""}${basis}, and ${told.length === 1 ? "the limit is" : "the limits are"} ${told.map((one) => mega(one.at!)).join(" and ")}.`,
     found: String(at),
     expected: `at least ${Math.ceil(needs)}`,
     hint: `${stream ? "Leave schedule: stream out, raise" : "Raise"} ${told.map((one) => `${one.option} to about ${enough(one.needs)}MB`).join(" and ")}, or lower workers, batch sizes, frame sizes or media_in_flight${each.length > 0 ? ", or give the role a smaller model" : ""}.`,
+    least,
   };
+}
+
+/**
+ * Without `limits: { rss }`: by the files of its models the plan takes no more than a share of the machine's memory, or as little as it can. An estimate
+ * refuses nothing. `note`: what is less than wished, and why.
+ */
+export function fitMachine(wish: Wish, limits: Limits, stated: Stated, memoryBytes: number): { fit: Fitted | Shortage; note: string | null } {
+  const share = memoryBytes * MACHINE_SHARE;
+  const wished = fitMemory(wish, { rssBytes: null, vramBytes: null }, stated, UNMEASURED) as Fitted;
+  if (peakOf(wished, wished.passes, UNMEASURED).rss <= share) return { fit: fitMemory(wish, limits, stated, UNMEASURED), note: null };
+  const within = (rssBytes: number): Fitted | Shortage => fitMemory(wish, { ...limits, rssBytes }, stated, UNMEASURED);
+  let fit = within(share);
+  if (!("nodes" in fit)) fit = within(Math.max(share, fit.least.rss * JITTER_FACTOR));
+  // What is left is the limit of video memory.
+  if (!("nodes" in fit)) fit = fitMemory({ ...wish, workers: stated.workers ? wish.workers : 1 }, limits, stated, UNMEASURED);
+  return { fit, note: "nodes" in fit ? noteOf(wished, fit, memoryBytes) : null };
+}
+
+function noteOf(wished: Fitted, fit: Fitted, memoryBytes: number): string {
+  const [before, after] = [wished, fit].map((one) => peakOf(one, one.passes, UNMEASURED).rss) as [number, number];
+  const giga = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const workers = (n: number): string => `${n} worker${n === 1 ? "" : "s"}`;
+  const changes = [
+    ...(fit.workers < wished.workers ? [`${workers(fit.workers)} instead of ${wished.workers}`] : []),
+    ...(fit.mediaInFlight < wished.mediaInFlight ? [`${fit.mediaInFlight} media at once instead of ${wished.mediaInFlight}`] : []),
+    ...(fit.nodes.some(({ batch }, i) => batch.size < wished.nodes[i]!.batch.size) ? ["smaller batches"] : []),
+    ...(fit.passes.length > wished.passes.length ? [`${fit.passes.length} passes`] : []),
+  ];
+  const count = `Estimated by the files of its models the run would take ${giga(before)} with ${workers(wished.workers)}, and this machine has ${giga(memoryBytes)}, of which ${MACHINE_SHARE * 100} % count: `;
+  if (changes.length === 0) return `${count}the graph leaves nothing to lower. limits: { rss } sets a bound of your own.`;
+  const still = after > memoryBytes * MACHINE_SHARE ? `; even so it may take ${giga(after)}` : "";
+  return `${count}it runs with ${changes.join(", ")}${still}. limits: { rss } sets a bound of your own${fit.workers < wished.workers ? "; runtime: { workers } keeps their number" : ""}.`;
 }

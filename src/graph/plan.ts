@@ -1,6 +1,6 @@
 import { EXIT, FlowError, type DeviceOrder, type ModelManifest, type NodeRuntime, type Origin, type Plan, type PlanInput, type PlanNode, type Problem } from "../contracts/index.js";
 import type { Memories } from "./budget.js";
-import { DEFAULT_BATCH, DEFAULT_MEDIA, fitMemory, type Fitted, type Limits, type Wish } from "./fit-memory.js";
+import { DEFAULT_BATCH, DEFAULT_MEDIA, fitMachine, fitMemory, type Fitted, type Limits, type Wish } from "./fit-memory.js";
 import { demandsOf, groupDemands } from "./demand.js";
 import { shortHash } from "./hash.js";
 import type { LinkedGraph } from "./link.js";
@@ -25,6 +25,8 @@ export interface PlanOptions {
   force?: readonly string[] | undefined;
   /** Inference workers, when the graph does not say (the caller knows the machine). */
   workers?: number | undefined;
+  /** Memory of the machine, of which a graph without `limits: { rss }` takes a share. Not given: as much as it wants. */
+  memoryBytes?: number | undefined;
 }
 
 const DEFAULT_WORKERS = 2;
@@ -47,7 +49,7 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   const stated: Plan["stated"] = { schedule: asked.schedule, workers: asked.workers !== null, mediaInFlight: asked.mediaInFlight !== null, batches: wantedNodes.filter(({ draft }) => draft.batch.size !== null).map(({ draft }) => draft.name) };
   const limits = { rssBytes: asked.rssBytes?.value ?? null, vramBytes: asked.vramBytes };
   const wish = { nodes: [...planned.values()], workers: asked.workers ?? options.workers ?? DEFAULT_WORKERS, mediaInFlight: asked.mediaInFlight ?? DEFAULT_MEDIA };
-  const { nodes, workers, mediaInFlight, passes } = fitted(wish, limits, stated, linked, report);
+  const { nodes, workers, mediaInFlight, passes, notes } = fitted(wish, limits, stated, options.memoryBytes, linked, report);
   // One batch per worker: more would only wait in the pool's queue while holding slots.
   const batchesInFlight = workers;
   const decodes = groupDemands(nodes, batchesInFlight);
@@ -69,18 +71,18 @@ export function planGraph(linked: LinkedGraph, options: PlanOptions = {}): { pla
   };
   const params = Object.fromEntries([...linked.params].map(([name, { value, at }]) => [name, { value, origin: originOf(at, linked.file) }]));
   const inputs = inputsOf(linked, nodes);
-  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, omitted, runtime, passes, stated, shares: {}, resolved: [], hash: planHash(nodes, outputs, runtime) };
+  const plan: Plan = { name: linked.name, file: linked.file, params, profile: linked.profile, inputs, nodes, outputs, omitted, runtime, passes, stated, shares: {}, notes, resolved: [], hash: planHash(nodes, outputs, runtime) };
   plan.resolved = resolvedValues(plan, linked.root);
   return { plan, problems: report.problems };
 }
 
 /** By the sizes of the models' files. */
-function fitted(wish: Wish, limits: Limits, stated: Plan["stated"], linked: LinkedGraph, report: Reporter): Fitted {
-  const fit = fitMemory(wish, limits, stated, new Map());
-  if ("nodes" in fit) return fit;
-  const { message, ...more } = fit;
+function fitted(wish: Wish, limits: Limits, stated: Plan["stated"], memoryBytes: number | undefined, linked: LinkedGraph, report: Reporter): Fitted & Pick<Plan, "notes"> {
+  const { fit, note } = limits.rssBytes === null && memoryBytes !== undefined ? fitMachine(wish, limits, stated, memoryBytes) : { fit: fitMemory(wish, limits, stated, new Map()), note: null };
+  if ("nodes" in fit) return { ...fit, notes: note === null ? [] : [note] };
+  const { message, least: _, ...more } = fit;
   report.add("MEMORY_LIMIT", linked.runtime.rssBytes?.at ?? linked.root.at, message, more);
-  return { ...wish, passes: [], shares: {} };
+  return { ...wish, passes: [], shares: {}, notes: [] };
 }
 
 /** The same plan by what its models were measured to take: what it says of how much runs at once only shrinks. Throws MEMORY_LIMIT. */

@@ -55,7 +55,7 @@ export interface WorkerStats {
 export interface PoolStats {
   /** Rows sent to each model by id, in calls that succeeded: each once, padding and retries not counted. */
   inferences: Record<string, number>;
-  /** Sessions made, by model id. */
+  /** Sessions made and checkpoints opened, by model id. */
   loads: Record<string, number>;
   /** `sha256:device` → rows at once, where a run had to be halved for want of memory. */
   limits: Record<string, number>;

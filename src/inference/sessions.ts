@@ -83,13 +83,14 @@ export class Sessions {
     };
   }
 
-  /** The operator opens it by itself (src/models/transformers.ts): only the count is ours. */
+  /** The operator opens it by itself (src/models/transformers.ts): only the counts are ours. */
   #checkpoint(manifest: ModelManifest): ModelHandle {
     return {
       manifest,
       mock: false,
       device: "cpu",
       count: (rows) => this.#options.counted(manifest.id, rows),
+      opened: () => this.#options.loaded(manifest.id),
       checkStop: () => this.#options.checkStop(),
       run: () => {
         throw new FlowError("MODEL_TASK", `model ${manifest.id} is a checkpoint for @huggingface/transformers, not one ONNX graph`, {

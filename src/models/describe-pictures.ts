@@ -42,7 +42,7 @@ const encoderDecoder: Family = {
   reads: "one",
   async describe(handle, [image], { maxNewTokens }) {
     const { manifest } = handle;
-    const model = await openModel(manifest, "AutoModelForVision2Seq");
+    const model = await openModel(handle, "AutoModelForVision2Seq");
     const processor = (await openProcessor(manifest)) as unknown as Speaking;
     const tokenizer = (await openTokenizer(manifest)) as unknown as Speaking;
     const { pixel_values } = await processor(image);
@@ -57,7 +57,7 @@ const florence: Family = {
   async describe(handle, [image], { maxNewTokens }) {
     const { manifest } = handle;
     const task = String(manifest.settings["task"] ?? "<CAPTION>");
-    const model = await openModel(manifest, "AutoModelForImageTextToText");
+    const model = await openModel(handle, "AutoModelForImageTextToText");
     const processor = (await openProcessor(manifest)) as unknown as Speaking & { construct_prompts(task: string): string[]; post_process_generation(text: string, task: string, size: [number, number]): Record<string, unknown> };
     const inputs = await processor(image, processor.construct_prompts(task));
     const tokens = await generate(handle, model, inputs, maxNewTokens);
@@ -72,7 +72,7 @@ function chat(reads: "one" | "several", pictures: (count: number) => number, opt
     reads,
     async describe(handle, images, { prompt, maxNewTokens }) {
       const { manifest } = handle;
-      const model = await openModel(manifest, "AutoModelForImageTextToText");
+      const model = await openModel(handle, "AutoModelForImageTextToText");
       const processor = (await openProcessor(manifest)) as unknown as Speaking;
       tuneProcessor(processor as unknown as Processor, manifest);
       const content = [...Array.from({ length: pictures(images.length) }, () => ({ type: "image" })), { type: "text", text: prompt }];
@@ -145,7 +145,7 @@ export async function firstVisionToken(model: ModelHandle, pictures: readonly Pi
   const { manifest } = model;
   const images = await asImages(pictures);
   return runTransformers(model, pictures.length, async () => {
-    const opened = await openModel(manifest, "AutoModelForImageTextToText");
+    const opened = await openModel(model, "AutoModelForImageTextToText");
     const processor = await openProcessor(manifest);
     tuneProcessor(processor, manifest);
     const read = processor as unknown as { image_processor(images: Image[]): Promise<Inputs> };

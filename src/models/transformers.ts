@@ -76,20 +76,27 @@ export function openFeatureExtractor(manifest: ModelManifest): Promise<FeatureEx
   });
 }
 
+/** Whose checkpoint is opened, and who is told when it has been. */
+type Opening = Pick<ModelHandle, "manifest" | "opened">;
+
 /** The checkpoint by a class of the library. @throws FlowError MODEL_MISSING, MODEL_CORRUPT, MODEL_TASK (the library cannot run its architecture) */
-export function openModel(manifest: ModelManifest, name: ModelClass): Promise<Model> {
+export function openModel({ manifest, opened }: Opening, name: ModelClass): Promise<Model> {
   return once(manifest, `model ${name}`, async () => {
     const folder = await folderOf(manifest, ["config.json"]);
     const loader = (await loadTransformers())[name] as unknown as { from_pretrained(path: string, options: object): Promise<Model> };
-    return loader.from_pretrained(folder, openOptions(manifest));
+    const model = await loader.from_pretrained(folder, openOptions(manifest));
+    opened?.();
+    return model;
   });
 }
 
 /** A pipeline of the library (`automatic-speech-recognition`, `image-to-text` …). @throws FlowError MODEL_MISSING, MODEL_CORRUPT, MODEL_TASK */
-export function openPipeline<T extends Parameters<Transformers["pipeline"]>[0]>(manifest: ModelManifest, task: T): Promise<import("@huggingface/transformers").AllTasks[T]> {
+export function openPipeline<T extends Parameters<Transformers["pipeline"]>[0]>({ manifest, opened }: Opening, task: T): Promise<import("@huggingface/transformers").AllTasks[T]> {
   return once(manifest, `pipeline ${task}`, async () => {
     const folder = await folderOf(manifest, ["config.json"]);
-    return (await loadTransformers()).pipeline(task, folder, openOptions(manifest)) as Promise<import("@huggingface/transformers").AllTasks[T]>;
+    const pipeline = (await (await loadTransformers()).pipeline(task, folder, openOptions(manifest))) as import("@huggingface/transformers").AllTasks[T];
+    opened?.();
+    return pipeline;
   });
 }
 

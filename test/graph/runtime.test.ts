@@ -102,7 +102,7 @@ test("limits: batches and media in flight shrink before workers, workers before 
 test("a limit that nothing fits into: what it would take is said, and it is enough", () => {
   const { problems } = planned(THREE, `runtime: { limits: { rss: 500MB } }\n${OUT}`, { "lite-image": 1000 });
   assert.deepEqual(problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
-  assert.match(problems[0]!.message, /at least \(estimated by the files of its models; a run measures them, which may give more\), and the limit is 500 MB/);
+  assert.match(problems[0]!.message, /at least \(estimated by the files of its models; a run measures those of runtime: onnx, which may give more\), and the limit is 500 MB/);
   const needed = Number(/at least (\d+)/.exec(problems[0]!.expected!)![1]);
   assert.ok(planned(THREE, `runtime: { limits: { rss: ${needed} } }\n${OUT}`, { "lite-image": 1000 }).plan);
   const [video] = planned(THREE, `runtime: { device: cuda, limits: { rss: 8GB, vram: 1GB } }\n${OUT}`, { "lite-image": 1000 }).problems;
@@ -110,6 +110,38 @@ test("a limit that nothing fits into: what it would take is said, and it is enou
   const enough = Number(/at least (\d+)/.exec(video!.expected!)![1]);
   assert.ok(planned(THREE, `runtime: { device: cuda, limits: { vram: ${enough} } }\n${OUT}`, { "lite-image": 1000 }).plan);
   assert.deepEqual(planned(THREE, `runtime: { schedule: stream, workers: 1, limits: { rss: 1900MB } }\n${OUT}`, { "lite-image": 1000, "lite-sound": 900 }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+});
+
+test("without limits the estimate fits into the machine: fewer workers, then passes, and one worker whatever it says", () => {
+  const GB = 1e9;
+  const fit = (memoryBytes: number | undefined, megabytes: Record<string, number>, runtime = ""): { workers: number; passes: number; batch: number; notes: string[]; rssBytes: number | null; hash: string } => {
+    const { plan, problems } = planned(THREE, `${runtime}\n${OUT}`, megabytes, { workers: 8, memoryBytes });
+    assert.deepEqual(problems, []);
+    return { workers: plan!.runtime.workers, passes: plan!.passes.length, batch: nodeOf(plan!, "frames").batch.size, notes: plan!.notes, rssBytes: plan!.runtime.rssBytes, hash: plan!.hash };
+  };
+  const big = { "lite-image": 2500 };
+  const wished = fit(undefined, big);
+  assert.deepEqual([wished.workers, wished.passes, wished.notes], [8, 1, []], "who knows no machine asks nothing");
+  assert.deepEqual(fit(64 * GB, big), wished);
+  assert.deepEqual(fit(4 * GB, {}), fit(undefined, {}), "small models change nothing");
+  const two = fit(16 * GB, big);
+  assert.deepEqual([two.workers, two.passes, two.batch, two.rssBytes, two.hash], [2, 1, 16, null, wished.hash]);
+  assert.match(two.notes.join(), /^Estimated by the files of its models the run would take 4\d\.\d GB with 8 workers, and this machine has 16\.0 GB, of which 80 % count: it runs with 2 workers instead of 8\. limits: \{ rss \}/);
+  const cut = fit(8 * GB, { "lite-image": 2000, "lite-sound": 2000 });
+  assert.deepEqual([cut.workers, cut.passes], [1, 2]);
+  assert.match(cut.notes.join(), /1 worker instead of 8, 2 passes\./);
+  const none = fit(2 * GB, big);
+  assert.equal(none.workers, 1);
+  assert.match(none.notes.join(), /1 worker instead of 8.*; even so it may take [56]\.\d GB\./);
+  // What the graph states is kept.
+  const stated = fit(16 * GB, big, "runtime: { workers: 8, schedule: stream }");
+  assert.equal(stated.workers, 8);
+  assert.match(stated.notes.join(), /4\d\.\d GB with 8 workers.* the graph leaves nothing to lower\./);
+  const limited = fit(2 * GB, big, "runtime: { limits: { rss: 16GB } }");
+  assert.deepEqual([limited.workers, limited.notes], [2, []], "a limit of the graph is the only one");
+  assert.deepEqual(planned(THREE, `runtime: { limits: { rss: 500MB } }\n${OUT}`, big, { memoryBytes: 64 * GB }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
+  // Video memory refuses as ever.
+  assert.deepEqual(planned(THREE, `runtime: { device: cuda, limits: { vram: 1GB } }\n${OUT}`, big, { memoryBytes: 2 * GB }).problems.map(({ code }) => code), ["MEMORY_LIMIT"]);
 });
 
 test("limits: what was measured caps the rows of a run, then workers and passes; the fewest rows with the same bits are kept", () => {

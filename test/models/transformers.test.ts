@@ -14,9 +14,12 @@ const changed = (manifest: ModelManifest, fields: Partial<ModelManifest>): Model
 describe("checkpoints from a folder", needsBpe, () => {
   test("what is opened stays: one object a worker, shared by manifests of the same files", async () => {
     const { manifest } = qwen2Vl();
-    const model = await openModel(manifest, "AutoModelForImageTextToText");
-    assert.equal(await openModel(changed(manifest, { id: "another-name" }), "AutoModelForImageTextToText"), model);
-    assert.notEqual(await openModel(changed(manifest, { sha256: "f".repeat(64) }), "AutoModelForImageTextToText"), model);
+    let opened = 0;
+    const handle = { manifest, opened: () => void (opened += 1) };
+    const model = await openModel(handle, "AutoModelForImageTextToText");
+    assert.equal(await openModel({ ...handle, manifest: changed(manifest, { id: "another-name" }) }, "AutoModelForImageTextToText"), model);
+    assert.equal(opened, 1);
+    assert.notEqual(await openModel({ manifest: changed(manifest, { sha256: "f".repeat(64) }) }, "AutoModelForImageTextToText"), model);
     assert.equal(await openTokenizer(manifest), await openTokenizer(manifest));
     assert.equal((await openProcessor(manifest)).constructor.name, "Qwen2VLProcessor");
   });
@@ -24,9 +27,9 @@ describe("checkpoints from a folder", needsBpe, () => {
   test("a missing file is named before the library looks for it, and when the manifest does not list it", async () => {
     const { manifest, dir } = vitGpt2("gone-stand-in");
     rmSync(join(dir, "onnx/decoder_model_merged.onnx"));
-    await assert.rejects(openModel(manifest, "AutoModelForVision2Seq"), { code: "MODEL_MISSING", message: /gone-stand-in.*decoder_model_merged\.onnx/ });
+    await assert.rejects(openModel({ manifest }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING", message: /gone-stand-in.*decoder_model_merged\.onnx/ });
     const unlisted = changed(manifest, { files: manifest.files.filter((file) => !file.path.includes("decoder")) });
-    await assert.rejects(openModel(unlisted, "AutoModelForVision2Seq"), { code: "MODEL_MISSING", message: /gone-stand-in.*decoder_model_merged\.onnx/ });
+    await assert.rejects(openModel({ manifest: unlisted }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING", message: /gone-stand-in.*decoder_model_merged\.onnx/ });
     rmSync(join(dir, "tokenizer.json"));
     await assert.rejects(openTokenizer(unlisted), { code: "MODEL_MISSING", message: /tokenizer\.json/ });
   });
@@ -34,7 +37,7 @@ describe("checkpoints from a folder", needsBpe, () => {
   test("a damaged file is named: a graph, a JSON", async () => {
     const { manifest, dir } = vitGpt2("broken-stand-in");
     writeFileSync(join(dir, "onnx/encoder_model.onnx"), "this is no graph");
-    await assert.rejects(openModel(manifest, "AutoModelForVision2Seq"), { code: "MODEL_CORRUPT", message: /broken-stand-in.*encoder_model\.onnx/, hint: /flow models pull/ });
+    await assert.rejects(openModel({ manifest }, "AutoModelForVision2Seq"), { code: "MODEL_CORRUPT", message: /broken-stand-in.*encoder_model\.onnx/, hint: /flow models pull/ });
     writeFileSync(join(dir, "tokenizer.json"), "{ half");
     await assert.rejects(openTokenizer(manifest), { code: "MODEL_CORRUPT", message: /broken-stand-in.*tokenizer\.json/ });
   });
@@ -43,17 +46,17 @@ describe("checkpoints from a folder", needsBpe, () => {
     const { manifest, dir } = vitGpt2("mended-stand-in");
     const config = manifest.files.find(({ path }) => path === "config.json")!;
     rmSync(config.at);
-    await assert.rejects(openModel(manifest, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
+    await assert.rejects(openModel({ manifest, opened: () => assert.fail("it has not been opened") }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
     const whole = vitGpt2("whole-stand-in");
-    writeFileSync(join(dir, "config.json"), JSON.stringify((await openModel(whole.manifest, "AutoModelForVision2Seq")).config));
-    assert.ok(await openModel(manifest, "AutoModelForVision2Seq"));
+    writeFileSync(join(dir, "config.json"), JSON.stringify((await openModel(whole, "AutoModelForVision2Seq")).config));
+    assert.ok(await openModel({ manifest }, "AutoModelForVision2Seq"));
   });
 
   test("an architecture that the library does not know is the model's fault, not the user's", async () => {
     const { manifest } = buildModel("strange", { task: "x", runtime: "transformers" }, { "config.json": { model_type: "strange" }, "preprocessor_config.json": { image_processor_type: "StrangeImageProcessor" } });
-    await assert.rejects(openModel(manifest, "AutoModelForVision2Seq"), { code: "MODEL_TASK", message: /strange/ });
+    await assert.rejects(openModel({ manifest }, "AutoModelForVision2Seq"), { code: "MODEL_TASK", message: /strange/ });
     await assert.rejects(openProcessor(manifest), { code: "MODEL_TASK", message: /StrangeImageProcessor/ });
-    await assert.rejects(openPipeline(manifest, "image-to-text"), { code: /MODEL_TASK/ });
+    await assert.rejects(openPipeline({ manifest }, "image-to-text"), { code: /MODEL_TASK/ });
   });
 
   test("nothing is ever fetched", async () => {
@@ -70,8 +73,8 @@ describe("checkpoints from a folder", needsBpe, () => {
     try {
       globalThis.fetch = (input) => assert.fail(`fetched ${String(input)}`);
       const { manifest } = buildModel("absent", { task: "x", runtime: "transformers" }, { "config.json": { model_type: "vision-encoder-decoder", is_encoder_decoder: true, decoder: { model_type: "gpt2" } } });
-      await assert.rejects(openModel(manifest, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
-      await assert.rejects(openPipeline(manifest, "image-to-text"), { code: "MODEL_MISSING" });
+      await assert.rejects(openModel({ manifest }, "AutoModelForVision2Seq"), { code: "MODEL_MISSING" });
+      await assert.rejects(openPipeline({ manifest }, "image-to-text"), { code: "MODEL_MISSING" });
       await assert.rejects(openProcessor(manifest), { code: "MODEL_MISSING" });
     } finally {
       globalThis.fetch = fetched;

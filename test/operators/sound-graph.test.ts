@@ -107,6 +107,7 @@ test("transcripts and speakers by scene", { skip: whisperSkip }, () =>
     const run = (): Promise<RunSummary> => runGraph(file, { store: join(dir, "store"), inputs: [path], models });
     const first = await run();
     assert.equal(first.status, "done", JSON.stringify(first));
+    assert.ok([1, 2].includes(first.loads["whisper-stand-in"]!), `each of two workers opens it once at most: ${first.loads["whisper-stand-in"]}`);
     const again = await run();
     assert.deepEqual([again.inferences, again.digest], [0, first.digest]);
     await using store = await Store.open(join(dir, "store"), { readOnly: true });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { readdirSync } from "node:fs";
-import { portToString, type Plan } from "../../contracts/index.js";
+import { portToString, type ModelManifest, type Plan } from "../../contracts/index.js";
 import type { MediumPlanState } from "../../engine/explain.js";
 import type { Decode } from "../../graph/index.js";
 import type { Store } from "../../store/index.js";
@@ -48,19 +48,20 @@ export function command(): Command {
       const measured = measuredPlan(estimated, store);
       return { ...measured, media: await explainPlan(measured.plan, store, estimated.inputs) };
     };
-    const { plan: planned, unmeasured, media } = isToCome(options.store) ? await explain(null) : await withStore(options.store, explain);
+    const { plan: planned, unmeasured, estimated: unmeasurable, media } = isToCome(options.store) ? await explain(null) : await withStore(options.store, explain);
     const decodes = decodesOf(planned);
     if (options.json) {
       return printJson({
         name: planned.name, file: planned.file, profile: planned.profile, hash: planned.hash, inputs: planned.inputs,
         params: Object.fromEntries(Object.entries(planned.params).map(([name, { value, origin }]) => [name, { value, from: origin.from }])),
         nodes: planned.nodes.map(describeNode), decode: decodes, outputs: planned.outputs, runtime: planned.runtime, passes: planned.passes,
-        memory: planned.runtime.rssBytes === null ? null : { measured: sharesOf(planned), unmeasured: unmeasured.map(({ id }) => id) },
+        memory: planned.runtime.rssBytes === null ? null : { measured: sharesOf(planned), unmeasured: unmeasured.map(({ id }) => id), estimated: unmeasurable.map(({ id }) => id) },
+        notes: planned.notes,
         media: media.map(({ uri, medium, state, why, nodes }) => ({ uri, id: medium, state, why, nodes })), problems,
       } satisfies PlanDocument);
     }
     if (problems.length > 0) print(`${problemLines(problems, colours)}\n`);
-    printPlan(planned, decodes, media, unmeasured.map(({ id }) => id));
+    printPlan(planned, decodes, media, unmeasured, unmeasurable);
     print();
     print(`${colours.dim("next:")} ${runCommand(typed, given, options)}`);
   });
@@ -95,14 +96,15 @@ function describeNode(node: Plan["nodes"][number]): PlanNodeDocument {
 
 const STATE_COLOUR = { cached: colours.green, new: colours.cyan, partial: colours.yellow, stale: colours.yellow, failed: colours.red, unknown: colours.dim } as const;
 
-function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly MediumPlanState[], unmeasured: readonly string[]): void {
+function printPlan(plan: Plan, decodes: readonly Decode[], media: readonly MediumPlanState[], unmeasured: readonly ModelManifest[], unmeasurable: readonly ModelManifest[]): void {
   print(`${colours.bold(plan.name)} ${colours.dim(plan.file)}  ${plural(plan.nodes.length, "node")}${plan.profile ? `  profile ${plan.profile}` : ""}  ${colours.dim(`plan ${plan.hash.slice(0, 12)}`)}`);
   print();
   print(colours.bold("decode") + colours.dim("  one ffmpeg per medium delivers"));
   print(table(decodes.map((decode) => [demandText(decode), colours.dim(plural(decode.slots, "slot")), decode.consumers.map(({ node }) => colours.cyan(node)).join(" ")])));
   print();
   printPasses(plan);
-  printMemory(plan, unmeasured);
+  printMemory(plan, unmeasured, unmeasurable);
+  for (const note of plan.notes) print(`${colours.bold("memory")}  ${note}\n`);
   const [only] = media.length === 1 && media[0]!.nodes.length > 0 ? media : [];
   const states = new Map(only?.nodes.map((state) => [state.node, state]));
   const rows = plan.nodes.map((node) => {
@@ -152,16 +154,17 @@ function sharesOf({ nodes, shares }: Plan): NonNullable<PlanDocument["memory"]>[
 }
 
 /** Only where there is a limit. */
-function printMemory(plan: Plan, unmeasured: readonly string[]): void {
+function printMemory(plan: Plan, unmeasured: readonly ModelManifest[], unmeasurable: readonly ModelManifest[]): void {
   const { rssBytes, workers, mediaInFlight } = plan.runtime;
   if (rssBytes === null) return;
   const shape = `${plural(workers, "worker")}, ${mediaInFlight} media at once`;
-  print(colours.bold("memory") + colours.dim(unmeasured.length === 0 ? `  at most ${size(rssBytes)}: ${shape}` : `  limit ${size(rssBytes)}; an estimate: ${shape}`));
+  print(colours.bold("memory") + colours.dim(unmeasured.length + unmeasurable.length === 0 ? `  at most ${size(rssBytes)}: ${shape}` : `  limit ${size(rssBytes)}; an estimate: ${shape}`));
   print(table([
     ...sharesOf(plan).map(({ model, residentBytes, firstRowBytes, moreRowBytes, rows }) => [
       model, `${size(residentBytes)} a worker`, firstRowBytes === null ? colours.dim("its runs could not be measured") : `${size(firstRowBytes)} for a row, ${size(moreRowBytes ?? 0)} for each more`, colours.dim(rows === null ? "measured" : `measured; at most ${plural(rows, "row")} at once`),
     ]),
-    ...unmeasured.map((model) => [model, "", "", colours.dim("estimated by its file")]),
+    ...unmeasured.map(({ id }) => [id, "", "", colours.dim("estimated from its files")]),
+    ...unmeasurable.map(({ id, runtime }) => [id, "", "", colours.dim(`estimated from its files, as models ${runtime === "transformers" ? "of @huggingface/transformers" : "on a device"} always are`)]),
   ]));
   if (unmeasured.length > 0) print(colours.yellow(`  ${plural(unmeasured.length, "model")} not measured in this store yet: the first run does that, fits the plan again, and ends before the first frame where the limit is too low`));
   print();

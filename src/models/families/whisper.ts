@@ -48,7 +48,7 @@ interface Pipeline {
   model: { generation_config: GenerationConfig; generate(options: Record<string, unknown>): Promise<Tensor> };
 }
 
-const pipelineOf = async (model: ModelHandle): Promise<Pipeline> => (await openPipeline(model.manifest, "automatic-speech-recognition")) as unknown as Pipeline;
+const pipelineOf = async (model: ModelHandle): Promise<Pipeline> => (await openPipeline(model, "automatic-speech-recognition")) as unknown as Pipeline;
 
 /** Does the model know several languages? One that does not is English only, and can neither detect nor translate. */
 export async function isMultilingual(model: ModelHandle): Promise<boolean> {
