@@ -4,7 +4,6 @@
  * the media that wait take turns. What bounds memory: the submitters' leases and credits. Who frees: the submitter, when its promise
  * settles, which each one does exactly once.
  */
-import { EMPTY, Subject, bufferCount, catchError, concat, defer, finalize, mergeMap, windowWhen, type Observable } from "rxjs";
 import { FlowError } from "../contracts/index.js";
 import { Turns } from "./turns.js";
 
@@ -33,8 +32,6 @@ interface Job<I, O> {
 export class Batcher<I, O> {
   readonly #options: BatcherOptions<I, O>;
   readonly #turns = new Turns<Job<I, O>>();
-  readonly #jobs = new Subject<Job<I, O>>();
-  readonly #cuts = new Subject<void>();
   /** Items up to this number go as soon as a call is free, in a full batch or not. */
   #due = 0;
   #running = 0;
@@ -44,13 +41,6 @@ export class Batcher<I, O> {
 
   constructor(options: BatcherOptions<I, O>) {
     this.#options = options;
-    this.#jobs
-      .pipe(
-        windowWhen(() => this.#cuts),
-        mergeMap((window) => window.pipe(bufferCount(options.size))),
-        mergeMap((batch) => this.#attempt(batch).pipe(finalize(() => this.#freed())), options.inFlight),
-      )
-      .subscribe();
   }
 
   /** The item's own result, or the error of the call in which it was alone. `source`: whose turn it takes. */
@@ -103,21 +93,18 @@ export class Batcher<I, O> {
     const { size, inFlight } = this.#options;
     while (this.#running < inFlight && (this.#turns.count >= size || this.#turns.oldest <= this.#due)) {
       this.#running++;
-      const jobs = this.#turns.take(size);
-      for (const job of jobs) this.#jobs.next(job);
-      if (jobs.length < size) this.#cuts.next();
+      void this.#attempt(this.#turns.take(size)).then(() => {
+        this.#running--;
+        this.#deal();
+      });
     }
   }
 
-  #freed(): void {
-    this.#running--;
-    this.#deal();
-  }
-
-  #attempt(jobs: Job<I, O>[]): Observable<never> {
-    return defer(async () => {
-      this.#calls++;
-      this.#items += jobs.length;
+  /** One call, and those of its bisects; settles every job and never rejects. */
+  async #attempt(jobs: Job<I, O>[]): Promise<void> {
+    this.#calls++;
+    this.#items += jobs.length;
+    try {
       const results = await this.#options.call(jobs.map((j) => j.item));
       if (results.length !== jobs.length) {
         throw new FlowError("BATCH_RESULTS", `a batch of ${jobs.length} items gave ${results.length} results`, {
@@ -127,18 +114,16 @@ export class Batcher<I, O> {
       }
       this.#pending -= jobs.length;
       jobs.forEach((job, i) => job.resolve(results[i] as O));
-    }).pipe(
-      mergeMap(() => EMPTY),
-      catchError((error: unknown) => {
-        if (jobs.length === 1 || !(this.#options.bisect ?? isItemError)(error)) {
-          this.#pending -= jobs.length;
-          for (const job of jobs) job.reject(error);
-          return EMPTY;
-        }
-        // One after the other: the halves use the slot of the call that failed.
-        const middle = jobs.length >> 1;
-        return concat(this.#attempt(jobs.slice(0, middle)), this.#attempt(jobs.slice(middle)));
-      }),
-    );
+    } catch (error) {
+      if (jobs.length === 1 || !(this.#options.bisect ?? isItemError)(error)) {
+        this.#pending -= jobs.length;
+        for (const job of jobs) job.reject(error);
+        return;
+      }
+      // One after the other: the halves use the slot of the call that failed.
+      const middle = jobs.length >> 1;
+      await this.#attempt(jobs.slice(0, middle));
+      await this.#attempt(jobs.slice(middle));
+    }
   }
 }

@@ -30,12 +30,13 @@ export async function killRuns(graph: string, medium: string, kills: number, ran
     for (let round = 0; round < 4 && report.kills < kills; round++) {
       const mark = randomUUID();
       const { child, ended } = start(["run", graph, medium, "--store", store, "--json", ...args], { env: { [MARK]: mark } });
+      // At once: one that has just ended by itself has no environment any more.
+      if (!marked(MARK, mark).includes(child.pid!)) throw new Error("a run does not carry its mark: what it leaves could not be found");
       const result = await Promise.race([ended, delay(150 + random() * wholeMs).then(() => null)]);
       if (result) {
         report.finishedEarly += 1;
         break;
       }
-      if (!marked(MARK, mark).includes(child.pid!)) throw new Error("a run does not carry its mark: what it leaves could not be found");
       child.kill("SIGKILL");
       await ended;
       report.kills += 1;

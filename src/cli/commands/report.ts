@@ -30,7 +30,7 @@ export function command(): Command {
 export async function writeReport(storeDir: string, out = join(storeDir, "report.html")): Promise<WrittenDocument> {
   const [{ renderReport }, models] = await Promise.all([import("../../report/index.js"), installedModels()]);
   // Thresholds and calibration belong to the space, and so to the model that made it.
-  const spaces = spacesOf(readable(models)).map(({ name, threshold, calibration }) => ({ name, threshold, calibration }));
+  const spaces = spacesOf(readable(models));
   const html = await withStore(storeDir, (store) => {
     checkOutput(out, store);
     return renderReport(store, { spaces, storeArgument: storeDir, version: packageVersion() });
