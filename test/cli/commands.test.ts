@@ -9,20 +9,13 @@ import { completionWords } from "../../src/cli/completion-words.js";
 import type { ErrorDocument, LintDocument, ListDocument, PlanDocument, ShowDocument } from "../../src/cli/json.js";
 import { Store } from "../../src/store/index.js";
 import { smallClip } from "../clips.js";
+import { CLIP_CUTS } from "./small-graph.js";
 import { flow, MAIN, ROOT } from "./spawn.js";
 
 const dir = mkdtempSync(join(tmpdir(), "flow-cli-"));
 after(() => rmSync(dir, { recursive: true }));
 
-const GRAPH = `flow: 1
-name: small
-params:
-  input: { type: media, default: "${smallClip()}", positional: true }
-nodes:
-  media:  { op: media.open, with: { uri: "\${params.input}" } }
-  scores: { op: scene.scores, in: media.frames }
-  scenes: { op: scene.cut, in: { scores: scores } }
-  scene:  { op: join, by: scene, in: { scenes: scenes } }
+const GRAPH = `${CLIP_CUTS}  scene:  { op: join, by: scene, in: { scenes: scenes } }
 outputs:
   scene: { from: scene }
 `;

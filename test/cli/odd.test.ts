@@ -239,7 +239,7 @@ test("a graph whose input has no default can be linted and drawn; another value 
   assert.match(linted.stdout, /flow plan \S+ INPUT/);
   assert.match((await flow(["graph", graph])).stdout, /^flowchart/);
   const needy = join(dir, "needy.yaml");
-  writeFileSync(needy, readFileSync(graph, "utf8").replace("params: { ", "params: { fps: { type: number }, "));
+  writeFileSync(needy, readFileSync(graph, "utf8").replace("params:\n", "params:\n  fps: { type: number }\n"));
   const ran = await flow(["lint", needy, "--json"]);
   assert.equal(ran.code, 2);
   assert.ok((JSON.parse(ran.stdout) as LintDocument).problems.some(({ code, message }) => code === "PARAM_MISSING" && /fps/.test(message)));
